@@ -1,0 +1,3 @@
+"""The way into the store: messages are validated, stored or quarantined, then acknowledged.
+
+It decides nothing about gates."""

@@ -1,0 +1,3 @@
+"""The bytes: Sparkplug B, our own messages, Modbus registers.
+
+Pure encoding and decoding; no socket is opened here."""
