@@ -1,3 +1,4 @@
 """The bytes: Sparkplug B, our own messages, Modbus registers.
 
-Pure encoding and decoding; no socket is opened here."""
+Pure encoding and decoding; no socket is opened here.
+"""

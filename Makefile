@@ -1,0 +1,50 @@
+# One door to the house. `make` alone says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench soak lock
+BIN := .venv/bin
+NPM := deploy/setup/node.sh npm --prefix dashboards/console run --silent
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+setup: ## make .venv and build the console: all that running needs
+	@deploy/setup/setup.sh
+
+demo: setup ## run the demonstration park on this machine until Ctrl-C (ARGS=… for `stoplog demo`)
+	@$(BIN)/stoplog demo $(ARGS)
+
+test: ## install what tests need, then check, then every test
+	@deploy/setup/test-packages.sh
+	@deploy/setup/setup.sh with-tests
+	@$(MAKE) --no-print-directory checks
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: ## lint, types, import contracts; the console's lint, types and unit tests
+	@deploy/setup/setup.sh with-tests
+	@$(MAKE) --no-print-directory checks
+
+bench: ## measure: one command, one table (ARGS=… to pick)
+	@deploy/setup/setup.sh with-tests
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## play the demonstration scenario again and again (MINUTES=60), each run must hold
+	@deploy/setup/soak.sh $(or $(MINUTES),60)
+
+lock: ## resolve pyproject.toml anew into requirements/*.txt
+	@deploy/setup/setup.sh with-tests
+	@deploy/setup/lock.sh
+
+# Quick ones first; a folder that is not there yet is left out.
+TESTS = $(wildcard tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service) \
+	$(wildcard tests/system)
+
+.PHONY: checks
+checks:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(NPM) typecheck
+	$(NPM) lint
+	$(NPM) test
