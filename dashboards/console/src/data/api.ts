@@ -1,0 +1,176 @@
+/** The one door to control's REST API; turns answers into values and problems into `ProblemError`. */
+import type {
+  Action,
+  AuditPage,
+  CommandView,
+  HandCard,
+  HistoryBucket,
+  Json,
+  Park,
+  PlanSummary,
+  Preview,
+  Problem,
+  RunSummary,
+  RunView,
+  Select,
+  Session,
+  User,
+  Why,
+} from './types'
+
+const PREFIX = 'api/v1'
+const TIMEOUT_MS = 15_000
+
+/** The words of a refusal as the server gave them; status 0 means that no answer came. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+
+  constructor(problem: Problem) {
+    super(problem.detail || problem.title)
+    this.problem = problem
+  }
+}
+
+let csrfToken = ''
+let onSignedOut: () => void = () => undefined
+
+export function setCsrf(token: string): void {
+  csrfToken = token
+}
+
+export function whenSignedOut(call: () => void): void {
+  onSignedOut = call
+}
+
+export function apiUrl(path: string): string {
+  return new URL(`${PREFIX}${path}`, document.baseURI).toString()
+}
+
+async function request<T>(method: string, path: string, body?: Json, headers: Record<string, string> = {}): Promise<T> {
+  const answer = await send(method, path, body, headers)
+  if (answer.status === 401 && !path.startsWith('/session') && !path.startsWith('/setup')) onSignedOut()
+  if (!answer.ok) throw new ProblemError(await problemOf(answer))
+  if (answer.status === 204) return undefined as T
+  return (await answer.json()) as T
+}
+
+async function send(method: string, path: string, body: Json | undefined, headers: Record<string, string>): Promise<Response> {
+  const all: Record<string, string> = { Accept: 'application/json', ...headers }
+  if (body !== undefined) all['Content-Type'] = 'application/json'
+  if (method !== 'GET') all['X-Stoplog-Csrf'] = csrfToken
+  const options: RequestInit = { method, headers: all, credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) }
+  if (body !== undefined) options.body = JSON.stringify(body)
+  try {
+    return await fetch(apiUrl(path), options)
+  } catch (cause) {
+    throw new ProblemError(noAnswer(cause))
+  }
+}
+
+function noAnswer(cause: unknown): Problem {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  return { type: 'about:blank', title: 'no answer', status: 0, detail, code: 'no-answer', reasons: [] }
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+  const fallback: Problem = {
+    type: 'about:blank',
+    title: answer.statusText,
+    status: answer.status,
+    detail: '',
+    code: `http-${answer.status}`,
+    reasons: [],
+  }
+  try {
+    const read = (await answer.json()) as Partial<Problem>
+    return { ...fallback, ...read, reasons: Array.isArray(read.reasons) ? read.reasons : [] }
+  } catch {
+    return fallback
+  }
+}
+
+const id = encodeURIComponent
+
+function query(values: Record<string, string | number | null | undefined>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== '')
+  if (given.length === 0) return ''
+  return '?' + new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+}
+
+export interface CommandOrder {
+  actuator: string
+  action: Action
+  reason: string
+  parameters?: { opening_percent?: number }
+  select?: string
+  accept_warnings?: string[]
+}
+
+export interface NewUser {
+  username: string
+  display_name: string
+  password: string
+  roles: string[]
+  enterprise?: string
+}
+
+export interface AuditQuery {
+  limit?: number
+  before?: number | null
+  actor?: string
+  object?: string
+  kind?: string
+}
+
+export const api = {
+  setupNeeded: () => request<{ needed: boolean }>('GET', '/setup'),
+  setup: (body: { token: string; username: string; display_name: string; password: string }) =>
+    request<Json>('POST', '/setup', body),
+  session: () => request<Session>('GET', '/session'),
+  signIn: (username: string, password: string) => request<Session>('POST', '/session', { username, password }),
+  signInByLink: (token: string) => request<Session>('POST', '/session/link', { token }),
+  signOut: () => request<Json>('DELETE', '/session'),
+  users: () => request<User[]>('GET', '/users'),
+  addUser: (user: NewUser) => request<User>('POST', '/users', { ...user }),
+
+  park: () => request<Park>('GET', '/park'),
+  why: (actuator: string, action: Action) => request<Why>('GET', `/actuators/${id(actuator)}/why${query({ action })}`),
+  handCard: (actuator: string) => request<HandCard>('GET', `/actuators/${id(actuator)}/hand-card`),
+  reportByHand: (actuator: string, body: { by: string; position: string; note: string }) =>
+    request<Json>('POST', `/actuators/${id(actuator)}/hand-reports`, body),
+
+  select: (actuator: string, action: Action, parameters: { opening_percent?: number } = {}) =>
+    request<Select>('POST', '/selects', { actuator, action, parameters }),
+  cancelSelect: (select: string) => request<Json>('DELETE', `/selects/${id(select)}`),
+  command: (order: CommandOrder, idempotencyKey: string) =>
+    request<CommandView>(
+      'POST',
+      '/commands',
+      { parameters: {}, accept_warnings: [], ...order },
+      { 'Idempotency-Key': idempotencyKey },
+    ),
+  commands: (actuator: string, limit: number) => request<CommandView[]>('GET', `/commands${query({ actuator, limit })}`),
+  commandById: (command: string) => request<CommandView>('GET', `/commands/${id(command)}`),
+
+  plans: () => request<PlanSummary[]>('GET', '/plans'),
+  preview: (plan: string) => request<Preview>('GET', `/plans/${id(plan)}/preview`),
+  run: (plan: string, body: { content_hash: string; reason: string; accept_warnings: boolean }) =>
+    request<RunView>('POST', `/plans/${id(plan)}/runs`, body),
+  runs: () => request<RunSummary[]>('GET', '/runs'),
+  runById: (run: string) => request<RunView>('GET', `/runs/${id(run)}`),
+  approveRun: (run: string, dispatchOrder: string) =>
+    request<RunView>('POST', `/runs/${id(run)}/approve`, { dispatch_order: dispatchOrder, clearance: true }),
+  abortRun: (run: string) => request<RunView>('POST', `/runs/${id(run)}/abort`, {}),
+
+  acknowledge: (alarm: string, occurrence: number, severity: number) =>
+    request<Json>('POST', `/alarms/${id(alarm)}/acknowledge`, { occurrence, severity }),
+  tag: (actuator: string, reason: string, untilMs: number) =>
+    request<Json>('POST', '/tags', { actuator, reason, until_ms: untilMs }),
+  untag: (actuator: string) => request<Json>('DELETE', `/tags${query({ actuator })}`),
+
+  audit: (filter: AuditQuery) => request<AuditPage>('GET', `/audit${query({ ...filter })}`),
+  auditVerify: () => request<Json>('GET', '/audit/verify'),
+  history: (point: string, fromMs: number, toMs: number, buckets: number) =>
+    request<{ points: HistoryBucket[] }>('GET', `/history${query({ point, from_ms: fromMs, to_ms: toMs, buckets })}`),
+  system: () => request<{ [key: string]: Json }>('GET', '/system'),
+}

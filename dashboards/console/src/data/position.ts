@@ -1,0 +1,104 @@
+/**
+ * Says in words where an actuator is, from the server's view of it and from nothing else.
+ *
+ * The command in progress is worded by `commandWords`; neither function ever reads the other's input, so that a command
+ * that was sent can never look like a position.
+ */
+import type { ActuatorView, CommandBrief, Words } from './types'
+
+export type PositionKind = 'closed' | 'open' | 'between' | 'contradiction' | 'unknown' | 'stale' | 'uncertain' | 'bad'
+
+export interface PositionWords {
+  kind: PositionKind
+  words: Words
+  /** True only for good and fresh feedback. */
+  isTrusted: boolean
+}
+
+const WORDS: Record<PositionKind, Words> = {
+  closed: { zh: '关到位', en: 'Closed (limit)' },
+  open: { zh: '开到位', en: 'Open (limit)' },
+  between: { zh: '中间位', en: 'Between' },
+  contradiction: { zh: '不定态', en: 'Contradictory' },
+  unknown: { zh: '状态不明', en: 'Position unknown' },
+  stale: { zh: '数据过期', en: 'Stale' },
+  uncertain: { zh: '位置存疑', en: 'Uncertain' },
+  bad: { zh: '反馈坏', en: 'Bad feedback' },
+}
+
+type PositionInput = Pick<ActuatorView, 'position' | 'quality' | 'fresh'>
+
+/** `isLinkLive` is false when this screen no longer hears the server: then nothing it holds is fresh. */
+export function positionWords(view: PositionInput | undefined, isLinkLive = true): PositionWords {
+  const kind = positionKind(view, isLinkLive)
+  return { kind, words: WORDS[kind], isTrusted: kind === 'closed' || kind === 'open' || kind === 'between' }
+}
+
+function positionKind(view: PositionInput | undefined, isLinkLive: boolean): PositionKind {
+  if (view === undefined) return 'unknown'
+  if (!view.fresh || !isLinkLive) return 'stale'
+  // Both limits at once is itself a fault of the feedback, and says more than "bad".
+  if (view.position === 'contradiction') return 'contradiction'
+  if (view.quality === 'bad') return 'bad'
+  if (view.quality === 'uncertain') return 'uncertain'
+  return view.quality === 'good' ? knownPosition(view.position) : 'unknown'
+}
+
+/** Anything that this version of the console has not heard of is unknown, never a position. */
+function knownPosition(position: string): PositionKind {
+  const isKnown = position === 'closed' || position === 'open' || position === 'between'
+  return isKnown ? position : 'unknown'
+}
+
+const ACTION_WORDS: Record<string, Words> = {
+  open: { zh: '开启', en: 'Open' },
+  close: { zh: '关闭', en: 'Close' },
+  stop: { zh: '停', en: 'Stop' },
+  set: { zh: '设定开度', en: 'Set opening' },
+  verify: { zh: '核对', en: 'Verify' },
+}
+
+const COMMAND_STATE_WORDS: Record<string, Words> = {
+  requested: { zh: '已受理', en: 'accepted' },
+  approved: { zh: '已批准', en: 'approved' },
+  waiting_approval: { zh: '等待复核', en: 'awaiting second person' },
+  selected: { zh: '已预选', en: 'selected' },
+  released: { zh: '已下发', en: 'sent' },
+  sent: { zh: '已下发', en: 'sent' },
+  operating: { zh: '执行中', en: 'executing' },
+  confirmed: { zh: '已证实', en: 'confirmed' },
+  failed: { zh: '失败', en: 'failed' },
+  unknown: { zh: '结果不明', en: 'outcome unknown' },
+  refused: { zh: '已拒绝', en: 'refused' },
+  expired: { zh: '已过期', en: 'expired' },
+  withdrawn: { zh: '已撤回', en: 'withdrawn' },
+  preempted: { zh: '被抢占', en: 'preempted' },
+}
+
+const FINAL_STATES = new Set(['confirmed', 'failed', 'unknown', 'refused', 'expired', 'withdrawn', 'preempted'])
+
+export function isFinal(state: string): boolean {
+  return FINAL_STATES.has(state)
+}
+
+export function actionWords(action: string): Words {
+  return ACTION_WORDS[action] ?? { zh: action, en: action }
+}
+
+export function commandStateWords(state: string): Words {
+  return COMMAND_STATE_WORDS[state] ?? { zh: state, en: state }
+}
+
+/** The command's own life, e.g. 「关闭 · 执行中」; null when there is none or it is over and proved. */
+export function commandWords(command: Pick<CommandBrief, 'action' | 'state'> | null): Words | null {
+  if (command === null || command.state === 'confirmed') return null
+  const action = actionWords(command.action)
+  const state = commandStateWords(command.state)
+  return { zh: `${action.zh} · ${state.zh}`, en: `${action.en} · ${state.en}` }
+}
+
+/** Moving, or about to: what the strip of moving actuators and its stop buttons show. */
+export function isInMotion(view: Pick<ActuatorView, 'moving' | 'command'>): boolean {
+  if (view.moving === true) return true
+  return view.command !== null && !isFinal(view.command.state) && view.command.action !== 'verify'
+}

@@ -1,0 +1,12 @@
+import { createApp } from 'vue'
+
+import App from './App.vue'
+import { startTicking } from './data/monotonic'
+import { begin } from './data/store'
+import './style.css'
+import { language, setLanguage } from './words'
+
+setLanguage(language.value)
+startTicking()
+void begin()
+createApp(App).mount('#app')

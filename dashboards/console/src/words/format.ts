@@ -1,0 +1,77 @@
+/** Numbers, times and ages as text; park time is shown, whatever zone this computer is set to. */
+import type { EvidenceValue, Json, PointDefinition, Value } from '../data/types'
+import { t } from './index'
+
+const PARK_ZONE = 'Asia/Shanghai'
+
+const clock = new Intl.DateTimeFormat('zh-CN', {
+  timeZone: PARK_ZONE,
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hour12: false,
+})
+const day = new Intl.DateTimeFormat('sv-SE', { timeZone: PARK_ZONE, year: 'numeric', month: '2-digit', day: '2-digit' })
+
+export function clockTime(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? '—' : clock.format(ms)
+}
+
+export function dateTime(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? '—' : `${day.format(ms)} ${clock.format(ms)}`
+}
+
+/** 42 秒, 3 分 05 秒, 2 时 10 分, 3 天 4 时. */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '—'
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < 60) return `${whole} ${t('unit_s')}`
+  if (whole < 3600) return `${Math.floor(whole / 60)} ${t('unit_min')} ${String(whole % 60).padStart(2, '0')} ${t('unit_s')}`
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} ${t('unit_h')} ${Math.floor((whole % 3600) / 60)} ${t('unit_min')}`
+  return `${Math.floor(whole / 86_400)} ${t('unit_d')} ${Math.floor((whole % 86_400) / 3600)} ${t('unit_h')}`
+}
+
+export function number(value: number): string {
+  const size = Math.abs(value)
+  if (Number.isInteger(value)) return String(value)
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)
+}
+
+export function valueText(value: Value, definition?: Pick<PointDefinition, 'type'>): string {
+  if (value === null) return '—'
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'number') return definition?.type === 'boolean' ? String(value) : number(value)
+  return value
+}
+
+export interface NamedValue {
+  name: string
+  text: string
+}
+
+/** Values that came with a reason or a proof, as rows; the server may send a list of points or named figures. */
+export function namedValues(values: Json | EvidenceValue[] | undefined): NamedValue[] {
+  if (values === null || values === undefined) return []
+  if (Array.isArray(values)) return values.flatMap((each) => pointRow(each as Json))
+  if (typeof values !== 'object') return [{ name: '', text: plain(values) }]
+  const inner = values['values']
+  if (Array.isArray(inner)) return namedValues(inner)
+  return Object.entries(values).map(([name, value]) => ({ name, text: plain(value) }))
+}
+
+function pointRow(each: Json): NamedValue[] {
+  if (each === null || typeof each !== 'object' || Array.isArray(each)) return [{ name: '', text: plain(each) }]
+  if (!('point' in each)) return namedValues(each)
+  const unit = typeof each['unit'] === 'string' ? ` ${each['unit']}` : ''
+  const age = typeof each['age_s'] === 'number' ? ` · ${t('age')} ${duration(each['age_s'])}` : ''
+  const isDoubtful = each['quality'] === 'uncertain' || each['quality'] === 'bad'
+  const quality = isDoubtful ? ` · ${t(each['quality'] === 'bad' ? 'bad' : 'uncertain')}` : ''
+  return [{ name: plain(each['point'] ?? ''), text: `${plain(each['value'] ?? null)}${unit}${quality}${age}` }]
+}
+
+function plain(value: Json): string {
+  if (value === null) return '—'
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'number') return number(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
