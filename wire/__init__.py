@@ -1,4 +1,1 @@
-"""The bytes: Sparkplug B, our own messages, Modbus registers.
-
-Pure encoding and decoding; no socket is opened here.
-"""
+"""The bytes: Sparkplug B, our own signed messages and Modbus registers; pure encoding and decoding, no I/O."""

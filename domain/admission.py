@@ -1,0 +1,177 @@
+"""Decides whether an actuator may be moved now, from one definition, at the centre (to explain) and at the edge (to enforce).
+
+The two directions are not equal: away from safe, whatever is not known to be right refuses; toward safe, only what is
+known to forbid it blocks, and the rest is a warning (I6). It does not know persons, signatures or time-outs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.command import ACTION_WORDS, Action
+from domain.ids import PointRef
+from domain.interlock import Interlock, Truth, evaluate
+from domain.order import OrderKind, OrderSet
+from domain.park import Actuator, SafePosition
+from domain.position import POSITION_WORDS, Position, indicate
+from domain.refusal import Admission, Admitted, Cause, Code, Refused
+from domain.sample import Reading
+
+OPENING_MAX = 100.0
+"""Percent."""
+
+
+class Direction(StrEnum):
+    """Which way a move goes, seen from the river."""
+
+    TOWARD_SAFE = "toward_safe"
+    AWAY_FROM_SAFE = "away_from_safe"
+    NONE = "none"
+    """Stop and verify."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is known when the decision is made."""
+
+    read: Callable[[PointRef], Reading]
+    unit_of: Callable[[PointRef], str]
+    """Unit of a point, `domain.interlock.BOOLEAN` for a state."""
+    orders: OrderSet
+    executing: Action | None = None
+    """The move that is being executed on this actuator; None: none."""
+    is_in_doubt: bool = False
+    """The last command ended unknown and no fresh feedback has come since (I5)."""
+
+
+def direction(actuator: Actuator, action: Action, *, opening_percent: float | None = None) -> Direction:
+    """Return which way `action` moves `actuator`; SET counts as away unless it asks for the safe end itself."""
+    safe = Action.CLOSE if actuator.safe_position is SafePosition.CLOSED else Action.OPEN
+    match action:
+        case Action.STOP | Action.VERIFY:
+            return Direction.NONE
+        case Action.SET:
+            end = 0.0 if safe is Action.CLOSE else OPENING_MAX
+            return Direction.TOWARD_SAFE if opening_percent == end else Direction.AWAY_FROM_SAFE
+        case _:
+            return Direction.TOWARD_SAFE if action is safe else Direction.AWAY_FROM_SAFE
+
+
+def target(action: Action, *, opening_percent: float | None = None) -> Position | None:
+    """Return the position whose proof confirms `action`; None for stop, verify and openings between the limits."""
+    match action:
+        case Action.OPEN:
+            return Position.OPEN
+        case Action.CLOSE:
+            return Position.CLOSED
+        case Action.SET if opening_percent == 0.0:
+            return Position.CLOSED
+        case Action.SET if opening_percent == OPENING_MAX:
+            return Position.OPEN
+        case _:
+            return None
+
+
+def admit(
+    actuator: Actuator, action: Action, situation: Situation, *, opening_percent: float | None = None
+) -> Admission:
+    """Return whether `action` may go out, with every reason against it or every warning."""
+    way = direction(actuator, action, opening_percent=opening_percent)
+    refusals = [*_standing(actuator, action, way, situation)]
+    warnings: list[Cause] = []
+    match way:
+        case Direction.AWAY_FROM_SAFE:
+            refusals += [*_unknowns(actuator, situation), *_away(actuator, action, situation)]
+        case Direction.TOWARD_SAFE:
+            warnings += [*_unknowns(actuator, situation), *_doubtful_inhibits(actuator, situation)]
+            refusals += _inhibits(actuator, situation)
+        case Direction.NONE:
+            pass
+    return Refused(reasons=tuple(refusals)) if refusals else Admitted(warnings=tuple(warnings))
+
+
+def _standing(actuator: Actuator, action: Action, way: Direction, situation: Situation) -> Iterator[Cause]:
+    """What blocks any output: not commissioned, tagged out, local, device fault (I7)."""
+    if action is Action.VERIFY:
+        return
+    if actuator.commissioned_by is None:
+        yield Cause(code=Code.NOT_COMMISSIONED)
+    is_ours_to_stop = action is Action.STOP and situation.executing is not None
+    tags = situation.orders.standing(actuator.facility, OrderKind.TAG_OUT)
+    if tags and not is_ours_to_stop:
+        yield Cause(code=Code.TAGGED_OUT, detail="; ".join(f"{tag.by}: {tag.reason}" for tag in tags))
+    remote = situation.read(actuator.point(actuator.feedback.remote))
+    if remote.is_trusted and remote.value is False:
+        yield Cause(code=Code.LOCAL, values=_shown(actuator.point(actuator.feedback.remote), remote))
+    if way is not Direction.NONE and actuator.feedback.fault is not None:
+        fault = situation.read(actuator.point(actuator.feedback.fault))
+        if fault.is_trusted and fault.value is True:
+            yield Cause(code=Code.HEALTH, values=_shown(actuator.point(actuator.feedback.fault), fault))
+
+
+def _unknowns(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
+    """Own feedback that is missing, stale or not good."""
+    names = (
+        actuator.feedback.opened,
+        actuator.feedback.closed,
+        actuator.feedback.remote,
+        actuator.feedback.fault,
+    )
+    refs = (actuator.point(name) for name in names if name is not None)
+    values = {ref: reading for ref in refs if not (reading := situation.read(ref)).is_trusted}
+    if values:
+        shown = {key: text for ref, reading in values.items() for key, text in _shown(ref, reading).items()}
+        yield Cause(code=Code.STALE_INPUT, detail=", ".join(values), values=shown)
+
+
+def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[Cause]:
+    if situation.executing is not None:
+        words = ACTION_WORDS[situation.executing]
+        yield Cause(code=Code.BUSY, detail=f"{words.zh} / {words.en}")
+    if situation.is_in_doubt:
+        yield Cause(code=Code.IN_DOUBT)
+    for order in situation.orders.standing(actuator.facility, OrderKind.KEEP_CLOSED):
+        yield Cause(code=Code.KEEP_CLOSED, detail=f"{order.by}: {order.reason}")
+    wanted = target(action)
+    if wanted is not None and situation.executing is None:
+        opened = situation.read(actuator.point(actuator.feedback.opened))
+        closed = situation.read(actuator.point(actuator.feedback.closed))
+        if indicate(opened, closed).position is wanted:
+            yield Cause(code=Code.POSITION_REACHED, detail=POSITION_WORDS[wanted].zh)
+    for lock in actuator.permits:
+        match evaluate(lock.expression, situation.read, situation.unit_of):
+            case Truth.FALSE:
+                yield _cause(Code.INTERLOCK, lock, situation)
+            case Truth.UNKNOWN:
+                yield _cause(Code.STALE_INPUT, lock, situation)
+            case Truth.TRUE:
+                pass
+
+
+def _inhibits(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
+    for lock in actuator.inhibits:
+        if evaluate(lock.expression, situation.read, situation.unit_of) is Truth.TRUE:
+            yield _cause(Code.INTERLOCK, lock, situation)
+
+
+def _doubtful_inhibits(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
+    for lock in actuator.inhibits:
+        if evaluate(lock.expression, situation.read, situation.unit_of) is Truth.UNKNOWN:
+            yield _cause(Code.STALE_INPUT, lock, situation)
+
+
+def _cause(code: Code, lock: Interlock, situation: Situation) -> Cause:
+    shown: dict[str, str] = {}
+    for ref in sorted(lock.expression.references):
+        shown |= _shown(ref, situation.read(ref), situation.unit_of(ref))
+    return Cause(
+        code=code, detail=f"{lock.words.zh} / {lock.words.en} ({lock.expression.text})", values=shown
+    )
+
+
+def _shown(ref: PointRef, reading: Reading, unit: str = "") -> dict[str, str]:
+    age = "—" if reading.age_s is None else f"{reading.age_s:.1f} s"
+    trust = reading.quality.word + (f"/{reading.reason.value}" if reading.reason else "")
+    fresh = "" if reading.fresh else " stale"
+    unit = "" if unit == "boolean" else f" {unit}"
+    return {ref: f"{reading.value}{unit} ({trust}{fresh}, {age})"}

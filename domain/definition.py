@@ -1,0 +1,42 @@
+"""Hashes of an actuator's definition, so that centre and edge can tell whether they hold the same one (I18)."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from domain.park import Actuator, Park
+
+
+def definition_hashes(park: Park, actuator: Actuator) -> tuple[str, str]:
+    """Return (hash of the drive, hash of the whole definition), 16 hexadecimal digits each.
+
+    The drive covers device, registers, safe position and limits: what a move toward safe rests on. The whole adds the
+    interlocks and the registers of every point that they use.
+    """
+    device = park.devices[actuator.device]
+    own = (getattr(actuator.feedback, name) for name in ("opened", "closed", "remote"))
+    limits = [asdict(park.points[actuator.point(name)].register) for name in own if name is not None]
+    drive: dict[str, object] = {
+        "drive": [type(actuator.drive).__name__, asdict(actuator.drive)],
+        "device": [device.id, device.unit_id],
+        "safe": actuator.safe_position,
+        "limits": limits,
+    }
+    used = sorted(
+        {ref for lock in (*actuator.permits, *actuator.inhibits) for ref in lock.expression.references}
+    )
+    whole = {
+        **drive,
+        "permits": [[lock.id, lock.expression.text] for lock in actuator.permits],
+        "inhibits": [[lock.id, lock.expression.text] for lock in actuator.inhibits],
+        "points": [
+            [ref, park.points[ref].device, asdict(park.points[ref].register), park.points[ref].unit]
+            for ref in used
+        ],
+        "travel": [actuator.travel_time_s, actuator.reversing_pause_s],
+    }
+    return _hash(drive), _hash(whole)
+
+
+def _hash(content: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,276 @@
+"""Sparkplug B payloads as values: encode what we say, decode what anybody says, and name our payloads by offset."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol, cast
+
+from google.protobuf.message import DecodeError
+
+from domain.errors import RemoteProtocolError
+from domain.quality import Quality, Reason
+from domain.sample import Value
+from wire.sparkplug_schema import PayloadMessage
+
+METRICS_MAX = 10_000
+"""A payload with more metrics is refused: no device of a park has as many points."""
+REASON_KEY = "stoplog_reason"
+"""Our property that says why a quality is not good (domain.quality.Reason)."""
+
+
+class DataType(IntEnum):
+    """Sparkplug 3.0 section 6.4.16: the ones we write, and the integers we accept from others."""
+
+    INT8 = 1
+    INT16 = 2
+    INT32 = 3
+    INT64 = 4
+    UINT8 = 5
+    UINT16 = 6
+    UINT32 = 7
+    UINT64 = 8
+    FLOAT = 9
+    DOUBLE = 10
+    BOOLEAN = 11
+    STRING = 12
+    DATETIME = 13
+    TEXT = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One named value."""
+
+    name: str
+    value: Value | int | None
+    """None: Sparkplug's null."""
+    datatype: DataType
+    timestamp_ms: int | None = None
+    quality: Quality = Quality.GOOD
+    reason: Reason | None = None
+    properties: Mapping[str, str | float] = field(default_factory=dict)
+    """Births only: unit, range."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """One Sparkplug message's content."""
+
+    timestamp_ms: int | None
+    metrics: tuple[Metric, ...] = ()
+    seq: int | None = None
+    """0–255; None in NDEATH and in commands."""
+    uuid: str | None = None
+    """`epoch-offset` of a journalled payload; None for births and deaths."""
+
+
+def payload_uuid(epoch: str, offset: int) -> str:
+    """Return the name of a journalled payload: 32 hexadecimal digits of the epoch, `-`, the decimal offset."""
+    return f"{epoch}-{offset}"
+
+
+def parse_uuid(uuid: str | None) -> tuple[str, int]:
+    """Return (epoch, offset). Raises RemoteProtocolError when `uuid` is not of our form."""
+    epoch, dash, offset = (uuid or "").partition("-")
+    is_hex = len(epoch) == 32 and all(letter in "0123456789abcdef" for letter in epoch)
+    if not (dash and is_hex and offset.isascii() and offset.isdigit() and len(offset) < 19):
+        message = f"uuid {uuid!r} is not epoch-offset"
+        raise RemoteProtocolError(message)
+    return epoch, int(offset)
+
+
+def encode(payload: Payload) -> bytes:
+    """Return the protobuf bytes of `payload`."""
+    message = cast("_Payload", PayloadMessage())
+    if payload.timestamp_ms is not None:
+        message.timestamp = payload.timestamp_ms
+    if payload.seq is not None:
+        message.seq = payload.seq
+    if payload.uuid is not None:
+        message.uuid = payload.uuid
+    for metric in payload.metrics:
+        _write(message.metrics.add(), metric)
+    return message.SerializeToString()
+
+
+def decode(data: bytes) -> Payload:
+    """Return the payload in `data`.
+
+    Raises RemoteProtocolError when it is no payload, has too many metrics, or a metric has no name or an unknown type.
+    """
+    message = cast("_Payload", PayloadMessage())
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        reason = f"not a Sparkplug payload: {error}"
+        raise RemoteProtocolError(reason) from error
+    if len(message.metrics) > METRICS_MAX:
+        reason = f"{len(message.metrics)} metrics, at most {METRICS_MAX}"
+        raise RemoteProtocolError(reason)
+    return Payload(
+        timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
+        metrics=tuple(_read(metric) for metric in message.metrics),
+        seq=message.seq if message.HasField("seq") else None,
+        uuid=message.uuid if message.HasField("uuid") else None,
+    )
+
+
+def _write(message: "_Metric", metric: Metric) -> None:
+    message.name = metric.name
+    message.datatype = metric.datatype
+    if metric.timestamp_ms is not None:
+        message.timestamp = metric.timestamp_ms
+    match metric.value:
+        case None:
+            message.is_null = True
+        case bool(value):
+            message.boolean_value = value
+        case str(value):
+            message.string_value = value
+        case value if metric.datatype is DataType.DOUBLE:
+            message.double_value = float(value)
+        case value if metric.datatype in _LONG:
+            message.long_value = int(value) & 0xFFFF_FFFF_FFFF_FFFF
+        case value:
+            message.int_value = int(value) & 0xFFFF_FFFF
+    if metric.quality is not Quality.GOOD:
+        _property(message.properties, "Quality", int(metric.quality))
+        if metric.reason is not None:
+            _property(message.properties, REASON_KEY, metric.reason.value)
+    for key, value in metric.properties.items():
+        _property(message.properties, key, value)
+
+
+def _property(properties: "_PropertySet", key: str, value: str | float) -> None:
+    properties.keys.append(key)
+    item = properties.values.add()
+    if isinstance(value, str):
+        item.type, item.string_value = DataType.STRING, value
+    elif isinstance(value, int):
+        item.type, item.int_value = DataType.INT32, value
+    else:
+        item.type, item.double_value = DataType.DOUBLE, value
+
+
+_LONG = {DataType.INT64, DataType.UINT64, DataType.DATETIME}
+_SIGNED_BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataType.INT64: 64}
+
+
+def _read(message: "_Metric") -> Metric:
+    if not message.name:
+        reason = "a metric has no name (aliases are not used)"
+        raise RemoteProtocolError(reason)
+    try:
+        datatype = DataType(message.datatype)
+    except ValueError as error:
+        reason = f"metric {message.name!r} has the data type {message.datatype}, which cannot be stored"
+        raise RemoteProtocolError(reason) from error
+    properties = _properties(message)
+    return Metric(
+        name=message.name,
+        value=_value(message, datatype),
+        datatype=datatype,
+        timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
+        quality=_quality(properties.pop("Quality", None)),
+        reason=_reason(properties.pop(REASON_KEY, None)),
+        properties=properties,
+    )
+
+
+def _value(message: "_Metric", datatype: DataType) -> Value | int | None:
+    which = message.WhichOneof("value")
+    if message.is_null or which is None:
+        return None
+    value = getattr(message, which)
+    bits = _SIGNED_BITS.get(datatype)
+    if bits is not None and isinstance(value, int):
+        value &= (1 << bits) - 1
+        value -= (value >> (bits - 1)) << bits
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    reason = f"metric {message.name!r} carries bytes, which cannot be stored"
+    raise RemoteProtocolError(reason)
+
+
+def _properties(message: "_Metric") -> dict[str, str | float]:
+    found: dict[str, str | float] = {}
+    for key, item in zip(message.properties.keys, message.properties.values, strict=False):
+        which = item.WhichOneof("value")
+        value = None if which is None else getattr(item, which)
+        if isinstance(value, str | int | float):
+            found[key] = value
+    return found
+
+
+def _quality(value: str | float | None) -> Quality:
+    """Return the quality; absent means good by the specification, an unknown number is uncertain."""
+    if value is None:
+        return Quality.GOOD
+    try:
+        return Quality(int(value))
+    except ValueError:
+        return Quality.UNCERTAIN
+
+
+def _reason(value: str | float | None) -> Reason | None:
+    try:
+        return Reason(str(value)) if value is not None else None
+    except ValueError:
+        return None
+
+
+class _PropertyValue(Protocol):
+    type: int
+    int_value: int
+    double_value: float
+    string_value: str
+
+    def WhichOneof(self, name: str) -> str | None: ...  # noqa: N802
+
+
+class _PropertyValues(Protocol):
+    def add(self) -> _PropertyValue: ...
+    def __iter__(self) -> "_PropertyValues": ...
+    def __next__(self) -> _PropertyValue: ...
+
+
+class _PropertySet(Protocol):
+    keys: list[str]
+    values: _PropertyValues
+
+
+class _Metric(Protocol):
+    name: str
+    timestamp: int
+    datatype: int
+    is_null: bool
+    int_value: int
+    long_value: int
+    double_value: float
+    boolean_value: bool
+    string_value: str
+    properties: _PropertySet
+
+    def HasField(self, name: str) -> bool: ...  # noqa: N802
+    def WhichOneof(self, name: str) -> str | None: ...  # noqa: N802
+
+
+class _Metrics(Protocol):
+    def add(self) -> _Metric: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> "_Metrics": ...
+    def __next__(self) -> _Metric: ...
+
+
+class _Payload(Protocol):
+    timestamp: int
+    seq: int
+    uuid: str
+    metrics: _Metrics
+
+    def HasField(self, name: str) -> bool: ...  # noqa: N802
+    def SerializeToString(self) -> bytes: ...  # noqa: N802
+    def ParseFromString(self, data: bytes) -> int: ...  # noqa: N802
