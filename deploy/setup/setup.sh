@@ -13,12 +13,12 @@ make_environment() {
 }
 
 install_locked() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$1"
 }
 
 # The project itself, as a .pth line; what builds it came with the lock, so nothing is looked up.
 install_project() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 }
 
 install_console() {
