@@ -1,0 +1,44 @@
+"""Logs as events with fields on standard error: one line per change of state, never prose, never one per failed poll.
+
+log = logger("gateway")
+log.info("link lost", broker="127.0.0.1:1883", reason="connection refused")
+"""
+
+import logging
+import sys
+from typing import Literal, cast
+
+import structlog
+
+Level = Literal["debug", "info", "warning", "error"]
+Logger = structlog.typing.FilteringBoundLogger
+
+_NUMBERS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(level: Level) -> None:
+    """Set up the process's log; libraries speak through it from `warning` on.
+
+    Stamps are of the wall, also in scaled time: a log is read beside other logs of the machine.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_NUMBERS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True
+    )
+
+
+def logger(part: str) -> Logger:
+    """Return a logger whose every line names `part`."""
+    return cast("Logger", structlog.get_logger().bind(part=part))

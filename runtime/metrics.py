@@ -1,0 +1,89 @@
+"""Says how a process is: /metrics for Prometheus, /health/live and /health/ready, over a small HTTP server of its own."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from domain.errors import LinkError
+
+Readiness = Callable[[], tuple[bool, tuple[str, ...]]]
+"""Whether the process does its work now, and every reason why not."""
+
+REQUEST_BYTES_MAX = 8192
+"""Of a request's head; a longer one is dropped."""
+REQUEST_S_MAX = 5.0
+"""Wall seconds to send a request's head; a slower peer is dropped."""
+
+
+class HealthServer:
+    """Answers GET on three paths and nothing else."""
+
+    def __init__(self, registry: CollectorRegistry, *, host: str, port: int, ready: Readiness) -> None:
+        self._registry = registry
+        self._host = host
+        self._port = port
+        self._ready = ready
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 when there is none."""
+        return self._server.sockets[0].getsockname()[1] if self._server is not None else 0
+
+    async def start(self) -> None:
+        """Listen; with port 0 do nothing. Raises LinkError when the port is taken."""
+        if self._port == 0:
+            return
+        try:
+            self._server = await asyncio.start_server(
+                self._serve, self._host, self._port, limit=REQUEST_BYTES_MAX
+            )
+        except OSError as error:
+            message = f"cannot listen on {self._host}:{self._port} for metrics: {error.strerror or error}; set [metrics] port"
+            raise LinkError(message) from error
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            if self._server is None:
+                await self.start()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if self._server is not None:
+                self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(REQUEST_S_MAX):
+                head = await reader.readuntil(b"\r\n\r\n")
+                status, kind, body = self._answer(head.split(b"\r\n", 1)[0].decode("latin-1"))
+                writer.write(
+                    f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\n"
+                    f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+                    + body
+                )
+                await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a peer that left or never spoke concerns nobody
+        finally:
+            writer.close()
+
+    def _answer(self, request: str) -> tuple[HTTPStatus, str, bytes]:
+        match request.split(" "):
+            case ["GET", "/metrics", _]:
+                return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            case ["GET", "/health/live", _]:
+                return HTTPStatus.OK, "application/json", b'{"live": true}'
+            case ["GET", "/health/ready", _]:
+                is_ready, reasons = self._ready()
+                status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+                body = json.dumps({"ready": is_ready, "reasons": list(reasons)}, ensure_ascii=False)
+                return status, "application/json", body.encode()
+            case ["GET", _, _]:
+                return HTTPStatus.NOT_FOUND, "text/plain", b"not here\n"
+            case _:
+                return HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"only GET\n"

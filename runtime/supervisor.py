@@ -1,0 +1,143 @@
+"""Owns the named tasks of a service: one that crashes ends the service with a traceback, a signal ends it cleanly.
+
+The only place of a broad except. It restarts nothing: that is the business of whoever started the process.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Self
+
+from domain.errors import ConfigurationError, StoplogError
+from runtime.exits import Exit, exit_of
+from runtime.log import logger
+
+STOP_S_MAX = 5.0
+"""Wall seconds for tasks to end after they were cancelled; those still there are named in the log and left."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Supervised:
+    """The tasks of one service.
+
+    A signal or a crash while the block still works cancels it there. Leaving the block waits until a signal, `stop()`, a crash, or the end of every task; then cancels what is left.
+    `status` is the exit status afterwards. An error raised in the block itself goes on to the caller.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._log = logger(name)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._body: asyncio.Task[object] | None = None
+        self._is_cut_short = False
+        self.status = Exit.OK
+
+    def start(self, coro: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
+        """Run `coro` until it ends or the service does."""
+        task = asyncio.get_running_loop().create_task(self._guard(coro, name), name=f"{self._name}: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def stop(self, status: Exit = Exit.OK) -> None:
+        """End the service; the first status that is not OK stays."""
+        if self.status is Exit.OK:
+            self.status = status
+        self._ended.set()
+        if self._body is not None and self._body is not asyncio.current_task():
+            self._is_cut_short = True
+            self._body.cancel()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the service is to end."""
+        return self._ended.is_set()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        self._body = asyncio.current_task()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        body, self._body = self._body, None
+        try:
+            if error is None and self._tasks:
+                await self._ended.wait()
+        finally:
+            self._ended.set()
+            await self._cancel_all()
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+        if body is None or not (self._is_cut_short and isinstance(error, asyncio.CancelledError)):
+            return False
+        body.uncancel()
+        return True
+
+    async def _guard(self, coro: Coroutine[object, object, None], name: str) -> None:
+        try:
+            await coro
+        except Exception as error:  # noqa: BLE001 # the one place that must
+            status = exit_of(error)
+            if isinstance(error, StoplogError) and status is not Exit.CRASH:
+                self._log.error("task failed", task=name, reason=str(error))
+            else:
+                self._log.exception("task crashed", task=name)
+            self.stop(status)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks and self._body is None:
+            self._ended.set()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._log.info("stopping", signal=number.name)
+        self.stop()
+
+    async def _cancel_all(self) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if not tasks:
+            return
+        _, left = await asyncio.wait(tasks, timeout=STOP_S_MAX)
+        for task in left:
+            self._log.error("task did not end", task=task.get_name())
+
+
+def run_service(name: str, serve: Callable[[Supervised], Awaitable[None]]) -> int:
+    """Run one service to its end and return its exit status.
+
+    `serve` starts tasks and returns (or goes on working). A start-up error is said in one message on standard error,
+    without a traceback unless it is a bug.
+    """
+    try:
+        return asyncio.run(_serve(name, serve))
+    except Exception as error:  # noqa: BLE001 # the one place that must
+        status = exit_of(error)
+        if status is Exit.CRASH:
+            logger(name).exception("crashed")
+        else:
+            sys.stderr.write(f"stoplog {name}: {words_of(error)}\n")
+        return status
+
+
+async def _serve(name: str, serve: Callable[[Supervised], Awaitable[None]]) -> int:
+    async with Supervised(name) as tasks:
+        await serve(tasks)
+    return tasks.status
+
+
+def words_of(error: BaseException) -> str:
+    """Return what a person reads about an error that kept a process from starting."""
+    if isinstance(error, ConfigurationError):
+        return "\n".join(str(fault) for fault in error.faults)
+    return str(error)
