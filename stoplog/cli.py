@@ -1,0 +1,195 @@
+"""The command line: one command for each service, for the demonstration and for the checks; imports a service when it runs.
+
+Exit statuses are those of runtime/exits.py; an error that Stoplog knows is one clear message on standard error.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.errors import StoplogError
+from runtime.exits import exit_of
+from runtime.supervisor import words_of
+
+if TYPE_CHECKING:
+    from stoplog.demo.app import Options
+
+app = typer.Typer(
+    name="stoplog",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="园区雨水排口、应急池与闸控的遥测与一键启闭 — telemetry and one-key closure for industrial parks.",
+)
+journal_app = typer.Typer(no_args_is_help=True, help="Read a gateway's journals.")
+audit_app = typer.Typer(no_args_is_help=True, help="Check the audit log.")
+app.add_typer(journal_app, name="journal")
+app.add_typer(audit_app, name="audit")
+
+Settings = Annotated[
+    Path, typer.Option("--settings", help="The service's settings, a TOML file.", exists=False)
+]
+State = Annotated[Path, typer.Option("--state", help="Folder of the demonstration's data.")]
+DEFAULT_PARK = Path("parks/lingang")
+DEFAULT_STATE = Path("state/demo")
+
+
+def main() -> None:
+    """Run the command; exit with its status."""
+    try:
+        app()
+    except StoplogError as error:
+        sys.stderr.write(f"stoplog: {words_of(error)}\n")
+        sys.exit(exit_of(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.callback()
+def tie(
+    with_parent: Annotated[int | None, typer.Option(hidden=True, help="End when this process ends.")] = None,
+) -> None:
+    """Stoplog keeps a polluted spill inside the park."""
+    if with_parent is not None:
+        from stoplog.demo.parent import die_with_parent
+
+        die_with_parent(with_parent)
+
+
+@app.command()
+def check(
+    park: Annotated[Path, typer.Argument(help="The park's folder.")] = DEFAULT_PARK,
+) -> None:
+    """Check a park's files: every fault with file, line, field and remedy."""
+    from stoplog.check import run_check
+
+    raise typer.Exit(run_check(park))
+
+
+@app.command()
+def gateway(settings: Settings) -> None:
+    """Run an edge gateway."""
+    from gateway.app import main as run
+
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def ingest(settings: Settings) -> None:
+    """Run an ingest worker."""
+    from ingest.app import main as run
+
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def control(settings: Settings) -> None:
+    """Run the control service: commands, plans, alarms, audit, API and console."""
+    from control.app import main as run
+
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def simulator(settings: Settings) -> None:
+    """Run the simulated park: water, PLCs, accidents and faults."""
+    from simulators.app import main as run
+
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def broker(
+    users: Annotated[
+        Path, typer.Option(help="Users of the broker, a JSON file as the demonstration writes it.")
+    ],
+    host: str = "127.0.0.1",
+    port: int = 1883,
+) -> None:
+    """Run the embedded MQTT broker (for one machine; a site runs mosquitto or another)."""
+    from stoplog.broker.app import main as run
+
+    raise typer.Exit(run(users, host, port))
+
+
+@app.command()
+def demo(
+    park: Annotated[Path, typer.Option(help="The park's folder.")] = DEFAULT_PARK,
+    state: State = DEFAULT_STATE,
+    broker: Annotated[
+        str | None, typer.Option(help="mqtt://host:port of a broker to use instead of the embedded one.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the console.", min=1, max=65535)] = 8080,
+    speed: Annotated[
+        float, typer.Option(help="Model seconds per second, at most.", min=0.1, max=120.0)
+    ] = 1.0,
+    scenario: Annotated[Path | None, typer.Option(help="A scenario to play.")] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Play the scenario without anybody and judge it.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the result of a headless run here.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of noise and phases; the scenario's own when not given.")
+    ] = None,
+    journal_mb: Annotated[int, typer.Option(help="Most megabytes of a gateway's journal.", min=1)] = 512,
+) -> None:
+    """Bring a whole park up on this machine: broker, simulated PLCs, gateways, ingest, control and console."""
+    from stoplog.demo.app import Options, interactive
+    from stoplog.demo.settings import parse_broker
+
+    options = Options(
+        park=park,
+        state=state,
+        broker=parse_broker(broker) if broker else None,
+        port=port,
+        speed=speed,
+        scenario=scenario,
+        seed=seed,
+        journal_bytes_max=journal_mb * 1_000_000,
+    )
+    raise typer.Exit(_headless(options, json) if headless else interactive(options))
+
+
+def _headless(options: "Options", json: Path | None) -> int:
+    from stoplog.headless.app import play
+
+    return play(options, json)
+
+
+@app.command()
+def spill(
+    enterprise: Annotated[str, typer.Argument(help="Id of the enterprise, e.g. hc.")],
+    kg: Annotated[float, typer.Option(help="Kilograms of pollutant (as COD).", min=0.1, max=100_000)] = 240.0,
+    minutes: Annotated[float, typer.Option(help="Over this many minutes.", min=0.1, max=600)] = 20.0,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Spill a pollutant in the running demonstration's simulated park."""
+    from stoplog.demo.spill import spill as run
+
+    raise typer.Exit(run(state, enterprise, kg=kg, minutes=minutes))
+
+
+@journal_app.command("inspect")
+def journal_inspect(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with journal segments.")],
+) -> None:
+    """Count what a gateway's journals hold, reading them as the format's description says."""
+    from stoplog.oracle.inspect import inspect
+
+    raise typer.Exit(inspect(folders))
+
+
+@audit_app.command("verify")
+def audit_verify(
+    database: Annotated[Path, typer.Argument(help="The control database, an SQLite file.")],
+    checkpoints: Annotated[Path | None, typer.Option(help="Exported checkpoints to hold it against.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Public keys (JWK set) that signed the checkpoints.")
+    ] = None,
+) -> None:
+    """Verify the audit log off-line: every record, their order, and the exported checkpoints."""
+    from stoplog.audit import run_verify
+
+    raise typer.Exit(run_verify(database, checkpoints, keys))
