@@ -7,9 +7,9 @@ COPY requirements/run.txt requirements/run.txt
 RUN python -m venv .venv && .venv/bin/pip install --quiet --require-hashes -r requirements/run.txt
 COPY dashboards/console/package.json dashboards/console/package-lock.json dashboards/console/.npmrc dashboards/console/
 COPY deploy/setup deploy/setup
-RUN deploy/setup/node.sh npm --prefix dashboards/console ci --no-audit --no-fund
+RUN deploy/setup/npm.sh ci --no-audit --no-fund
 COPY . .
-RUN deploy/setup/node.sh npm --prefix dashboards/console run --silent build \
+RUN deploy/setup/npm.sh run --silent build \
  && .venv/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM python:3.11-slim-bookworm

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench soak lock
 BIN := .venv/bin
-NPM := deploy/setup/node.sh npm --prefix dashboards/console run --silent
+NPM := deploy/setup/npm.sh run --silent
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14

@@ -22,11 +22,11 @@ install_project() {
 }
 
 install_console() {
-  "$ROOT/deploy/setup/node.sh" npm --prefix "$CONSOLE" ci --no-audit --no-fund --loglevel=error
+  deploy/setup/npm.sh ci --no-audit --no-fund --loglevel=error >/dev/null
 }
 
 build_console() {
-  "$ROOT/deploy/setup/node.sh" npm --prefix "$CONSOLE" run --silent build
+  deploy/setup/npm.sh run --silent build -- --logLevel warn
 }
 
 console_sources() {
