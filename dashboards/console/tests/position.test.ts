@@ -60,7 +60,17 @@ describe('positionWords', () => {
 
   it('says the same whatever command is in progress', () => {
     for (const each of everyView()) {
-      expect(positionWords(each)).toEqual(positionWords({ ...each, command: null, doubt: false, moving: null }))
+      const { position, quality, fresh } = each
+      expect(positionWords(each)).toEqual(positionWords({ position, quality, fresh }))
+    }
+  })
+
+  it('says of a pump that it stands still only on the same terms', () => {
+    for (const each of everyView()) {
+      const isProved = each.position === 'closed' && each.quality === 'good' && each.fresh
+      const says = positionWords(each, true, 'pump').words.zh
+      expect(says.includes('已停止')).toBe(isProved)
+      expect(says).not.toContain('关到位')
     }
   })
 

@@ -4,7 +4,7 @@
  * The command in progress is worded by `commandWords`; neither function ever reads the other's input, so that a command
  * that was sent can never look like a position.
  */
-import type { ActuatorView, CommandBrief, Words } from './types'
+import type { ActuatorKind, ActuatorView, CommandBrief, Words } from './types'
 
 export type PositionKind = 'closed' | 'open' | 'between' | 'contradiction' | 'unknown' | 'stale' | 'uncertain' | 'bad'
 
@@ -26,12 +26,19 @@ const WORDS: Record<PositionKind, Words> = {
   bad: { zh: '反馈坏', en: 'Bad feedback' },
 }
 
+/** A pump has no limits; its feedback contacts say that it runs or stands still. */
+const PUMP_WORDS: Partial<Record<PositionKind, Words>> = {
+  closed: { zh: '已停止', en: 'Stopped' },
+  open: { zh: '运行中', en: 'Running' },
+}
+
 type PositionInput = Pick<ActuatorView, 'position' | 'quality' | 'fresh'>
 
 /** `isLinkLive` is false when this screen no longer hears the server: then nothing it holds is fresh. */
-export function positionWords(view: PositionInput | undefined, isLinkLive = true): PositionWords {
+export function positionWords(view: PositionInput | undefined, isLinkLive = true, of?: ActuatorKind): PositionWords {
   const kind = positionKind(view, isLinkLive)
-  return { kind, words: WORDS[kind], isTrusted: kind === 'closed' || kind === 'open' || kind === 'between' }
+  const words = (of === 'pump' ? PUMP_WORDS[kind] : undefined) ?? WORDS[kind]
+  return { kind, words, isTrusted: kind === 'closed' || kind === 'open' || kind === 'between' }
 }
 
 function positionKind(view: PositionInput | undefined, isLinkLive: boolean): PositionKind {

@@ -56,6 +56,7 @@ export const en: Record<Key, string> = {
   downstream: 'Downstream',
 
   stale: 'stale',
+  stale_short: 'stale',
   uncertain: 'uncertain',
   bad: 'bad',
   missing: 'no data',

@@ -31,6 +31,14 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(whole / 86_400)} ${t('unit_d')} ${Math.floor((whole % 86_400) / 3600)} ${t('unit_h')}`
 }
 
+/** For the mimic, where room is short: 8s, 12m, 3h, 2d. */
+export function ageShort(seconds: number | null): string {
+  if (seconds === null || !Number.isFinite(seconds)) return ''
+  if (seconds < 60) return `${Math.floor(seconds)}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`
+}
+
 export function number(value: number): string {
   const size = Math.abs(value)
   if (Number.isInteger(value)) return String(value)

@@ -54,6 +54,7 @@ export const zh = {
   downstream: '下游',
 
   stale: '数据过期',
+  stale_short: '过期',
   uncertain: '存疑',
   bad: '坏',
   missing: '无数据',
