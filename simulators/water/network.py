@@ -95,6 +95,10 @@ def load_network(path: Path) -> Network:
         raise ConfigurationError(
             _fault(path, line, "", str(error.problem), "mend the YAML", "syntax")
         ) from error
+    if not isinstance(tree, CommentedMap):
+        raise ConfigurationError(
+            _fault(path, 0, "", "is no mapping", "write network, rain_gage, facilities", "syntax")
+        )
     reader = _Reader(path, tree)
     network = reader.network()
     if reader.faults:

@@ -15,6 +15,9 @@ Ints = npt.NDArray[np.int64]
 VOLUME_M3_MIN = 0.02
 """Less water than this is a wet film: concentrations are told as if there were this much."""
 
+MOVING_M3_MIN = 1e-9
+"""Less water than this carries nothing on: a cubic millimetre, and dividing by less loses digits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -69,7 +72,7 @@ class Transport:
             grid.to_node, backward, grid.nodes
         )
         mixed_in = volume_m3 + (out + overflow_m3_s) * dt_s
-        share = np.divide(dt_s, mixed_in, out=np.zeros_like(mixed_in), where=mixed_in > 0)
+        share = np.divide(dt_s, mixed_in, out=np.zeros_like(mixed_in), where=mixed_in > MOVING_M3_MIN)
         per_flow = self.mass_kg * share
         moved = forward * per_flow[:, grid.from_node] - backward * per_flow[:, grid.to_node]
         spilled_over = overflow_m3_s * per_flow

@@ -1,0 +1,63 @@
+"""The run's SWMM text: conduits split evenly, dates absolute, everything else untouched."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from simulators.water import inp
+
+PARK = (Path(__file__).parents[4] / "parks" / "lingang" / "network" / "lingang.inp").read_text(encoding="utf-8")
+START = datetime(2026, 7, 1, 4, 5, 6, tzinfo=UTC)
+
+
+def rows(text: str, section: str) -> dict[str, list[str]]:
+    return {row[0]: row[1:] for row in inp._rows(text)[section]}
+
+
+def test_no_conduit_is_longer_than_50_m_and_none_lost_a_metre() -> None:
+    whole, parts = rows(PARK, "CONDUITS"), rows(inp.run_text(PARK, start=START), "CONDUITS")
+    assert max(float(row[2]) for row in parts.values()) <= 50.0
+    for name, (start, end, length, *_) in whole.items():
+        mine = [row for part, row in parts.items() if part.split(":")[0] == name]
+        assert sum(float(row[2]) for row in mine) == pytest.approx(float(length))
+        assert (mine[0][0], mine[-1][1]) == (start, end)
+        assert all(before[1] == after[0] for before, after in pairwise(mine))
+
+
+def test_new_junctions_lie_on_the_line_between_the_ends() -> None:
+    text = "[JUNCTIONS]\nA 4 2 0.5 0 100\n[OUTFALLS]\nB 1 FIXED 1.5 NO\n[CONDUITS]\nC A B 150 0.013 0 0 0\n"
+    text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\n" + DATES
+    found = rows(inp.run_text(text, start=START), "JUNCTIONS")
+    assert [[float(x) for x in found[name]] for name in ("C.1", "C.2")] == [[3, 2, 0.5, 0, 100], [2, 2, 0.5, 0, 100]]
+
+
+DATES = (
+    "[OPTIONS]\nSTART_DATE 1\nSTART_TIME 1\nREPORT_START_DATE 1\nREPORT_START_TIME 1\nEND_DATE 1\nEND_TIME 1\n"
+)
+
+
+def test_each_part_keeps_its_cross_section_and_gates_theirs() -> None:
+    text = inp.run_text(PARK, start=START)
+    shapes = rows(text, "XSECTIONS")
+    assert rows(text, "CONDUITS").keys() <= shapes.keys()
+    assert shapes["C_hc:3"] == rows(PARK, "XSECTIONS")["C_hc"]
+    assert shapes["O_hc_outlet"] == rows(PARK, "XSECTIONS")["O_hc_outlet"]
+
+
+def test_dates_are_the_runs_own() -> None:
+    options = rows(inp.run_text(PARK, start=START), "OPTIONS")
+    assert options["START_DATE"] + options["START_TIME"] == ["07/01/2026", "04:05:06"]
+    assert options["REPORT_START_DATE"] == ["07/01/2026"]
+    assert options["END_DATE"] == ["07/01/2027"]
+
+
+def test_a_conduit_to_nowhere_is_named() -> None:
+    with pytest.raises(ValueError, match="conduit C joins A and Z"):
+        inp.run_text("[JUNCTIONS]\nA 4 2 0 0 0\n[CONDUITS]\nC A Z 10 0.013 0 0 0\n" + DATES, start=START)
+
+
+def test_a_missing_date_is_named() -> None:
+    with pytest.raises(ValueError, match="START_DATE"):
+        inp.run_text("[JUNCTIONS]\nA 4 2 0 0 0\n", start=START)

@@ -1,0 +1,66 @@
+"""Reverse flow, score lines and rims of the transport, one case each."""
+
+import numpy as np
+import pytest
+
+from simulators.water.transport import Floats, Grid, Transport, halves, indices
+
+
+@pytest.fixture
+def transport() -> Transport:
+    """Two cells, one link between them that is the score line, no way out."""
+    grid = Grid(
+        nodes=2, from_node=indices([0]), to_node=indices([1]), outfalls=indices([]), lines={"line": indices([0])}
+    )
+    return Transport(grid, substances=1)
+
+
+def step(transport: Transport, flow_m3_s: float, *, overflow_m3_s: Floats | None = None) -> None:
+    lost = np.zeros(2) if overflow_m3_s is None else overflow_m3_s
+    transport.step(
+        flow_m3_s=np.array([flow_m3_s]), volume_m3=np.array([10.0, 10.0]), overflow_m3_s=lost, dt_s=1.0
+    )
+
+
+def test_backward_flow_takes_from_the_far_end_and_off_the_score(transport: Transport) -> None:
+    transport.inject(0, 0, 1.0)
+    step(transport, 5.0)
+    there = transport.crossed_kg["line"][0]
+    step(transport, -5.0)
+    assert 0.0 < transport.crossed_kg["line"][0] < there
+    assert transport.mass_kg[0, 1] == pytest.approx(transport.crossed_kg["line"][0])
+
+
+def test_a_cell_smaller_than_its_outflow_gives_what_it_has(transport: Transport) -> None:
+    transport.inject(0, 0, 1.0)
+    transport.step(
+        flow_m3_s=np.array([5.0]), volume_m3=np.array([0.0, 10.0]), overflow_m3_s=np.zeros(2), dt_s=1.0
+    )
+    assert transport.mass_kg.tolist() == [[0.0, 1.0]]
+
+
+def test_what_runs_over_a_rim_is_on_the_ground(transport: Transport) -> None:
+    transport.inject(0, 0, 1.0)
+    step(transport, 0.0, overflow_m3_s=np.array([10.0, 0.0]))
+    assert transport.surface_kg[0] == pytest.approx(0.5)
+
+
+def test_no_water_moves_no_mass(transport: Transport) -> None:
+    transport.inject(0, 0, 1.0)
+    step(transport, 0.0)
+    assert transport.mass_kg.tolist() == [[1.0, 0.0]]
+
+
+def test_saved_for_another_network_is_refused(transport: Transport) -> None:
+    other = Transport(
+        Grid(nodes=3, from_node=indices([0]), to_node=indices([1]), outfalls=indices([]), lines={}), substances=1
+    )
+    with pytest.raises(ValueError, match="substances × nodes"):
+        transport.restore(other.saved())
+
+
+def test_a_conduit_is_shared_between_its_ends() -> None:
+    cells = halves(
+        np.array([6.0]), node_m3=np.array([1.0, 2.0]), from_node=indices([0]), to_node=indices([1])
+    )
+    assert cells.tolist() == [4.0, 5.0]
