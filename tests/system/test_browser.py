@@ -1,0 +1,141 @@
+"""The operator's minute in a real browser: sign in, see the park live, close a plant with one key, watch the proof, find it in the audit."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.system.rig import ROOT, Rig, demonstration
+
+pytestmark = [pytest.mark.system, pytest.mark.browser]
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SHOTS = ROOT / "tests" / "screenshots"
+MS = 1000
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with demonstration(tmp_path_factory.mktemp("browser") / "state", "--speed", "10") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser, rig: Rig) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1920, "height": 1080}, locale="zh-CN")
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def shoot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(SHOTS / f"{name}.png"))
+
+
+def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
+    # Sign in by the link that `stoplog demo` prints, and make a user with a password to sign in with by hand.
+    token = next(line.split("enter?token=")[1].strip() for line in rig.lines if "enter?token=" in line)
+    page.goto(f"{rig.console}/#/enter?token={token}")
+    expect(page.get_by_test_id("live-state")).to_be_visible(timeout=15 * MS)
+    _make_operator(page, rig)
+    page.context.clear_cookies()
+    page.goto(f"{rig.console}/#/")
+    page.reload()
+    page.get_by_test_id("sign-in-username").fill("wang")
+    page.get_by_test_id("sign-in-password").fill("chang-cheng-2026!")
+    shoot(page, "sign-in")
+    page.get_by_test_id("sign-in-submit").click()
+
+    # The park is live: an outlet stands open, and says so from its limit switches.
+    expect(page.get_by_test_id("live-state")).to_be_visible(timeout=15 * MS)
+    expect(page.get_by_test_id("facility-hc_outlet")).to_be_visible()
+    shoot(page, "overview")
+
+    # A spill; the analyser's alarm reaches the screen.
+    assert rig.simulate({"do": "spill", "enterprise": "hc", "kg": 240, "minutes": 20}).get("error") is None
+    page.get_by_test_id("nav-alarms").click()
+    expect(page.get_by_test_id("alarm-row").first).to_be_visible(timeout=90 * MS)
+    shoot(page, "alarms")
+
+    # One key: what will move, then every step's proof.
+    page.get_by_test_id("nav-onekey").click()
+    page.get_by_test_id("plan-close_hc").click()
+    expect(page.get_by_test_id("step-hc_outlet")).to_be_visible()
+    shoot(page, "one-key-preview")
+    page.get_by_test_id("plan-run").click()
+    page.get_by_test_id("plan-reason").fill("雨水排口电导率超限,疑似泄漏")
+    page.get_by_test_id("plan-confirm").click()
+    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(re.compile("关到位"), timeout=60 * MS)
+    expect(page.get_by_test_id("step-proof-hc_diversion")).to_contain_text(
+        re.compile("开到位"), timeout=60 * MS
+    )
+    shoot(page, "one-key-proof")
+
+    # Who moved what, when and why.
+    page.get_by_test_id("nav-audit").click()
+    expect(page.get_by_test_id("audit-row").first).to_be_visible()
+    expect(page.locator("body")).to_contain_text("hc_outlet")
+    expect(page.locator("body")).to_contain_text("wang")
+    shoot(page, "audit")
+
+    page.get_by_test_id("nav-overview").click()
+    page.get_by_test_id("facility-hc_outlet").click()
+    shoot(page, "overview-closed")
+    page.get_by_test_id("nav-system").click()
+    shoot(page, "system")
+    page.get_by_test_id("lang-switch").click()
+    page.get_by_test_id("nav-overview").click()
+    shoot(page, "overview-english")
+
+
+def _make_operator(page: Page, rig: Rig) -> None:
+    made = page.evaluate(
+        """async () => {
+            const session = await (await fetch('/api/v1/session')).json();
+            const answer = await fetch('/api/v1/users', {
+                method: 'POST',
+                headers: {'Content-Type': 'application/json', 'X-Stoplog-Csrf': session.csrf},
+                body: JSON.stringify({username: 'wang', display_name: '王值班', password: 'chang-cheng-2026!', roles: ['operator']}),
+            });
+            return answer.status;
+        }"""
+    )
+    assert made == 201
+
+
+def test_the_screenshots_were_made() -> None:
+    names = {
+        "sign-in",
+        "overview",
+        "alarms",
+        "one-key-preview",
+        "one-key-proof",
+        "audit",
+        "overview-closed",
+        "system",
+    }
+    assert names <= {path.stem for path in Path(SHOTS).glob("*.png")}
