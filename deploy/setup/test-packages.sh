@@ -11,7 +11,8 @@ NEEDS="mosquitto:mosquitto victoria-metrics:victoria-metrics prometheus:promtool
 
 has() {
   case $1 in
-    @*) find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname "${1#@}*CJK*" 2>/dev/null | grep -q . ;;
+    @*) [ -n "$(find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname "${1#@}*CJK*" -print -quit \
+      2>/dev/null || true)" ] ;;
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
