@@ -1,0 +1,76 @@
+"""Loads a park from its folder: reads every file, checks all of it in one run, and builds the park if nothing is wrong."""
+
+from pathlib import Path
+
+from domain.errors import ConfigurationError, Fault
+from domain.ids import FacilityId
+from domain.park import Actuator, Park
+from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven
+from runtime.parkfiles.faults import Faults
+from runtime.parkfiles.sites import Sites, read_sites
+
+
+def load_park(folder: Path, overrides: Path | None = None) -> Park:
+    """Return the park in `folder`.
+
+    `overrides` is a JSON file that gives PLCs another host and port. Raises ConfigurationError with every fault found.
+    """
+    faults = Faults()
+    park = _read(folder, overrides, faults)
+    if faults.found:
+        raise ConfigurationError(*_sorted(faults))
+    return park
+
+
+def check_park(folder: Path) -> list[Fault]:
+    """Return every fault of the park in `folder`, by file and line."""
+    faults = Faults()
+    _read(folder, None, faults)
+    return _sorted(faults)
+
+
+def _sorted(faults: Faults) -> list[Fault]:
+    return sorted(faults.found, key=lambda fault: (fault.file, fault.line, fault.field))
+
+
+def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
+    """Return the park as far as it could be read; stand-ins are in it wherever a fault was noted."""
+    sites = read_sites(folder, faults)
+    devices = read_devices(folder, sites, faults)
+    if overrides is not None:
+        read_overrides(overrides, devices, faults)
+    for place in undriven(sites, devices):
+        remedy = "give it a driven slot of a PLC in gateways.yaml"
+        faults.add(place, "no PLC moves it", remedy=remedy, kind="no-drive")
+    return Park(
+        id=sites.id,
+        words=sites.words,
+        enterprises=sites.enterprises,
+        facilities={key: site.facility for key, site in sites.sites.items()},
+        gateways=devices.gateways,
+        devices=devices.devices,
+        points=devices.points,
+        actuators=_actuators(sites, devices),
+    )
+
+
+def _actuators(sites: Sites, devices: Devices) -> dict[FacilityId, Actuator]:
+    found: dict[FacilityId, Actuator] = {}
+    for key, driven in devices.driven.items():
+        site = sites.sites.get(key)
+        if site is None or site.actuator is None:
+            continue
+        part = site.actuator
+        found[key] = Actuator(
+            facility=key,
+            device=driven.device,
+            safe_position=part.safe_position,
+            drive=driven.drive,
+            feedback=driven.feedback,
+            travel_time_s=part.travel_time_s,
+            reversing_pause_s=part.reversing_pause_s,
+            hand_card=part.hand_card,
+            commissioned_by=part.commissioned_by,
+            commissioned_on=part.commissioned_on,
+        )
+    return found
