@@ -91,7 +91,7 @@ class WaterModel:
         ones too or not: each second takes its share of those that run in it. An instant already passed moves nothing.
         Raises WaterRefused for a name that network.yaml does not have.
         """
-        releases = [(spill, _SUBSTANCES.index(spill.substance), self._node_of(spill)) for spill in spills]
+        releases = [(spill, _substance_of(spill), self._node_of(spill)) for spill in spills]
         self._set(settings)
         while self.time_ms + STEP_MS <= to_ms:
             self._rain()
@@ -174,18 +174,14 @@ class WaterModel:
         self._carried = carried
 
     def _step(self) -> None:
+        cells = None if self._transport.is_clean() else self._cells_m3()
         self._water.step()
         flows = self._water.flows_m3_s()
         for name, link in self._meters.items():
             self._totals_m3[name] += max(0.0, float(flows[link])) * STEP_S
-        if self._transport.is_clean():
-            return
-        self._transport.step(
-            flow_m3_s=flows,
-            volume_m3=self._cells_m3(),
-            overflow_m3_s=self._water.overflows_m3_s(),
-            dt_s=STEP_S,
-        )
+        if cells is not None:
+            overflows = self._water.overflows_m3_s()
+            self._transport.step(flow_m3_s=flows, volume_m3=cells, overflow_m3_s=overflows, dt_s=STEP_S)
 
     def _cells_m3(self) -> Floats:
         node_m3, link_m3 = self._water.node_volumes_m3(), self._water.link_volumes_m3()
@@ -242,6 +238,12 @@ class WaterModel:
 
     def _having(self, *roles: Role) -> Iterator[tuple[FacilityId, Place]]:
         return ((name, place) for name, place in self._places.items() if place.role in roles)
+
+
+def _substance_of(spill: Spill) -> int:
+    if spill.substance not in SUBSTANCES:
+        raise WaterRefused(f"no substance {spill.substance}: one of {', '.join(SUBSTANCES)}")
+    return _SUBSTANCES.index(spill.substance)
 
 
 def _named(name: str | None) -> str:

@@ -62,16 +62,16 @@ class Transport:
     def step(self, *, flow_m3_s: Floats, volume_m3: Floats, overflow_m3_s: Floats, dt_s: float) -> None:
         """Move mass for one step of `dt_s`.
 
-        `flow_m3_s` by link, positive from `from_node`; `volume_m3` by cell at the end of the step; `overflow_m3_s` by
-        node, lost over its rim. A cell gives at most what it holds: outflow is part of the water it is mixed with, so
-        that no mass ever goes negative however small the cell.
+        `flow_m3_s` by link, positive from `from_node`; `volume_m3` by cell at the beginning of the step, so that an even
+        concentration stays even and a cell delays its water by volume over flow, no more; `overflow_m3_s` by node, lost
+        over its rim. A cell gives at most what it holds: no mass ever goes negative however small the cell.
         """
         grid = self._grid
         forward, backward = np.maximum(flow_m3_s, 0.0), np.maximum(-flow_m3_s, 0.0)
         out = np.bincount(grid.from_node, forward, grid.nodes) + np.bincount(
             grid.to_node, backward, grid.nodes
         )
-        mixed_in = volume_m3 + (out + overflow_m3_s) * dt_s
+        mixed_in = np.maximum(volume_m3, (out + overflow_m3_s) * dt_s)
         share = np.divide(dt_s, mixed_in, out=np.zeros_like(mixed_in), where=mixed_in > MOVING_M3_MIN)
         per_flow = self.mass_kg * share
         moved = forward * per_flow[:, grid.from_node] - backward * per_flow[:, grid.to_node]

@@ -20,8 +20,9 @@ def grids(draw: st.DrawFn) -> Grid:
     ends = draw(
         st.lists(
             st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1)).filter(lambda ab: ab[0] != ab[1]),
-            min_size=LINKS, max_size=LINKS,
-        )  # fmt: skip
+            min_size=LINKS,
+            max_size=LINKS,
+        )
     )
     return Grid(
         nodes=NODES, from_node=indices([a for a, _ in ends]), to_node=indices([b for _, b in ends]),

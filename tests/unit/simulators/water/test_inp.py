@@ -8,7 +8,9 @@ import pytest
 
 from simulators.water import inp
 
-PARK = (Path(__file__).parents[4] / "parks" / "lingang" / "network" / "lingang.inp").read_text(encoding="utf-8")
+PARK = (Path(__file__).parents[4] / "parks" / "lingang" / "network" / "lingang.inp").read_text(
+    encoding="utf-8"
+)
 START = datetime(2026, 7, 1, 4, 5, 6, tzinfo=UTC)
 
 
@@ -30,12 +32,13 @@ def test_new_junctions_lie_on_the_line_between_the_ends() -> None:
     text = "[JUNCTIONS]\nA 4 2 0.5 0 100\n[OUTFALLS]\nB 1 FIXED 1.5 NO\n[CONDUITS]\nC A B 150 0.013 0 0 0\n"
     text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\n" + DATES
     found = rows(inp.run_text(text, start=START), "JUNCTIONS")
-    assert [[float(x) for x in found[name]] for name in ("C.1", "C.2")] == [[3, 2, 0.5, 0, 100], [2, 2, 0.5, 0, 100]]
+    assert [[float(x) for x in found[name]] for name in ("C.1", "C.2")] == [
+        [3, 2, 0.5, 0, 100],
+        [2, 2, 0.5, 0, 100],
+    ]
 
 
-DATES = (
-    "[OPTIONS]\nSTART_DATE 1\nSTART_TIME 1\nREPORT_START_DATE 1\nREPORT_START_TIME 1\nEND_DATE 1\nEND_TIME 1\n"
-)
+DATES = "[OPTIONS]\nSTART_DATE 1\nSTART_TIME 1\nREPORT_START_DATE 1\nREPORT_START_TIME 1\nEND_DATE 1\nEND_TIME 1\n"
 
 
 def test_each_part_keeps_its_cross_section_and_gates_theirs() -> None:

@@ -34,7 +34,9 @@ def test_at_the_start_rain_may_run_off_and_pools_are_shut() -> None:
 
 def test_every_way_out_has_its_score_line() -> None:
     facilities = load_network(NETWORK).facilities
-    lines = {line: {n for n, p in facilities.items() if p.line == line} for line in ("plant", "park", "river")}
+    lines = {
+        line: {n for n, p in facilities.items() if p.line == line} for line in ("plant", "park", "river")
+    }
     assert lines["plant"] == {f"{e}_{part}" for e in ENTERPRISES for part in ("outlet", "sewage")}
     assert lines["park"] == {"net_sluice_1", "net_sluice_2", "net_pump"}
     assert lines["river"] == {f"river_sluice_{k}" for k in range(1, 5)}
@@ -53,9 +55,21 @@ FAULTS = [
     ("role: stage, node: M_2", "role: stage, node: M_2, normal: 1", "facilities.river_stage.normal"),
     ("link: O_public_inlet, normal: 0", "link: O_public, normal: 0", "facilities.public_inlet.link"),
     ("link: O_public_inlet, normal: 0", "link: O_public_inlet, normal: 2", "facilities.public_inlet.normal"),
-    ("link: O_public_inlet, normal: 0", "link: O_public_inlet, normal: shut", "facilities.public_inlet.normal"),
-    ("link: O_public_inlet, normal: 0", "link: O_public_inlet, normal: 0, line: sea", "facilities.public_inlet.line"),
-    ("node: P_public, full_depth_m: 5.0", "node: P_public, full_depth_m: 0", "facilities.public_pool.full_depth_m"),
+    (
+        "link: O_public_inlet, normal: 0",
+        "link: O_public_inlet, normal: shut",
+        "facilities.public_inlet.normal",
+    ),
+    (
+        "link: O_public_inlet, normal: 0",
+        "link: O_public_inlet, normal: 0, line: sea",
+        "facilities.public_inlet.line",
+    ),
+    (
+        "node: P_public, full_depth_m: 5.0",
+        "node: P_public, full_depth_m: 0",
+        "facilities.public_pool.full_depth_m",
+    ),
     ("hc_yard: J_hc", "hc_yard: J_xx", "places.hc_yard"),
     ("rain_gage: RG", "rain_gage: R2", "rain_gage"),
     ("river_stage:", "River-Stage:", "facilities.River-Stage"),
@@ -83,7 +97,9 @@ def test_all_faults_come_in_one_run(tmp_path: Path) -> None:
     assert len(refused.value.faults) == 2
 
 
-@pytest.mark.parametrize("text", ["network: nowhere.inp\n", "- a list\n", "", "a: [1\n", "network: x\nnetwork: y\n"])
+@pytest.mark.parametrize(
+    "text", ["network: nowhere.inp\n", "- a list\n", "", "a: [1\n", "network: x\nnetwork: y\n"]
+)
 def test_what_is_no_network_is_refused_once(tmp_path: Path, text: str) -> None:
     path = tmp_path / "network.yaml"
     path.write_text(text, encoding="utf-8")

@@ -10,7 +10,11 @@ from simulators.water.transport import Floats, Grid, Transport, halves, indices
 def transport() -> Transport:
     """Two cells, one link between them that is the score line, no way out."""
     grid = Grid(
-        nodes=2, from_node=indices([0]), to_node=indices([1]), outfalls=indices([]), lines={"line": indices([0])}
+        nodes=2,
+        from_node=indices([0]),
+        to_node=indices([1]),
+        outfalls=indices([]),
+        lines={"line": indices([0])},
     )
     return Transport(grid, substances=1)
 
@@ -41,7 +45,7 @@ def test_a_cell_smaller_than_its_outflow_gives_what_it_has(transport: Transport)
 
 def test_what_runs_over_a_rim_is_on_the_ground(transport: Transport) -> None:
     transport.inject(0, 0, 1.0)
-    step(transport, 0.0, overflow_m3_s=np.array([10.0, 0.0]))
+    step(transport, 0.0, overflow_m3_s=np.array([5.0, 0.0]))
     assert transport.surface_kg[0] == pytest.approx(0.5)
 
 
@@ -53,7 +57,8 @@ def test_no_water_moves_no_mass(transport: Transport) -> None:
 
 def test_saved_for_another_network_is_refused(transport: Transport) -> None:
     other = Transport(
-        Grid(nodes=3, from_node=indices([0]), to_node=indices([1]), outfalls=indices([]), lines={}), substances=1
+        Grid(nodes=3, from_node=indices([0]), to_node=indices([1]), outfalls=indices([]), lines={}),
+        substances=1,
     )
     with pytest.raises(ValueError, match="substances × nodes"):
         transport.restore(other.saved())
@@ -64,3 +69,10 @@ def test_a_conduit_is_shared_between_its_ends() -> None:
         np.array([6.0]), node_m3=np.array([1.0, 2.0]), from_node=indices([0]), to_node=indices([1])
     )
     assert cells.tolist() == [4.0, 5.0]
+
+
+def test_an_even_concentration_stays_even_while_water_levels_change(transport: Transport) -> None:
+    for node, volume in enumerate((10.0, 10.0)):
+        transport.inject(0, node, volume * 0.3)
+    step(transport, 4.0)
+    assert transport.concentration_mg_l(np.array([6.0, 14.0])).tolist() == [[pytest.approx(300.0)] * 2]
