@@ -290,7 +290,7 @@ def orders_body(message: OrdersMessage) -> Json:
 def orders(body: Mapping[str, Json]) -> OrdersMessage:
     """Return the order set in `body`. Raises RemoteProtocolError."""
     fields = Fields(body)
-    held = tuple(_order(Fields.of("orders", item)) for item in fields.sequence("orders"))
+    held = tuple(order_of(Fields.of("orders", item)) for item in fields.sequence("orders"))
     tombstones = frozenset(Fields.as_text("tombstones", item) for item in fields.sequence("tombstones"))
     return OrdersMessage(
         park=ParkId(fields.text("park")),
@@ -319,6 +319,7 @@ def term(body: Mapping[str, Json]) -> TermMessage:
 
 
 def order_body(order: Order) -> dict[str, Json]:
+    """Return the JSON form of one order."""
     return {
         "id": order.id,
         "kind": order.kind.value,
@@ -330,7 +331,8 @@ def order_body(order: Order) -> dict[str, Json]:
     }
 
 
-def _order(fields: Fields) -> Order:
+def order_of(fields: Fields) -> Order:
+    """Return the order in `fields`. Raises RemoteProtocolError."""
     return Order(
         id=fields.text("id"),
         kind=fields.one_of("kind", OrderKind),
