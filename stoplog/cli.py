@@ -133,6 +133,9 @@ def demo(
     seed: Annotated[
         int | None, typer.Option(help="Seed of noise and phases; the scenario's own when not given.")
     ] = None,
+    keep_freed: Annotated[
+        bool, typer.Option("--keep-freed", help="Keep freed journal segments and the log of served reads.")
+    ] = False,
     journal_mb: Annotated[int, typer.Option(help="Most megabytes of a gateway's journal.", min=1)] = 512,
 ) -> None:
     """Bring a whole park up on this machine: broker, simulated PLCs, gateways, ingest, control and console."""
@@ -148,6 +151,7 @@ def demo(
         scenario=scenario,
         seed=seed,
         journal_bytes_max=journal_mb * 1_000_000,
+        keep_freed=keep_freed,
     )
     raise typer.Exit(_headless(options, json) if headless else interactive(options))
 

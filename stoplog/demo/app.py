@@ -38,8 +38,9 @@ class Options:
     """Of the console."""
     speed: float
     scenario: Path | None
-    seed: int
+    seed: int | None
     journal_bytes_max: int
+    keep_freed: bool = False
 
 
 def say(text: str) -> None:
@@ -136,7 +137,7 @@ async def _interactive(options: Options) -> int:
         speed=options.speed,
         scenario=options.scenario,
         seed=options.seed,
-        keep_freed=False,
+        keep_freed=options.keep_freed,
         is_held=False,
         with_link=True,
     )

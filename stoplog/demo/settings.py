@@ -73,6 +73,21 @@ class Layout:
         """Address of the console."""
         return f"http://{HOST}:{self.console_port}"
 
+    @property
+    def writes_log(self) -> Path:
+        """The PLCs' log of writes received."""
+        return self.state / "simulator" / "writes.jsonl"
+
+    @property
+    def reads_log(self) -> Path:
+        """Folder of the PLCs' log of reads served."""
+        return self.state / "simulator" / "served"
+
+    @property
+    def faults_log(self) -> Path:
+        """What was played: spills, faults, hands."""
+        return self.state / "simulator" / "happenings.jsonl"
+
     def journal(self, gateway: str) -> Path:
         """Folder of a gateway's journals."""
         return self.state / "journal" / gateway
@@ -88,11 +103,12 @@ class Run:
 
     speed: float
     scenario: Path | None
-    seed: int
+    seed: int | None
+    """None: the scenario's own."""
     keep_freed: bool
-    is_held: bool
-    """Model time waits for the word of the headless run before the scenario begins."""
+    """Keep what is needed to judge the run: freed journal segments and the log of served reads."""
     with_link: bool
+    """Make a one-time sign-in link."""
 
 
 def make_layout(
@@ -233,20 +249,22 @@ def _control(layout: Layout, run: Run) -> Toml:
 
 
 def _simulator(layout: Layout, run: Run) -> Toml:
+    folder = layout.state / "simulator"
     settings: dict[str, TomlValue | Toml] = {
         "park": str(layout.park_folder),
         "device_overrides": str(layout.state / "devices.json"),
-        "clock_page": str(layout.state / "clock.page"),
-        "state": str(layout.state / "simulator"),
+        "state": str(folder),
         "host": HOST,
         "control_port": layout.simulator_port,
         "speed": run.speed,
-        "seed": run.seed,
-        "hold": run.is_held,
-        "reads_log": str(layout.state / "simulator" / "reads.log"),
-        "writes_log": str(layout.state / "simulator" / "writes.jsonl"),
-        "faults_log": str(layout.state / "simulator" / "faults.jsonl"),
+        "writes_log": str(layout.writes_log),
+        "faults_log": str(layout.faults_log),
+        "clock": {"kind": "page", "page": str(layout.state / "clock.page")},
     }
+    if run.keep_freed:
+        settings["reads_log"] = str(layout.reads_log)
+    if run.seed is not None:
+        settings["seed"] = run.seed
     if run.scenario is not None:
         settings["scenario"] = str(run.scenario.resolve())
     return settings

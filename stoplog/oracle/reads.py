@@ -53,9 +53,11 @@ def _was_served(history: History, at_ms: int, value: Value | None, tolerance_ms:
 
 
 def _same(served: float | None, accepted: Value | None) -> bool:
-    if isinstance(served, bool) or isinstance(accepted, bool) or served is None:
+    if served is None or accepted is None or isinstance(accepted, str):
+        return False
+    if isinstance(served, bool) or isinstance(accepted, bool):
         return served is accepted
-    return isinstance(accepted, int | float) and math.isclose(served, accepted, rel_tol=1e-9, abs_tol=1e-12)
+    return math.isclose(served, accepted, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _columns(items: list[tuple[int, float | None]]) -> History:

@@ -1,0 +1,95 @@
+"""Follows one run through the public API: the first alarm, the answer to it, the proofs; remembers when each came."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from runtime.clock import Clock
+from stoplog.headless.operator import Body, Person, approve_when_asked, close_by_plan
+
+LOOK_S = 0.3
+"""Wall seconds between two looks at the alarms."""
+FINAL = frozenset({"confirmed", "failed", "unknown", "refused", "skipped"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Timeline:
+    """Model times in UTC ms; None: it did not happen."""
+
+    alarm: str | None = None
+    """Rule and facility of the alarm that was answered."""
+    alarm_ms: int | None = None
+    enterprise_closed_ms: int | None = None
+    """Last proof of the enterprise's plan, when every step of it was proved."""
+    park_closed_ms: int | None = None
+    failures: tuple[str, ...] = ()
+    """Steps that were not proved, with their reasons."""
+
+
+async def first_alarm(operator: Person, *, severity_max: int) -> Body:
+    """Wait for an alarm at an enterprise's facility that is at least as severe as `severity_max` and return it."""
+    while True:
+        alarms = await operator.list("/alarms")
+        wanted = [
+            alarm
+            for alarm in alarms
+            if alarm["enterprise"] is not None
+            and cast("int", alarm["severity"]) <= severity_max
+            and str(alarm["state"]).startswith("active")
+        ]
+        if wanted:
+            return min(wanted, key=lambda alarm: cast("int", alarm["raised_ms"]))
+        await asyncio.sleep(LOOK_S)
+
+
+async def answer(
+    timeline: Timeline, *, operator: Person, chief: Person, clock: Clock, reaction_s: float, with_park: bool
+) -> None:
+    """Answer the first alarm as a control room does: the plant's key at once, then the park's, the chief for the river."""
+    alarm = await first_alarm(operator, severity_max=2)
+    timeline.alarm = f"{alarm['rule']} ({alarm['facility']})"
+    timeline.alarm_ms = cast("int", alarm["raised_ms"])
+    await operator.post(
+        f"/alarms/{alarm['id']}/acknowledge", {"occurrence": alarm["occurrence"], "severity": alarm["severity"]}
+    )
+    await clock.sleep(reaction_s)
+    words = cast("dict[str, str]", alarm["words"])
+    enterprise_run = await close_by_plan(operator, f"close_{alarm['enterprise']}", reason=words["zh"])
+    runs = [_followed(operator, enterprise_run)]
+    if with_park:
+        park_run = await close_by_plan(operator, "close_park", reason=words["zh"])
+        await approve_when_asked(chief, park_run, dispatch_order="演练-0001")
+        runs.append(_followed(operator, park_run))
+    views = await asyncio.gather(*runs)
+    timeline.enterprise_closed_ms = _proved(views[0])
+    timeline.park_closed_ms = _proved(views[1]) if with_park else None
+    timeline.failures = tuple(text for view in views for text in _failures(view))
+
+
+async def _followed(operator: Person, run: str) -> Body:
+    while True:
+        view = await operator.get(f"/runs/{run}")
+        if all(step["state"] in FINAL for step in _steps(view)):
+            return view
+        await asyncio.sleep(LOOK_S)
+
+
+def _proved(view: Body) -> int | None:
+    """Return when the last step was proved; None when one was not."""
+    steps = [step for step in _steps(view) if step["state"] != "skipped"]
+    if any(step["state"] != "confirmed" for step in steps):
+        return None
+    return max(cast("int", step["proved_ms"]) for step in steps)
+
+
+def _failures(view: Body) -> Sequence[str]:
+    return [
+        f"{step['actuator']} {step['action']}: {step['state']} {step['reasons']}"
+        for step in _steps(view)
+        if step["state"] in {"failed", "unknown", "refused"}
+    ]
+
+
+def _steps(view: Body) -> Sequence[Body]:
+    return cast("Sequence[Body]", view["steps"])
