@@ -1,0 +1,60 @@
+"""Report by exception: decides which values of a device are told, because they changed or because it has been silent long."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.park import Point
+from gateway.judgement import Judged
+
+NEVER_MS = -(2**62)
+
+
+class Reporter:
+    """What was last told of each point of one device."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        count = len(points)
+        self._dead_band = np.array([point.dead_band for point in points])
+        self._silence_ms = np.array([point.silence_s_max * 1000 for point in points])
+        self.told = Judged(
+            values=np.full(count, np.nan),
+            quality=np.zeros(count, dtype=np.int16),
+            reason=np.zeros(count, dtype=np.int8),
+        )
+        self.told_ms = np.full(count, NEVER_MS, dtype=np.int64)
+        """Time of the sample last told; NEVER_MS: none."""
+
+    def select(
+        self, judged: Judged, rows: NDArray[np.int64], observed_ms: int, *, after_silence: bool = True
+    ) -> NDArray[np.int64]:
+        """Return which of `rows` to tell now, and take them as told.
+
+        A point is told when its quality or reason changed, when its value moved by more than its dead band since it was
+        last told, or, `after_silence`, when that was longer ago than its longest silence.
+        """
+        told, before = self.told, self.told_ms[rows]
+        value, last = judged.values[rows], told.values[rows]
+        is_gone, was_gone = np.isnan(value), np.isnan(last)
+        with np.errstate(invalid="ignore"):
+            moved = np.abs(value - last) > self._dead_band[rows]
+        changed = (
+            moved
+            | (is_gone != was_gone)
+            | (judged.quality[rows] != told.quality[rows])
+            | (judged.reason[rows] != told.reason[rows])
+            | (before == NEVER_MS)
+        )
+        if after_silence:
+            changed |= observed_ms - before >= self._silence_ms[rows]
+        chosen: NDArray[np.int64] = rows[changed]
+        told.values[chosen] = judged.values[chosen]
+        told.quality[chosen] = judged.quality[chosen]
+        told.reason[chosen] = judged.reason[chosen]
+        self.told_ms[chosen] = observed_ms
+        return chosen
+
+    def forget(self) -> None:
+        """Tell every point anew at its next read: what was told meanwhile could not be kept."""
+        self.told_ms[self.told_ms != NEVER_MS] = NEVER_MS + 1
