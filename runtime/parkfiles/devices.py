@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from domain.drive import Drive
+from domain.drive import Drive, MaintainedCoil
 from domain.ids import DeviceId, FacilityId, GatewayId, PointRef
-from domain.park import Device, Feedback, Gateway, Point
+from domain.park import Device, Feedback, Gateway, Point, SafePosition
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.names import Names
@@ -231,4 +231,14 @@ def undriven(sites: Sites, found: Devices) -> Iterator[Place]:
     """Yield the actuators that no PLC moves."""
     for key, site in sites.sites.items():
         if site.actuator is not None and key not in found.driven and not found.is_murky(key):
+            yield site.actuator.place
+
+
+def unsafe_stops(sites: Sites, found: Devices) -> Iterator[Place]:
+    """Yield the actuators that a stop would close although open is their safe position."""
+    for key, driven in found.driven.items():
+        site = sites.sound(key)
+        if site is None or site.actuator is None or not isinstance(driven.drive, MaintainedCoil):
+            continue
+        if site.actuator.safe_position is SafePosition.OPEN:
             yield site.actuator.place

@@ -1,13 +1,19 @@
 """Loads a park from its folder: reads every file, checks all of it in one run, and builds the park if nothing is wrong."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from domain.errors import ConfigurationError, Fault
 from domain.ids import FacilityId
 from domain.park import Actuator, Park
-from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven
+from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven, unsafe_stops
 from runtime.parkfiles.faults import Faults
+from runtime.parkfiles.plans import read_plans
+from runtime.parkfiles.rules import Locks, read_alarms, read_cutoffs, read_interlocks
 from runtime.parkfiles.sites import Sites, read_sites
+from runtime.parkfiles.waterways import check_waterways
+
+_NO_LOCKS = Locks()
 
 
 def load_park(folder: Path, overrides: Path | None = None) -> Park:
@@ -42,6 +48,11 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
     for place in undriven(sites, devices):
         remedy = "give it a driven slot of a PLC in gateways.yaml"
         faults.add(place, "no PLC moves it", remedy=remedy, kind="no-drive")
+    for place in unsafe_stops(sites, devices):
+        message = "its drive stops by closing, and closed is not safe here"
+        faults.add(place, message, remedy="take a drive with a stop of its own", kind="unsafe-stop")
+    check_waterways(sites, faults)
+    locks = read_interlocks(folder, sites, devices, faults)
     return Park(
         id=sites.id,
         words=sites.words,
@@ -50,11 +61,16 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
         gateways=devices.gateways,
         devices=devices.devices,
         points=devices.points,
-        actuators=_actuators(sites, devices),
+        actuators=_actuators(sites, devices, locks),
+        alarms=read_alarms(folder, sites, devices, faults),
+        cutoffs=read_cutoffs(folder, sites, devices, faults),
+        plans=read_plans(folder, sites, faults),
     )
 
 
-def _actuators(sites: Sites, devices: Devices) -> dict[FacilityId, Actuator]:
+def _actuators(
+    sites: Sites, devices: Devices, locks: Mapping[FacilityId, Locks]
+) -> dict[FacilityId, Actuator]:
     found: dict[FacilityId, Actuator] = {}
     for key, driven in devices.driven.items():
         site = sites.sites.get(key)
@@ -69,6 +85,8 @@ def _actuators(sites: Sites, devices: Devices) -> dict[FacilityId, Actuator]:
             feedback=driven.feedback,
             travel_time_s=part.travel_time_s,
             reversing_pause_s=part.reversing_pause_s,
+            permits=locks.get(key, _NO_LOCKS).permits,
+            inhibits=locks.get(key, _NO_LOCKS).inhibits,
             hand_card=part.hand_card,
             commissioned_by=part.commissioned_by,
             commissioned_on=part.commissioned_on,
