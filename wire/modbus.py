@@ -116,7 +116,8 @@ class _Part:
 
     def decode(self, words: Words) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         taken = words[self._places]
-        if self._order in {WordOrder.BADC, WordOrder.DCBA}:
+        # The order is one of several registers: one alone, and a bit, is as Modbus says.
+        if self._wide > 1 and self._order in {WordOrder.BADC, WordOrder.DCBA}:
             taken = taken.byteswap()
         if self._order in {WordOrder.CDAB, WordOrder.DCBA}:
             taken = taken[:, ::-1]
