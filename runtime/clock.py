@@ -114,6 +114,11 @@ class ClockPage:
         """Go on from the present model time at `speed` model seconds per wall second (0 holds time)."""
         self._write(self.clock.now_ms(), speed)
 
+    def skip_to(self, model_ms: int) -> None:
+        """Go on from `model_ms` at the same speed; one that is past already changes nothing."""
+        if model_ms > self.clock.now_ms():
+            self._write(model_ms, self.clock.speed)
+
     def _write(self, model_ms: int, speed: float) -> None:
         sequence = _PAGE.unpack(self._page[:PAGE_BYTES])[0] + 1
         struct.pack_into("<Q", self._page, 0, sequence)

@@ -54,7 +54,7 @@ def encode(register: Register, value: float | None) -> tuple[int, ...]:
     """
     shape = _SHAPES[register.type]
     if register.type in _FLOATS:
-        return _ordered(struct.pack(shape.packing, _float(register, value)), register.word_order)
+        return _ordered(_float(register, shape, value), register.word_order)
     raw = _raw(register, shape, value)
     if shape.packing:
         return _ordered(struct.pack(shape.packing, raw), register.word_order)
@@ -65,16 +65,19 @@ def decode(register: Register, words: Sequence[int]) -> float | None:
     """Return the value that `words` say, None for "no value"; not for bits. The inverse of `encode`."""
     shape = _SHAPES[register.type]
     data = _unordered(words, register.word_order)
+    if register.type in _FLOATS and int.from_bytes(data, "big") == register.invalid:
+        return None
     raw = float(struct.unpack(shape.packing, data)[0]) if shape.packing else _bcd(data)
-    if math.isnan(raw) or raw == _no_value(register, shape):
+    if math.isnan(raw) or (register.type not in _FLOATS and raw == _no_value(register, shape)):
         return None
     return raw * register.scale + register.offset
 
 
-def _float(register: Register, value: float | None) -> float:
-    if value is None:
-        return math.nan if register.invalid is None else float(register.invalid)
-    return (value - register.offset) / register.scale
+def _float(register: Register, shape: _Shape, value: float | None) -> bytes:
+    if value is None and register.invalid is not None:
+        return register.invalid.to_bytes(2 * shape.words, "big")
+    raw = math.nan if value is None else (value - register.offset) / register.scale
+    return struct.pack(shape.packing, raw)
 
 
 def _raw(register: Register, shape: _Shape, value: float | None) -> int:
@@ -90,7 +93,7 @@ def _raw(register: Register, shape: _Shape, value: float | None) -> int:
 
 
 def _no_value(register: Register, shape: _Shape) -> int | None:
-    """Return the code for "no value" as the type reads it: 0x8000 in an int16 is -32768."""
+    """Return the code for "no value" as a whole number of the type: 0x8000 in an int16 is -32768."""
     code = register.invalid
     if code is None or register.type in _FLOATS or code <= shape.highest or shape.lowest == 0:
         return code
@@ -98,7 +101,10 @@ def _no_value(register: Register, shape: _Shape) -> int | None:
 
 
 def _ordered(data: bytes, order: WordOrder) -> tuple[int, ...]:
+    """Return the words in the device's order; one word alone has none."""
     words = list(struct.unpack(f">{len(data) // 2}H", data))
+    if len(words) == 1:
+        return tuple(words)
     if order in (WordOrder.CDAB, WordOrder.DCBA):
         words.reverse()
     if order in (WordOrder.BADC, WordOrder.DCBA):

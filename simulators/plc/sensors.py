@@ -27,9 +27,6 @@ class Disturbed:
     """These raise their fault flag and hold their last value."""
 
 
-UNDISTURBED = Disturbed()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """The result of an analyser's last cycle."""
