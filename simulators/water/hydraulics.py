@@ -4,6 +4,7 @@ The toolkit holds one simulation per process and its `swmm_open` silently destro
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,18 @@ from simulators.water.transport import Floats, Ints, indices
 
 STEP_S = 1.0
 """Routing step; the .inp says the same, with VARIABLE_STEP 0 and THREADS 1 for runs that repeat bit by bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """A toolkit code without the toolkit's slow enumeration; reading every node each step is most of a run's cost."""
+
+    value: int
+
+
+_FLOW, _LINK_VOLUME = _Code(LinkResult.FLOW.value), _Code(LinkResult.VOLUME.value)
+_NODE_VOLUME, _DEPTH = _Code(NodeResult.VOLUME.value), _Code(NodeResult.DEPTH.value)
+_HEAD, _FLOOD = _Code(NodeResult.HEAD.value), _Code(NodeResult.FLOOD.value)
 
 
 class HydraulicsError(StoplogError):
@@ -33,9 +46,11 @@ class Hydraulics:
 
         Writes its own files into `workspace`, which must exist. Raises HydraulicsError with SWMM's report.
         """
-        text = inp.run_text(
-            network.read_text(encoding="utf-8"), start=datetime.fromtimestamp(start_ms / 1000, tz=UTC)
-        )
+        start = datetime.fromtimestamp(start_ms / 1000, tz=UTC)
+        try:
+            text = inp.run_text(network.read_text(encoding="utf-8"), start=start)
+        except ValueError as error:
+            raise HydraulicsError(f"{network}: {error}") from error
         run, report = workspace / "run.inp", workspace / "run.rpt"
         run.write_text(text, encoding="utf-8")
         try:
@@ -114,24 +129,24 @@ class Hydraulics:
             raise HydraulicsError(f"SWMM is at {elapsed_days * 86400:.3f} s after {self._steps} steps")
 
     def flows_m3_s(self) -> Floats:
-        return _read(solver.link_get_result, range(self.link_count), LinkResult.FLOW)
+        return _read(solver.link_get_result, range(self.link_count), _FLOW)
 
     def link_volumes_m3(self) -> Floats:
-        return _read(solver.link_get_result, range(self.link_count), LinkResult.VOLUME)
+        return _read(solver.link_get_result, range(self.link_count), _LINK_VOLUME)
 
     def node_volumes_m3(self) -> Floats:
-        return _read(solver.node_get_result, range(self.node_count), NodeResult.VOLUME)
+        return _read(solver.node_get_result, range(self.node_count), _NODE_VOLUME)
 
     def depths_m(self) -> Floats:
-        return _read(solver.node_get_result, range(self.node_count), NodeResult.DEPTH)
+        return _read(solver.node_get_result, range(self.node_count), _DEPTH)
 
     def heads_m(self) -> Floats:
-        return _read(solver.node_get_result, range(self.node_count), NodeResult.HEAD)
+        return _read(solver.node_get_result, range(self.node_count), _HEAD)
 
     def overflows_m3_s(self) -> Floats:
         """Return what tanks lose over their rims; junctions pond and lose nothing."""
         lost = np.zeros(self.node_count)
-        lost[self._overflowing] = _read(solver.node_get_result, self._overflowing, NodeResult.FLOOD)
+        lost[self._overflowing] = _read(solver.node_get_result, self._overflowing, _FLOOD)
         return lost
 
     def save(self, path: Path) -> None:
@@ -149,5 +164,5 @@ def _index(kind: ObjectType) -> dict[str, int]:
     return {str(solver.project_get_id(kind, k)): k for k in range(solver.project_get_count(kind))}
 
 
-def _read(get: Callable[[int, object], float], which: Iterable[int], what: object) -> Floats:
+def _read(get: Callable[[int, _Code], float], which: Iterable[int], what: _Code) -> Floats:
     return np.array([get(k, what) for k in which], dtype=np.float64)

@@ -65,8 +65,10 @@ class WaterModel:
         )
         self._places = self._network.facilities
         self._from, self._to = self._water.ends()
+        self._nodes = {name: self._water.node(p.node) for name, p in self._places.items() if p.node}
+        self._links = {name: self._water.link(p.link) for name, p in self._places.items() if p.link}
         self._transport = Transport(self._grid(), substances=len(_SUBSTANCES))
-        self._meters = {name: self._water.link(_named(place.link)) for name, place in self._having(Role.FLOW)}
+        self._meters = {name: self._links[name] for name, _ in self._having(Role.FLOW)}
         self._totals_m3 = dict.fromkeys(self._meters, 0.0)
         self._rain_mm_h = 0.0
         self._rain_total_mm = 0.0
@@ -87,11 +89,12 @@ class WaterModel:
     ) -> WaterState:
         """Set the gates, move on to the last whole second at or before `to_ms`, and return what is there.
 
-        `settings` are openings 0..1; gates not named keep theirs. `spills` are all spills of the run known by now, past
-        ones too or not: each second takes its share of those that run in it. An instant already passed moves nothing.
-        Raises WaterRefused for a name that network.yaml does not have.
+        `settings` are openings 0..1; gates not named keep theirs. `spills` are all that are known by now: each second takes
+        its share of those that run in it, so that the whole list may be passed every time, and what ran in seconds that
+        are already past is not made up for. An instant already passed moves nothing.
+        Raises WaterRefused for a name or number that makes no sense; nothing has changed then.
         """
-        releases = [(spill, _substance_of(spill), self._node_of(spill)) for spill in spills]
+        releases = [self._release_of(spill) for spill in spills]
         self._set(settings)
         while self.time_ms + STEP_MS <= to_ms:
             self._rain()
@@ -101,26 +104,27 @@ class WaterModel:
 
     def state(self) -> WaterState:
         """Return what instruments would see now, and the ledger."""
-        depths, heads, flows = self._water.depths_m(), self._water.heads_m(), self._water.flows_m3_s()
-        volumes, tracer = self._water.node_volumes_m3(), self._transport.concentration_mg_l(self._cells_m3())
-        nodes = {name: self._water.node(place.node) for name, place in self._places.items() if place.node}
-        links = {name: self._water.link(place.link) for name, place in self._places.items() if place.link}
-        moving = {name: links[name] for name, _ in self._having(*MOVING)}
-        levels = {name: depths[node] for name, node in nodes.items()}
-        levels |= {name: heads[nodes[name]] for name, _ in self._having(Role.STAGE)}
+        depths, heads = self._water.depths_m().tolist(), self._water.heads_m().tolist()
+        volumes, flows = self._water.node_volumes_m3().tolist(), self._water.flows_m3_s().tolist()
+        tracer = self._transport.mass_kg
+        if not self._transport.is_clean():
+            tracer = self._transport.concentration_mg_l(self._cells_m3())
+        tracer_sum = tracer.sum(axis=0).tolist()
+        ends = {name: (self._from[self._links[name]], self._to[self._links[name]]) for name in self._openings}
+        stages = {name: heads[self._nodes[name]] for name, _ in self._having(Role.STAGE)}
         return WaterState(
             time_ms=self.time_ms,
             rain_mm_h=self._rain_mm_h,
             rain_total_mm=self._rain_total_mm,
-            levels_m=_plain(levels),
-            levels_up_m=_plain({name: heads[self._from[link]] for name, link in moving.items()}),
-            levels_down_m=_plain({name: heads[self._to[link]] for name, link in moving.items()}),
-            flows_m3_h=_plain({name: flows[link] * 3600 for name, link in links.items()}),
+            levels_m={name: depths[node] for name, node in self._nodes.items()} | stages,
+            levels_up_m={name: heads[up] for name, (up, _) in ends.items()},
+            levels_down_m={name: heads[down] for name, (_, down) in ends.items()},
+            flows_m3_h={name: flows[link] * 3600 for name, link in self._links.items()},
             totals_m3=dict(self._totals_m3),
-            volumes_m3=_plain({name: volumes[nodes[name]] for name, _ in self._having(*HOLDING)}),
-            tracer_mg_l=_plain({name: tracer[:, node].sum() for name, node in nodes.items()}),
+            volumes_m3={name: volumes[self._nodes[name]] for name, _ in self._having(*HOLDING)},
+            tracer_mg_l={name: tracer_sum[node] for name, node in self._nodes.items()},
             quality={
-                name: self._quality(place.role, tracer[:, nodes[name]])
+                name: self._quality(place.role, tracer[:, self._nodes[name]])
                 for name, place in self._having(*ANALYSING)
             },
             ledger=self._ledger(),
@@ -194,16 +198,20 @@ class WaterModel:
             if not 0 <= opening <= 1:
                 raise WaterRefused(f"{name} cannot be open by {opening}: 0 to 1")
         self._openings |= settings
-        self._water.set_openings(
-            {self._water.link(_named(self._places[name].link)): opening for name, opening in settings.items()}
-        )
+        self._water.set_openings({self._links[name]: opening for name, opening in settings.items()})
 
-    def _node_of(self, spill: Spill) -> int:
+    def _release_of(self, spill: Spill) -> tuple[Spill, int, int]:
+        """Return the spill with the positions of its substance and node."""
         if spill.at not in self._network.spill_places:
             raise WaterRefused(
                 f"nothing can be spilled at {spill.at}: no place or node of {self._config.network}"
             )
-        return self._water.node(self._network.spill_places[spill.at])
+        if spill.substance not in SUBSTANCES:
+            raise WaterRefused(f"no substance {spill.substance}: one of {', '.join(SUBSTANCES)}")
+        if spill.duration_s <= 0 or spill.mass_kg < 0 or spill.water_m3 < 0:
+            raise WaterRefused(f"a spill takes time and has no negative mass or water: {spill}")
+        node = self._water.node(self._network.spill_places[spill.at])
+        return spill, _SUBSTANCES.index(spill.substance), node
 
     def _quality(self, role: Role, tracer: Floats) -> Quality:
         kind: Background = "river" if role is Role.RIVER_ANALYSER else "storm"
@@ -213,10 +221,7 @@ class WaterModel:
     def _ledger(self) -> Ledger:
         carried = self._transport
         by_node = carried.mass_kg.sum(axis=0)
-        held = {
-            name: float(by_node[self._water.node(_named(place.node))])
-            for name, place in self._having(*HOLDING)
-        }
+        held = {name: float(by_node[self._nodes[name]]) for name, _ in self._having(*HOLDING)}
         return Ledger(
             spilled_kg=float(carried.injected_kg.sum()),
             escaped_kg=EscapedKg(**{line: float(carried.crossed_kg[line].sum()) for line in LINES}),
@@ -228,7 +233,7 @@ class WaterModel:
 
     def _grid(self) -> Grid:
         lines: dict[str, Ints] = {
-            line: indices([self._water.link(_named(p.link)) for p in self._places.values() if p.line == line])
+            line: indices([self._links[name] for name, place in self._places.items() if place.line == line])
             for line in LINES
         }
         return Grid(
@@ -238,19 +243,3 @@ class WaterModel:
 
     def _having(self, *roles: Role) -> Iterator[tuple[FacilityId, Place]]:
         return ((name, place) for name, place in self._places.items() if place.role in roles)
-
-
-def _substance_of(spill: Spill) -> int:
-    if spill.substance not in SUBSTANCES:
-        raise WaterRefused(f"no substance {spill.substance}: one of {', '.join(SUBSTANCES)}")
-    return _SUBSTANCES.index(spill.substance)
-
-
-def _named(name: str | None) -> str:
-    assert name is not None, "network.py gives a link or node to every role that needs one"
-    return name
-
-
-def _plain(values: Mapping[FacilityId, float]) -> dict[FacilityId, float]:
-    """Return plain floats: numpy's own would travel as arrays."""
-    return {name: float(value) for name, value in values.items()}

@@ -88,6 +88,8 @@ def load_network(path: Path) -> Network:
     Raises ConfigurationError with every fault found: unknown or missing keys, unknown roles, names that the .inp does
     not have, openings outside 0..1.
     """
+    if not path.is_file():
+        raise ConfigurationError(_fault(path, 0, "", "is no file", "name a network.yaml", "missing-file"))
     try:
         tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:

@@ -43,6 +43,8 @@ def load_storm(path: Path) -> Storm:
     Raises ConfigurationError naming the line if a row is not two numbers, minutes do not rise, rain is negative or
     the storm does not end dry.
     """
+    if not path.is_file():
+        raise _fault(path, 0, "", "is no file", "name a storm file")
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.reader(lines))
     if not rows or tuple(rows[0]) != COLUMNS:

@@ -102,6 +102,8 @@ def test_nonsense_is_refused_and_the_water_goes_on(water: WaterProcess) -> None:
         water.advance(at(1), {}, [Spill(at="hc_gate", substance="lye", start_ms=0, duration_s=1, mass_kg=1)])
     with pytest.raises(WaterRefused, match="no substance gold"):
         water.advance(at(1), {}, [Spill(at="hc_yard", substance="gold", start_ms=0, duration_s=1, mass_kg=1)])
+    with pytest.raises(WaterRefused, match="takes time"):
+        water.advance(at(1), {}, [Spill(at="hc_yard", substance="lye", start_ms=0, duration_s=0, mass_kg=1)])
     assert water.advance(at(1), {}).time_ms == at(1)
 
 
