@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -138,7 +139,6 @@ async def _interactive(options: Options) -> int:
         scenario=options.scenario,
         seed=options.seed,
         keep_freed=options.keep_freed,
-        is_held=False,
         with_link=True,
     )
     began_s = RealClock().monotonic()
@@ -171,11 +171,15 @@ async def _report(demo: Demo) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
         try:
-            async with SimulatorClient(HOST, demo.layout.simulator_port) as simulator:
+            async with SimulatorClient(demo.layout.simulator_port) as simulator:
                 status = await simulator.status()
         except (LinkError, OSError):
             continue
-        say(f"  {status.line()}")
+        speed = cast("Mapping[str, float]", status["speed"])["now"]
+        escaped = cast("Mapping[str, float]", status["escaped_kg"])["park"]
+        say(
+            f"  {status['model_time']}  × {speed:.0f}  rain {status['rain_mm_h']} mm/h, {escaped:.1f} kg past the park"
+        )
 
 
 __all__ = ["Demo", "Options", "interactive", "running", "say"]

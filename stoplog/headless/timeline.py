@@ -1,11 +1,12 @@
 """Follows one run through the public API: the first alarm, the answer to it, the proofs; remembers when each came."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from runtime.clock import Clock
+from simulators.scenario import Response
 from stoplog.headless.operator import Body, Person, approve_when_asked, close_by_plan
 
 LOOK_S = 0.3
@@ -27,14 +28,14 @@ class Timeline:
     """Steps that were not proved, with their reasons."""
 
 
-async def first_alarm(operator: Person, *, severity_max: int) -> Body:
-    """Wait for an alarm at an enterprise's facility that is at least as severe as `severity_max` and return it."""
+async def first_alarm(operator: Person, *, severity_max: int, enterprise: str | None) -> Body:
+    """Wait for an alarm of `enterprise` (None: of any) that is at least as severe as `severity_max` and return it."""
     while True:
         alarms = await operator.list("/alarms")
         wanted = [
             alarm
             for alarm in alarms
-            if alarm["enterprise"] is not None
+            if alarm["enterprise"] == (enterprise or alarm["enterprise"]) is not None
             and cast("int", alarm["severity"]) <= severity_max
             and str(alarm["state"]).startswith("active")
         ]
@@ -44,26 +45,26 @@ async def first_alarm(operator: Person, *, severity_max: int) -> Body:
 
 
 async def answer(
-    timeline: Timeline, *, operator: Person, chief: Person, clock: Clock, reaction_s: float, with_park: bool
+    timeline: Timeline, *, operator: Person, chief: Person, clock: Clock, response: Response
 ) -> None:
-    """Answer the first alarm as a control room does: the plant's key at once, then the park's, the chief for the river."""
-    alarm = await first_alarm(operator, severity_max=2)
+    """Answer the first alarm as a control room does: the plant's key, then the park's, the chief for the river steps."""
+    alarm = await first_alarm(operator, severity_max=2, enterprise=response.alarm_of)
     timeline.alarm = f"{alarm['rule']} ({alarm['facility']})"
     timeline.alarm_ms = cast("int", alarm["raised_ms"])
-    await operator.post(
-        f"/alarms/{alarm['id']}/acknowledge", {"occurrence": alarm["occurrence"], "severity": alarm["severity"]}
-    )
-    await clock.sleep(reaction_s)
-    words = cast("dict[str, str]", alarm["words"])
-    enterprise_run = await close_by_plan(operator, f"close_{alarm['enterprise']}", reason=words["zh"])
-    runs = [_followed(operator, enterprise_run)]
-    if with_park:
-        park_run = await close_by_plan(operator, "close_park", reason=words["zh"])
-        await approve_when_asked(chief, park_run, dispatch_order="演练-0001")
-        runs.append(_followed(operator, park_run))
-    views = await asyncio.gather(*runs)
-    timeline.enterprise_closed_ms = _proved(views[0])
-    timeline.park_closed_ms = _proved(views[1]) if with_park else None
+    seen = {"occurrence": alarm["occurrence"], "severity": alarm["severity"]}
+    await operator.post(f"/alarms/{alarm['id']}/acknowledge", seen)
+    await clock.sleep(response.delay_s)
+    reason = cast("Mapping[str, str]", alarm["words"])["zh"]
+    runs = [(plan, await close_by_plan(operator, plan, reason=reason)) for plan in response.plans]
+    follow = (_followed(operator, run) for _, run in runs)
+    approve = (approve_when_asked(chief, run, dispatch_order="演练-0001") for _, run in runs)
+    gathered = await asyncio.gather(*follow, *approve)
+    views = [view for view in gathered if view is not None]
+    for (plan, _), view in zip(runs, views, strict=True):
+        if plan == f"close_{alarm['enterprise']}":
+            timeline.enterprise_closed_ms = _proved(view)
+        else:
+            timeline.park_closed_ms = _proved(view)
     timeline.failures = tuple(text for view in views for text in _failures(view))
 
 

@@ -12,7 +12,14 @@ from simulators.happenings import Happening, What
 from stoplog.oracle.samples import Key
 
 SHOWS = frozenset(
-    {FaultKind.LINK_CUT, FaultKind.HANG, FaultKind.NOT_AVAILABLE, FaultKind.CALIBRATION, FaultKind.SENSOR_FAULT, FaultKind.LIMITS}
+    {
+        FaultKind.LINK_CUT,
+        FaultKind.HANG,
+        FaultKind.NOT_AVAILABLE,
+        FaultKind.CALIBRATION,
+        FaultKind.SENSOR_FAULT,
+        FaultKind.LIMITS,
+    }
 )
 """Kinds of fault that must show in a quality; the others show in values only."""
 
@@ -74,7 +81,9 @@ def unexplained(
                 problems.append(f"{ref} was not good at {at_ms}, and no fault was played that explains it")
     for place, fault in enumerate(faults):
         if fault.kind in SHOWS and fault.end_ms - fault.begin_ms > floor_ms and place not in shown:
-            problems.append(f"{fault.kind.value} of {fault.target} was played at {fault.begin_ms} and showed in no quality")
+            problems.append(
+                f"{fault.kind.value} of {fault.target} was played at {fault.begin_ms} and showed in no quality"
+            )
     return problems
 
 

@@ -27,7 +27,7 @@ def served_histories(park: Park, reads: Iterable[Served]) -> Mapping[str, Histor
     for read in reads:
         for point in places[read.device, read.function]:
             at = point.register.address - read.address
-            if 0 <= at and at + width(point.register) <= len(read.values):
+            if at >= 0 and at + width(point.register) <= len(read.values):
                 words = read.values[at : at + width(point.register)]
                 found[point.ref].append((read.model_ms, value_of(point.register, words)))
     return {ref: _columns(items) for ref, items in found.items()}
@@ -55,8 +55,6 @@ def _was_served(history: History, at_ms: int, value: Value | None, tolerance_ms:
 def _same(served: float | None, accepted: Value | None) -> bool:
     if served is None or accepted is None or isinstance(accepted, str):
         return False
-    if isinstance(served, bool) or isinstance(accepted, bool):
-        return served is accepted
     return math.isclose(served, accepted, rel_tol=1e-9, abs_tol=1e-12)
 
 

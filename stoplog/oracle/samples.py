@@ -95,5 +95,10 @@ def _count(entry: Entry, accepted: Accepted) -> None:
         key = (metric.name, metric.timestamp_ms or 0)
         if key in accepted.samples:
             accepted.problems.append(f"{key} was accepted twice")
-        accepted.samples[key] = (metric.value, metric.quality)
+        accepted.samples[key] = (_number(metric.value), metric.quality)
         accepted.count += 1
+
+
+def _number(value: Value | None) -> Value | None:
+    """Return the value as a store keeps it: states are 0 and 1."""
+    return float(value) if isinstance(value, bool | int) else value
