@@ -1,0 +1,285 @@
+"""What every time-series store promises, asked of each real one: SQLite in a file, VictoriaMetrics as a process.
+
+The InfluxDB 2 adapter is asked for its writing side only, at VictoriaMetrics' compatible endpoint: no InfluxDB 2 runs here.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from domain.errors import StorageError
+from domain.ids import GatewayId, ParkId, PointRef
+from domain.quality import Quality, Reason
+from runtime.clock import RealClock
+from stores.open import open_history, open_store
+from stores.port import PayloadName, Row, StoredPayload, TimeSeriesStore
+from stores.settings import StoreSettings
+
+BINARY = Path("/usr/bin/victoria-metrics")
+PARK = ParkId("lingang")
+CLOCK = RealClock()
+NOW_MS = CLOCK.now_ms() // 3_600_000 * 3_600_000 - 3_600_000
+"""A full hour in the recent past: within every retention."""
+COD, CLOSED = PointRef("hc_analyser/cod"), PointRef("hc_outlet/closed")
+
+
+class Victoria:
+    """A server process that can be killed and started again on its data."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [BINARY, f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}",
+             "-dedup.minScrapeInterval=1ms", "-loggerLevel=ERROR", "-memory.allowedBytes=200MB"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        until_s = CLOCK.monotonic() + 20
+        while not self.answers():
+            assert CLOCK.monotonic() < until_s, "VictoriaMetrics did not start"
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=0.2, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+class Bench:
+    """One kind of store under test, opened as often as a test wants."""
+
+    def __init__(self, settings: StoreSettings, server: Victoria | None) -> None:
+        self.settings = settings
+        self.server = server
+
+    @asynccontextmanager
+    async def opened(self, park: ParkId = PARK) -> AsyncIterator[TimeSeriesStore]:
+        store = open_store(self.settings, park=park, clock=CLOCK)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@pytest.fixture(params=["sqlite", "victoriametrics"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    if request.param == "sqlite":
+        return Bench(StoreSettings(kind="sqlite", path=tmp_path / "store.sqlite"), None)
+    return request.getfixturevalue("victoria")
+
+
+@pytest.fixture
+def victoria(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    if not BINARY.exists():
+        pytest.skip(f"{BINARY} is not installed: apt-get install victoria-metrics")
+    server = Victoria(tmp_path / "victoria")
+    server.start()
+    request.addfinalizer(server.kill)
+    settings = StoreSettings(kind="victoriametrics", url=f"http://127.0.0.1:{server.port}")
+    return Bench(settings, server)
+
+
+def row(at_s: float, value: float | None, point: PointRef = COD, quality: Quality = Quality.GOOD,
+        reason: Reason | None = None) -> Row:  # fmt: skip
+    return Row(point, NOW_MS + round(at_s * 1000), value, quality, reason)
+
+
+def payload(offset: int, *rows: Row, epoch: str = "a" * 32) -> StoredPayload:
+    return StoredPayload(name=PayloadName(GatewayId("gw_east"), epoch, offset), rows=rows)
+
+
+async def eventually(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """A remote store may show what it took a moment later."""
+    until_s = CLOCK.monotonic() + 10
+    while (found := await ask()) != wanted and CLOCK.monotonic() < until_s:
+        await asyncio.sleep(0.1)
+    assert found == wanted
+
+
+async def read(store: TimeSeriesStore, point: PointRef = COD) -> Sequence[Row]:
+    return list(await store.raw(point, from_ms=NOW_MS - 3_600_000, to_ms=NOW_MS + 7_200_000))
+
+
+async def test_what_was_written_is_read_back_with_quality_and_reason(bench: Bench) -> None:
+    rows = [
+        row(1, 12.5),
+        row(2, -0.125, quality=Quality.UNCERTAIN, reason=Reason.STALE),
+        row(3, None, quality=Quality.BAD, reason=Reason.LINK),
+        row(4, 123_456.789, quality=Quality.BAD),
+    ]
+    async with bench.opened() as store:
+        await store.write([payload(0, *rows, row(1, 1.0, CLOSED))])
+        assert await store.secure()
+        await eventually(lambda: read(store), rows)
+        await eventually(lambda: read(store, CLOSED), [row(1, 1.0, CLOSED)])
+        assert dict(await store.counts()) == {COD: 4, CLOSED: 1}
+        assert await store.latest([COD, CLOSED, PointRef("no/such")]) == {
+            COD: rows[-1], CLOSED: row(1, 1.0, CLOSED)
+        }  # fmt: skip
+
+
+async def test_the_span_is_half_open(bench: Bench) -> None:
+    async with bench.opened() as store:
+        await store.write([payload(0, *(row(second, float(second)) for second in range(4)))])
+        await store.secure()
+        await eventually(lambda: read(store), [row(second, float(second)) for second in range(4)])
+        found = await store.raw(COD, from_ms=NOW_MS + 1000, to_ms=NOW_MS + 3000)
+        assert [item.value for item in found] == [1.0, 2.0]
+
+
+async def test_buckets_sum_up_and_show_the_worst_quality(bench: Bench) -> None:
+    rows = [row(second, float(second)) for second in range(10)]
+    rows[7] = row(7, None, quality=Quality.UNCERTAIN, reason=Reason.RANGE)
+    async with bench.opened() as store:
+        await store.write([payload(0, *rows)])
+        await store.secure()
+        await eventually(lambda: read(store), rows)
+        low, high = await store.buckets(COD, from_ms=NOW_MS, to_ms=NOW_MS + 10_000, count=2)
+        assert (low.start_ms, low.min, low.max, low.mean, low.last, low.count, low.quality) == (
+            NOW_MS, 0.0, 4.0, 2.0, 4.0, 5, Quality.GOOD
+        )  # fmt: skip
+        assert (high.min, high.max, high.mean, high.last, high.count, high.quality) == (
+            5.0, 9.0, 7.0, 9.0, 5, Quality.UNCERTAIN
+        )  # fmt: skip
+
+
+async def test_a_payload_that_comes_again_changes_nothing_and_is_counted(bench: Bench) -> None:
+    first = payload(0, row(1, 1.0), row(2, 2.0))
+    async with bench.opened() as store:
+        assert not store.was_seen(first.name)
+        await store.write([first])
+        await store.secure()
+        assert store.was_seen(first.name)
+        await eventually(lambda: read(store), list(first.rows))
+        await store.write([first, payload(1, row(3, 3.0))])
+        await store.secure()
+        await eventually(lambda: read(store), [*first.rows, row(3, 3.0)])
+        tally = await store.tally()
+        assert (tally.samples, tally.duplicates, tally.conflicts, tally.redelivered) == (3, 2, 0, 1)
+
+
+async def test_a_conflicting_value_never_replaces_the_first(bench: Bench) -> None:
+    async with bench.opened() as store:
+        await store.write([payload(0, row(1, 9.0), row(2, 2.0))])
+        await store.secure()
+        await eventually(lambda: read(store), [row(1, 9.0), row(2, 2.0)])
+        await store.write([payload(0, row(1, 99.0), row(2, 2.0))])
+        await store.secure()
+        await eventually(lambda: read(store), [row(1, 9.0), row(2, 2.0)])
+        tally = await store.tally()
+        assert (tally.samples, tally.conflicts) == (2, 1)
+
+
+async def test_late_samples_fall_into_place(bench: Bench) -> None:
+    async with bench.opened() as store:
+        await store.write([payload(5, row(10, 10.0), row(4000, 4000.0))])
+        await store.write([payload(2, row(5, 5.0), row(3599.999, 1.0))])
+        await store.secure()
+        wanted = [row(5, 5.0), row(10, 10.0), row(3599.999, 1.0), row(4000, 4000.0)]
+        await eventually(lambda: read(store), wanted)
+
+
+async def test_a_payload_without_samples_is_remembered(bench: Bench) -> None:
+    async with bench.opened() as store:
+        await store.write([payload(7)])
+        assert await store.secure()
+        assert store.was_seen(payload(7).name)
+        assert (await store.tally()).samples == 0
+
+
+async def test_parks_do_not_mix(bench: Bench) -> None:
+    async with bench.opened() as store:
+        await store.write([payload(0, row(1, 1.0))])
+        await store.secure()
+        await eventually(lambda: read(store), [row(1, 1.0)])
+    async with bench.opened(ParkId("elsewhere")) as other:
+        assert await read(other) == []
+        assert not await other.counts()
+
+
+async def test_history_reads_beside_the_writer(bench: Bench) -> None:
+    history = open_history(bench.settings, park=PARK)
+    async with bench.opened() as store:
+        await store.write([payload(0, row(1, 1.0))])
+        await store.secure()
+
+        async def beside() -> Sequence[Row]:
+            return list(await history.raw(COD, from_ms=NOW_MS, to_ms=NOW_MS + 2000))
+
+        await eventually(beside, [row(1, 1.0)])
+    await history.close()
+
+
+async def test_what_is_durable_survives_a_killed_server(victoria: Bench) -> None:
+    assert victoria.server is not None
+    rows = [row(second / 10, float(second)) for second in range(1000)]
+    async with victoria.opened() as store:
+        assert not store.is_durable_when_written
+        await store.write([payload(0, *rows)])
+        assert await store.secure()
+        victoria.server.kill()
+        victoria.server.start()
+        await eventually(lambda: read(store), rows)
+
+
+async def test_a_restart_between_write_and_snapshot_is_not_called_durable(victoria: Bench) -> None:
+    assert victoria.server is not None
+    async with victoria.opened() as store:
+        await store.write([payload(0, row(1, 1.0))])
+        victoria.server.kill()
+        await asyncio.sleep(1.1)  # its start is told in whole seconds
+        victoria.server.start()
+        assert not await store.secure()
+        await store.write([payload(0, row(1, 1.0))])
+        assert await store.secure()
+        await eventually(lambda: read(store), [row(1, 1.0)])
+
+
+async def test_rows_thrown_away_by_the_server_are_not_called_durable(victoria: Bench) -> None:
+    async with victoria.opened() as store:
+        await store.write([payload(0, row(-400 * 86_400, 1.0))])
+        assert not await store.secure()
+        assert store.oldest_ms(NOW_MS) > NOW_MS - 400 * 86_400_000
+
+
+async def test_a_server_that_is_gone_is_a_storage_error(victoria: Bench) -> None:
+    assert victoria.server is not None
+    async with victoria.opened() as store:
+        await store.write([payload(0, row(1, 1.0))])
+        victoria.server.kill()
+        with pytest.raises(StorageError):
+            await store.write([payload(1, row(2, 2.0))])
+        with pytest.raises(StorageError):
+            await store.secure()
+        with pytest.raises(StorageError):
+            await read(store)
+
+
+async def test_the_influxdb_adapter_writes_lines_that_a_compatible_server_takes(victoria: Bench) -> None:
+    influx = Bench(victoria.settings.model_copy(update={"kind": "influxdb2"}), None)
+    async with influx.opened() as writer, victoria.opened() as reader:
+        assert writer.is_durable_when_written
+        await writer.write([payload(0, row(1, 1.5), row(2, None, quality=Quality.BAD, reason=Reason.LINK))])
+        await reader.secure()
+        await eventually(
+            lambda: read(reader), [row(1, 1.5), row(2, None, quality=Quality.BAD, reason=Reason.LINK)]
+        )
