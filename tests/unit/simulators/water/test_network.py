@@ -1,11 +1,14 @@
 """network.yaml: the park's own is whole; each fault is named with its line, all in one run."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from domain.errors import ConfigurationError
 from domain.ids import FacilityId
+from simulators.water import inp
 from simulators.water.network import Role, load_network
 
 NETWORK = Path(__file__).parents[4] / "parks" / "lingang" / "network" / "network.yaml"
@@ -115,3 +118,21 @@ def copied(folder: Path, good: str, bad: str) -> Path:
     path = folder / "network.yaml"
     path.write_text(text.replace(good, bad, 1), encoding="utf-8")
     return path
+
+
+def test_pools_hold_in_the_water_what_the_parks_files_say() -> None:
+    told = YAML(typ="safe").load((NETWORK.parents[1] / "facilities.yaml").read_text(encoding="utf-8"))[
+        "facilities"
+    ]
+    sections = inp._rows((NETWORK.parent / "lingang.inp").read_text(encoding="utf-8"))
+    curve_of = {row[0]: row[5] for row in sections["STORAGE"]}
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in sections["CURVES"]:
+        curves.setdefault(row[0], []).append((float(row[-2]), float(row[-1])))
+    pools = [(n, p) for n, p in load_network(NETWORK).facilities.items() if p.role is Role.POOL]
+    assert len(pools) == 2 * len(ENTERPRISES) + 5
+    for name, place in pools:
+        points = [point for point in curves[curve_of[str(place.node)]] if point[0] <= place.full_depth_m]
+        volume_m3 = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
+        assert points[-1][0] == place.full_depth_m
+        assert volume_m3 == pytest.approx(told[name]["capacity_m3"]), name
