@@ -34,6 +34,7 @@ class Turn(Enum):
 
 
 Tell = Callable[[DeviceImage, Rows, Turn], None]
+Observe = Callable[[DeviceImage], None]
 
 
 class Poller:
@@ -46,7 +47,6 @@ class Poller:
         *,
         clock: Clock,
         times: Timekeeper,
-        tell: Tell,
         metrics: TelemetryMetrics,
         start_after_s: float,
         floor_s: float,
@@ -55,7 +55,8 @@ class Poller:
         self.link = link
         self._clock = clock
         self._times = times
-        self._tell = tell
+        self._tell: Tell = _nobody
+        self._observe: Observe = _nobody
         self._metrics = metrics
         self._floor_s = floor_s
         self._log = logger("poller").bind(device=image.device.id)
@@ -74,18 +75,29 @@ class Poller:
         """Groups whose silence was told."""
         self._is_silence_told = False
 
+    def listen(self, tell: Tell, observe: Observe) -> None:
+        """Give what is to be told to `tell`, and the image to `observe` after every poll."""
+        self._tell, self._observe = tell, observe
+
     async def run(self) -> None:
         """Poll for ever."""
-        while True:
-            now_s = self._clock.monotonic()
-            ready = [name for name, due_s in self._due_s.items() if due_s <= now_s]
-            if not ready:
-                await self._nap(min(self._due_s.values(), default=now_s + NAP_S_MAX) - now_s)
-            else:
-                name = min(ready, key=self._urgency)
-                await self._poll(name)
-                self._due_s[name] = max(self._due_s[name] + self._period_s(name), self._clock.monotonic())
-            self._notice_silence()
+        try:
+            while True:
+                await self._turn()
+                self._notice_silence()
+        finally:
+            self.link.close()
+
+    async def _turn(self) -> None:
+        """Poll the most urgent group that is due, or wait for one."""
+        now_s = self._clock.monotonic()
+        ready = [name for name, due_s in self._due_s.items() if due_s <= now_s]
+        if not ready:
+            await self._nap(min(self._due_s.values(), default=now_s + NAP_S_MAX) - now_s)
+            return
+        name = min(ready, key=self._urgency)
+        await self._poll(name)
+        self._due_s[name] = max(self._due_s[name] + self._period_s(name), self._clock.monotonic())
 
     @contextlib.contextmanager
     def hurry(self, groups: frozenset[str]) -> Iterator[None]:
@@ -139,6 +151,8 @@ class Poller:
             self._tell(self.image, rows, Turn.BIRTH)
         elif len(rows):
             self._tell(self.image, rows, Turn.DATA)
+        if told:
+            self._observe(self.image)
         self._polled.set()
 
     async def _read(self, block: Block, decoder: BlockDecoder) -> Rows:
@@ -241,3 +255,7 @@ class Poller:
 
     def _urgency(self, name: str) -> tuple[bool, bool, float]:
         return (self._hurried.get(name, 0) == 0, not self._group(name).is_critical, self._due_s[name])
+
+
+def _nobody(*_: object) -> None:
+    """Stand in until somebody listens."""

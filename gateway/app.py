@@ -1,0 +1,233 @@
+"""Starts a gateway. Read it from top to bottom: it is the order of the start."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from domain.definition import definition_hashes
+from domain.errors import ConfigurationError, Fault, LinkError
+from domain.ids import GatewayId
+from domain.park import Park
+from gateway.backfill import Backfill
+from gateway.challenges import Challenges
+from gateway.desk import Desk
+from gateway.edge_node import EdgeNode
+from gateway.executor import Executor
+from gateway.field import Field
+from gateway.heartbeat import Pulse
+from gateway.intake import Intake, subscriptions
+from gateway.keeper import Keeper
+from gateway.lane import Lane
+from gateway.outside import Outside
+from gateway.publisher import Publisher
+from gateway.records import Records
+from gateway.recovery import recover
+from gateway.settings import GatewaySettings
+from gateway.stations import build_stations
+from gateway.storage import Storage, open_storage
+from gateway.telemetry_metrics import TelemetryMetrics
+from gateway.transcript import Transcript
+from gateway.unbelieved import Unbelieved
+from gateway.watch import Watch
+from runtime.exits import AccessRefused
+from runtime.keys import read_signer, read_verifier
+from runtime.log import configure, logger
+from runtime.metrics import HealthServer
+from runtime.mqtt import BrokerSettings, check_broker
+from runtime.parkfiles.loading import load_park
+from runtime.settings import make_clock, read_settings
+from runtime.supervisor import Supervised, run_service
+from wire.signing import Role
+from wire.topics import Channel, ours
+
+BROKER_S_MAX = 5.0
+"""Wall seconds for the broker to answer at the start."""
+
+
+def main(settings: Path) -> int:
+    """Run one gateway until it is told to stop; return its exit status."""
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+    with contextlib.ExitStack() as at_end:
+
+        async def serve(tasks: Supervised) -> None:
+            await _serve(tasks, read_settings(settings, GatewaySettings), at_end)
+
+        return run_service("gateway", serve)
+
+
+async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextlib.ExitStack) -> None:
+    configure(settings.log.level)
+    clock = make_clock(settings.clock)
+    park = load_park(settings.park, settings.device_overrides)
+    gateway = _known(park, settings)
+    signer, verifier = read_signer(settings.keys.own), read_verifier(settings.keys.trusted)
+    broker = settings.broker.connection()
+    storage = open_storage(
+        settings.journal, gateway=gateway, clock=clock, is_slewed=settings.clock.kind == "real"
+    )
+    at_end.callback(storage.close)
+    await _meet(broker, storage)
+
+    registry = CollectorRegistry()
+    metrics = TelemetryMetrics(registry)
+    node = EdgeNode(park=park.id, gateway=gateway, bd_seq=int(storage.epoch[:2], 16))
+    outside = Outside(
+        broker, node, clock=clock, client_id=gateway, subscriptions=subscriptions(park.id, gateway)
+    )
+    live, reports = Lane(outside.publish), Lane(outside.publish)
+
+    records = Records(storage.records, signer, reports, park=park.id, gateway=gateway, clock=clock)
+    stations, images = build_stations(
+        park, gateway, clock=clock, times=storage.times, metrics=metrics, floor_s=settings.floors.poll_s
+    )
+    field = Field(park, stations, clock)
+    publisher = Publisher(node, images, storage.samples, live, clock=clock, metrics=metrics)
+    transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
+    executor = Executor(field, transcript, clock=clock, spawn=lambda coro, name: tasks.start(coro, name=name))
+    watch = Watch(field, executor, transcript, ledger=storage.ledger, records=records, clock=clock)
+    keeper = Keeper(
+        clock=clock,
+        samples=storage.samples,
+        records_journal=storage.records,
+        records=records,
+        ledger=storage.ledger,
+        publisher=publisher,
+        metrics=metrics,
+    )
+    challenges = Challenges()
+    definitions = {str(key): definition_hashes(park, actuator) for key, actuator in field.actuators.items()}
+    unbelieved = Unbelieved(records, frozenset(park.actuators), clock)
+    desk = Desk(
+        field,
+        executor,
+        transcript,
+        ledger=storage.ledger,
+        records=records,
+        challenges=challenges,
+        unbelieved=unbelieved,
+        definitions=definitions,
+        verifier=verifier,
+        clock=clock,
+        challenge_validity_s=settings.challenge_validity_s,
+        is_full=keeper.is_full,
+    )
+    pulse = Pulse(
+        images,
+        clock=clock,
+        challenges=challenges,
+        journal=storage.samples,
+        records=records,
+        ledger=storage.ledger,
+        times=storage.times,
+        definitions=definitions,
+        signer=signer,
+        lane=reports,
+        is_full=keeper.is_full,
+    )
+    old_samples = Backfill(
+        storage.samples,
+        outside.link,
+        topic=ours(park.id, gateway, Channel.HISTORY),
+        qos=0,
+        clock=clock,
+        verifier=verifier,
+        receiver=Role.INGEST,
+        gateway=gateway,
+        behind=live,
+    )
+    old_records = Backfill(
+        storage.records,
+        outside.link,
+        topic=ours(park.id, gateway, Channel.RECORDS),
+        qos=1,
+        clock=clock,
+        verifier=verifier,
+        receiver=Role.CONTROL,
+        gateway=gateway,
+        behind=reports,
+    )
+    intake = Intake(
+        outside.link,
+        desk=desk,
+        watch=watch,
+        ledger=storage.ledger,
+        samples=old_samples,
+        records=old_records,
+        publisher=publisher,
+        unbelieved=unbelieved,
+        verifier=verifier,
+        park=park.id,
+        gateway=gateway,
+        clock=clock,
+    )
+    health = HealthServer(
+        registry,
+        host=settings.metrics.host,
+        port=settings.metrics.port,
+        ready=lambda: outside.readiness(images),
+    )
+    await health.start()
+
+    recover(storage.ledger, field, executor, transcript, records, epoch=storage.epoch)
+    for station in stations:
+        station.poller.listen(publisher.tell, watch.polled)
+        tasks.start(station.poller.run(), name=f"poll {station.image.device.id}")
+    for name, backfill in (("samples", old_samples), ("records", old_records)):
+        tasks.start(backfill.run(), name=f"{name} again")
+        tasks.start(backfill.keep(), name=f"{name} to disk")
+    for name, running in (
+        ("sample clock", storage.times.run()),
+        ("live", live.run()),
+        ("reports", reports.run()),
+        ("intake", intake.run()),
+        ("housekeeping", keeper.run(desk)),
+        ("heartbeat", pulse.run(lambda: outside.link.is_connected)),
+        ("health", health.run()),
+    ):
+        tasks.start(running, name=name)
+
+    async def connected() -> None:
+        storage.ledger.meet_broker()
+        publisher.birth()
+        pulse.beat()
+        storage.samples.reconnected()
+        storage.records.reconnected()
+
+    tasks.start(outside.run(connected, publisher.lost), name="broker")
+    logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(stations))
+
+
+def _known(park: Park, settings: GatewaySettings) -> GatewayId:
+    gateway = GatewayId(settings.gateway)
+    if gateway in park.gateways:
+        return gateway
+    raise ConfigurationError(
+        Fault(
+            file=str(settings.park),
+            line=0,
+            field="gateway",
+            kind="setting",
+            message=f"the park has no gateway {settings.gateway!r}",
+            remedy=f"name one of {', '.join(park.gateways)}",
+        )
+    )
+
+
+async def _meet(broker: BrokerSettings, storage: Storage) -> None:
+    """Check the broker before a gateway's first start.
+
+    Later a missing broker keeps no gateway from starting: its cut-offs act whether or not anybody listens. A password that
+    is refused always ends the start, because somebody has just changed it. Raises LinkError.
+    """
+    try:
+        await check_broker(broker, BROKER_S_MAX)
+    except AccessRefused:
+        raise
+    except LinkError as error:
+        if not storage.ledger.has_met_broker:
+            raise
+        logger("gateway").warning("starting without a broker", reason=str(error))

@@ -1,0 +1,108 @@
+"""What the gateway sees of its field: readings of its own points by reference, and the devices behind its actuators."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.ids import DeviceId, FacilityId, PointRef
+from domain.interlock import BOOLEAN
+from domain.park import Actuator, Park
+from domain.sample import NEVER_READ, Reading
+from gateway.image import DeviceImage
+from gateway.plc import PlcLink
+from gateway.poller import Poller
+from gateway.proof import Seen
+from runtime.clock import Clock
+from wire.canonical import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """One PLC with what serves it."""
+
+    image: DeviceImage
+    link: PlcLink
+    poller: Poller
+
+
+class Field:
+    """The devices of one gateway."""
+
+    def __init__(self, park: Park, stations: Sequence[Station], clock: Clock) -> None:
+        self.park = park
+        self.stations: Mapping[DeviceId, Station] = {s.image.device.id: s for s in stations}
+        self.actuators: Mapping[FacilityId, Actuator] = {
+            key: actuator for key, actuator in park.actuators.items() if actuator.device in self.stations
+        }
+        self._clock = clock
+        self._place = {
+            ref: (station.image, row) for station in stations for ref, row in station.image.row_of.items()
+        }
+
+    def is_own(self, point: PointRef) -> bool:
+        """Whether `point` is read by this gateway."""
+        return point in self._place
+
+    def reading(self, point: PointRef) -> Reading:
+        """Return an own point as it is seen now; what is not ours was never read."""
+        place = self._place.get(point)
+        if place is None:
+            return NEVER_READ
+        image, row = place
+        return image.reading(row, now_s=self._clock.monotonic(), speed=self._clock.speed)
+
+    def reading_after(self, point: PointRef, since_s: float) -> Reading:
+        """Return an own point if its read was begun after `since_s`, else as never read (I4)."""
+        place = self._place.get(point)
+        if place is None or place[0].asked_s(place[1]) < since_s:
+            return NEVER_READ
+        return self.reading(point)
+
+    def unit_of(self, point: PointRef) -> str:
+        """Return the unit of any point of the park, BOOLEAN for a state."""
+        found = self.park.points[point]
+        return BOOLEAN if found.is_boolean else found.unit
+
+    def station_of(self, actuator: Actuator) -> Station:
+        """Return the PLC that drives `actuator`."""
+        return self.stations[actuator.device]
+
+    def groups_of(self, actuator: Actuator) -> frozenset[str]:
+        """Return the poll groups in which the feedback of `actuator` is read."""
+        return frozenset(self.park.points[ref].group for ref in self._feedback(actuator))
+
+    def seen(self, actuator: Actuator, since_s: float) -> Seen:
+        """Return the feedback of `actuator` as sampled after `since_s`."""
+        names = actuator.feedback
+
+        def after(name: str | None) -> Reading:
+            return NEVER_READ if name is None else self.reading_after(actuator.point(name), since_s)
+
+        return Seen(
+            opened=after(names.opened),
+            closed=after(names.closed),
+            remote=after(names.remote),
+            fault=after(names.fault),
+            moving=after(names.moving),
+            percent=after(names.position),
+            has_moving=names.moving is not None,
+        )
+
+    def evidence(self, actuator: Actuator) -> dict[str, Json]:
+        """Return the feedback of `actuator` as it stands in a record."""
+        return {ref: _shown(self.reading(ref)) for ref in self._feedback(actuator)}
+
+    def _feedback(self, actuator: Actuator) -> list[PointRef]:
+        f = actuator.feedback
+        names = (f.opened, f.closed, f.remote, f.moving, f.fault, f.position)
+        return [
+            actuator.point(name) for name in names if name is not None and self.is_own(actuator.point(name))
+        ]
+
+
+def _shown(reading: Reading) -> Json:
+    return {
+        "value": reading.value,
+        "quality": reading.quality.word,
+        "observed_ms": reading.observed_ms,
+        "age_ms": None if reading.age_s is None else round(reading.age_s * 1000),
+    }

@@ -1,0 +1,73 @@
+"""One move on its way: what is wanted, whether it may still be written, and who shares its outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from domain.admission import Direction, target
+from domain.command import Action
+from domain.ids import CommandId
+from domain.park import Actuator
+from domain.refusal import Cause
+from gateway.ledger_entry import Entry
+from gateway.proof import Goal
+
+REST_TIMEOUT_S = 10.0
+"""Model seconds for a stop to be seen."""
+LOOK_TIMEOUT_S = 5.0
+"""Model seconds for a verification."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """One command that was admitted."""
+
+    entry: Entry
+    actuator: Actuator
+    way: Direction
+    is_fresh: Callable[[float], bool]
+    """Whether it may still be written (I3); the argument is wall seconds of grace for a pause that we inserted."""
+    warnings: tuple[Cause, ...] = ()
+    instead_of: CommandId | None = None
+    joined: list["Job"] = field(default_factory=list)
+    """Moves toward the same target that share the outcome."""
+    has_written: bool = False
+    """Whether bytes have gone, or are going, to the PLC."""
+    is_over: bool = False
+    """Whether its outcome is recorded."""
+
+    @property
+    def action(self) -> Action:
+        """What is asked."""
+        return self.entry.action
+
+    @property
+    def opening_percent(self) -> float | None:
+        """The opening of a SET."""
+        return self.entry.parameters.get("opening_percent")
+
+    @property
+    def goal(self) -> Goal:
+        """What confirms it."""
+        if self.action is Action.STOP:
+            return Goal(is_rest=True)
+        if self.action is Action.VERIFY:
+            return Goal(is_look=True)
+        limit = target(self.action, opening_percent=self.opening_percent)
+        return Goal(position=limit) if limit is not None else Goal(percent=self.opening_percent)
+
+    @property
+    def timeout_s(self) -> float:
+        """Model seconds until it has failed."""
+        match self.action:
+            case Action.STOP:
+                return REST_TIMEOUT_S
+            case Action.VERIFY:
+                return LOOK_TIMEOUT_S
+            case _:
+                return self.actuator.travel_timeout_s
+
+    def shares_outcome_with(self, other: "Job") -> bool:
+        """Whether both are moves toward the same limit at the safe end (I2)."""
+        ours, theirs = self.goal.position, other.goal.position
+        both_safe = self.way is other.way is Direction.TOWARD_SAFE
+        return both_safe and ours is not None and ours is theirs

@@ -1,0 +1,82 @@
+"""Keeps house every second: lets selects end, says when the disk fills and clears, writes what memory held, counts."""
+
+from gateway.desk import Desk
+from gateway.ledger import Ledger
+from gateway.publisher import Publisher
+from gateway.records import Records
+from gateway.telemetry_metrics import TelemetryMetrics
+from runtime.clock import Clock
+from runtime.journal import Journal
+
+ROUND_S = 0.5
+"""Wall seconds."""
+
+
+class Keeper:
+    """The housekeeping of one gateway."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        samples: Journal,
+        records_journal: Journal,
+        records: Records,
+        ledger: Ledger,
+        publisher: Publisher,
+        metrics: TelemetryMetrics,
+    ) -> None:
+        self._clock = clock
+        self._samples = samples
+        self._records_journal = records_journal
+        self._records = records
+        self._ledger = ledger
+        self._publisher = publisher
+        self._metrics = metrics
+        self._was_full = False
+        self._dropped = 0
+
+    def is_full(self) -> bool:
+        """Whether anything that we must keep cannot be written now."""
+        return (
+            self._publisher.is_full
+            or self._samples.is_full
+            or self._records.is_full
+            or self._ledger.is_failing
+        )
+
+    async def run(self, desk: Desk) -> None:
+        """Keep house for ever."""
+        while True:
+            self._round(desk)
+            await self._clock.sleep(0.0, floor_s=ROUND_S)
+
+    def _round(self, desk: Desk) -> None:
+        desk.expire_selects()
+        if self.is_full():
+            self._records.flush()
+            self._ledger.flush()
+        self._say_full()
+        self._say_dropped()
+        for name, journal in (("samples", self._samples), ("records", self._records_journal)):
+            self._metrics.journal(name, depth=journal.depth, size=journal.size, dropped=journal.dropped)
+        self._metrics.full(is_full=self.is_full())
+
+    def _say_full(self) -> None:
+        is_full = self.is_full()
+        if is_full == self._was_full:
+            return
+        self._was_full = is_full
+        detail = (
+            "日志盘不可写 / the journal cannot be written"
+            if is_full
+            else "日志盘恢复 / the journal is written again"
+        )
+        self._records.make("journal", {"full": is_full, "detail": detail})
+
+    def _say_dropped(self) -> None:
+        new = self._samples.dropped - self._dropped
+        if new:
+            self._dropped += new
+            detail = f"超出日志容量，丢弃最旧的 {new} 包 / bound reached: {new} oldest payloads dropped"
+            self._records.make("journal", {"full": False, "detail": detail, "dropped": new})

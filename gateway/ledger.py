@@ -1,0 +1,203 @@
+"""What the gateway must still know after a kill: terms, commands seen with their last record, orders. One small SQLite file.
+
+It is read from memory and written through; while the disk takes nothing the memory goes on and is written when it does.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from domain.command import Action, Phase, State
+from domain.errors import StorageError
+from domain.ids import CommandId, FacilityId
+from domain.order import OrderSet
+from gateway.ledger_entry import Entry
+from wire.canonical import dumps, loads
+from wire.fields import Fields
+from wire.messages import order_body, order_of
+
+ENTRIES_MAX = 50_000
+"""Commands remembered. A challenge lives for a minute, so that what is older than the last 50,000 cannot be replayed anyway."""
+
+_SCHEMA = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists command (
+  id text not null, phase text not null, hash text not null, actuator text not null, action text not null,
+  author text not null, reason text not null, parameters text not null, state text not null, record blob, at_ms integer not null,
+  primary key (id, phase)) without rowid;
+create table if not exists standing (id text primary key, body text) without rowid;
+"""
+
+
+class Ledger:
+    """The gateway's memory."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        """Use `open`."""
+        self._database = database
+        self._entries: dict[tuple[CommandId, Phase], Entry] = {}
+        self._unwritten: set[tuple[CommandId, Phase]] = set()
+        self.term = 0
+        self.orders = OrderSet()
+        self.has_met_broker = False
+        """Whether any run of this gateway was ever connected."""
+        self.is_failing = False
+        """Whether the last write did not reach the disk."""
+
+    @classmethod
+    def open(cls, path: Path) -> "Ledger":
+        """Open or make the file. Raises StorageError when it cannot be written or is damaged."""
+        try:
+            database = sqlite3.connect(path, isolation_level=None)
+            database.execute("pragma journal_mode=wal")
+            database.execute("pragma synchronous=full")
+            database.executescript(_SCHEMA)
+            ledger = cls(database)
+            ledger._load()
+        except sqlite3.Error as error:
+            message = f"{path}: {error}"
+            raise StorageError(message) from error
+        return ledger
+
+    def entry(self, command: CommandId, phase: Phase) -> Entry | None:
+        """Return what is remembered of one phase; None when it was never seen."""
+        return self._entries.get((command, phase))
+
+    def unfinished(self) -> Iterator[Entry]:
+        """Yield the intents without an outcome: after a start, what was being executed when the process died."""
+        return (
+            entry
+            for entry in self._entries.values()
+            if entry.phase is Phase.OPERATE and not entry.state.is_final
+        )
+
+    def put(self, entry: Entry) -> bool:
+        """Remember `entry`; return whether it is on the disk."""
+        self._entries[entry.id, entry.phase] = entry
+        self._unwritten.add((entry.id, entry.phase))
+        if len(self._entries) > ENTRIES_MAX:
+            self._forget_oldest()
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Write what is not on the disk yet; return whether everything is."""
+        rows = [self._row(self._entries[key]) for key in self._unwritten if key in self._entries]
+        try:
+            self._write("insert or replace into command values (?,?,?,?,?,?,?,?,?,?,?)", rows)
+            if self.is_failing:
+                self._write_standing()
+        except StorageError:
+            return False
+        self._unwritten.clear()
+        return True
+
+    def raise_term(self, term: int) -> bool:
+        """Keep `term` if it is higher; return whether it was."""
+        if term <= self.term:
+            return False
+        self.term = term
+        self._try_standing()
+        return True
+
+    def hold(self, orders: OrderSet) -> None:
+        """Keep `orders` as the set that stands."""
+        self.orders = orders
+        self._try_standing()
+
+    def meet_broker(self) -> None:
+        """Keep that there is a broker."""
+        if not self.has_met_broker:
+            self.has_met_broker = True
+            self._try_standing()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _try_standing(self) -> None:
+        try:
+            self._write_standing()
+        except StorageError:
+            return
+
+    def _write_standing(self) -> None:
+        rows: list[tuple[object, ...]] = [
+            (held.id, dumps(order_body(held)).decode()) for held in self.orders.orders.values()
+        ]
+        rows += [(f"-{dead}", None) for dead in self.orders.tombstones]
+        self._write("insert or ignore into standing values (?,?)", rows)
+        facts: list[tuple[object, ...]] = [
+            ("term", str(self.term)),
+            ("broker", str(int(self.has_met_broker))),
+        ]
+        self._write("insert or replace into meta values (?,?)", facts)
+
+    def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        try:
+            self._database.execute("begin immediate")
+            self._database.executemany(statement, rows)
+            self._database.execute("commit")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("rollback")
+            self.is_failing = True
+            message = f"the ledger: {error}"
+            raise StorageError(message) from error
+        self.is_failing = False
+
+    @staticmethod
+    def _row(entry: Entry) -> tuple[object, ...]:
+        return (
+            entry.id,
+            entry.phase.value,
+            entry.hash,
+            entry.actuator,
+            entry.action.value,
+            entry.author,
+            entry.reason,
+            json.dumps(entry.parameters),
+            entry.state.value,
+            entry.record,
+            entry.at_ms,
+        )
+
+    def _load(self) -> None:
+        for key, value in self._database.execute("select key, value from meta"):
+            if key == "term":
+                self.term = int(value)
+            elif key == "broker":
+                self.has_met_broker = value == "1"
+        held, dead = [], []
+        for name, body in self._database.execute("select id, body from standing"):
+            if body is None:
+                dead.append(name[1:])
+            else:
+                held.append(order_of(Fields(loads(body.encode()))))
+        self.orders = OrderSet().with_orders(*held).with_tombstones(dead)
+        for row in self._database.execute("select * from command order by at_ms"):
+            entry = Entry(
+                id=CommandId(row[0]),
+                phase=Phase(row[1]),
+                hash=row[2],
+                actuator=FacilityId(row[3]),
+                action=Action(row[4]),
+                author=row[5],
+                reason=row[6],
+                parameters=json.loads(row[7]),
+                state=State(row[8]),
+                record=row[9],
+                at_ms=row[10],
+            )
+            self._entries[entry.id, entry.phase] = entry
+
+    def _forget_oldest(self) -> None:
+        """Forget the oldest tenth of what is finished."""
+        done = [
+            key for key, entry in self._entries.items() if entry.state.is_final or key[1] is not Phase.OPERATE
+        ]
+        for key in done[: ENTRIES_MAX // 10]:
+            del self._entries[key]
+            self._unwritten.discard(key)
+            with self._database:
+                self._database.execute("delete from command where id=? and phase=?", (key[0], key[1].value))

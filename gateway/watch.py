@@ -1,0 +1,216 @@
+"""Watches the field after every poll: cut-off rules, local/remote, movement that nobody commanded, alarm-point crossings.
+
+A cut-off acts whether or not anybody listens (I11); everything else is put on the record and moves nothing, but for one:
+the late effect of a move away from safe whose outcome was unknown is countered toward safe (I3).
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from domain.admission import Direction, Situation, admit
+from domain.alarm import Alarm, AlarmState, observe
+from domain.command import Action, Phase, State
+from domain.cutoff import CutoffRule, CutoffWatch
+from domain.drive import writes
+from domain.ids import CommandId, FacilityId, RuleId
+from domain.order import Order, OrderKind
+from domain.park import Actuator, SafePosition, Tier
+from domain.position import Position, indicate
+from domain.refusal import Admitted, Cause, Refused
+from gateway.executor import Executor
+from gateway.field import Field
+from gateway.image import DeviceImage
+from gateway.job import Job
+from gateway.ledger import Ledger
+from gateway.ledger_entry import Entry
+from gateway.records import Records
+from gateway.transcript import Transcript
+from runtime.clock import Clock
+from runtime.log import logger
+from wire.messages import order_body
+
+OWN_S_MAX = 600.0
+"""Wall seconds for which a cut-off keeps trying to reach its PLC; after that a person must go there."""
+
+
+class Watch:
+    """The eyes of the gateway."""
+
+    def __init__(
+        self,
+        field: Field,
+        executor: Executor,
+        transcript: Transcript,
+        *,
+        ledger: Ledger,
+        records: Records,
+        clock: Clock,
+    ) -> None:
+        self._field = field
+        self._executor = executor
+        self._transcript = transcript
+        self._ledger = ledger
+        self._records = records
+        self._clock = clock
+        self._log = logger("watch")
+        park = field.park
+        self._cutoffs = [CutoffWatch(rule=rule) for rule in park.cutoffs if field.is_own(rule.point)]
+        self._alarms = {
+            rule.id: (rule, Alarm(rule=rule.id)) for rule in park.alarms if field.is_own(rule.point)
+        }
+        self._positions: dict[FacilityId, Position] = {}
+        self._remote: dict[FacilityId, bool] = {}
+        self.orders_changed()
+
+    def polled(self, image: DeviceImage) -> None:
+        """Look at what `image` shows after a poll."""
+        device = image.device.id
+        for watch in self._cutoffs:
+            if self._field.park.points[watch.rule.point].device == device:
+                samples = watch.observe(self._field.reading(watch.rule.point))
+                if samples is not None:
+                    self._cut_off(watch.rule, samples)
+        for rule_id, (rule, _) in self._alarms.items():
+            if self._field.park.points[rule.point].device == device:
+                self._cross(rule_id)
+        for actuator in self._field.actuators.values():
+            if actuator.device == device:
+                self._watch_mode(actuator)
+                self._watch_position(actuator)
+
+    def orders_changed(self) -> None:
+        """A rule is latched while an order that it made stands."""
+        standing = {
+            order.by
+            for key, order in self._ledger.orders.orders.items()
+            if key not in self._ledger.orders.tombstones
+        }
+        for watch in self._cutoffs:
+            watch.is_latched = self._by(watch.rule.id) in standing
+
+    def _cut_off(self, rule: CutoffRule, samples: Sequence[tuple[int, float]]) -> None:
+        self._log.warning("cut-off", rule=rule.id, value=samples[-1][1])
+        for facility in rule.actuators:
+            actuator = self._field.actuators.get(facility)
+            assert actuator is not None
+            assert self._field.park.facilities[facility].tier is not Tier.RIVER
+            reason = f"{rule.words.zh} / {rule.words.en}"
+            command = _new_id()
+            self._records.make(
+                "cutoff",
+                {
+                    "rule": rule.id,
+                    "command": command,
+                    "actuators": list(rule.actuators),
+                    "samples": [[at_ms, value] for at_ms, value in samples],
+                    "words": rule.words.as_dict(),
+                },
+                actuator=facility,
+            )
+            self._keep_closed(facility, rule.id, reason)
+            self._move_to_safe(actuator, command, f"{self._by(rule.id)}", reason)
+
+    def _keep_closed(self, facility: FacilityId, rule: RuleId, reason: str) -> None:
+        """Latch what was closed as a keep-closed order named by its own record."""
+        order = Order(
+            id=self._records.next_id,
+            kind=OrderKind.KEEP_CLOSED,
+            actuator=facility,
+            by=self._by(rule),
+            reason=reason,
+            since_ms=self._clock.now_ms(),
+        )
+        self._records.make("order", {"order": order_body(order)}, actuator=facility)
+        self._ledger.hold(self._ledger.orders.with_orders(order))
+
+    def _move_to_safe(self, actuator: Actuator, command: CommandId, author: str, reason: str) -> None:
+        """Give a command of our own: no person, no challenge, the same admission and the same executor."""
+        action = Action.CLOSE if actuator.safe_position is SafePosition.CLOSED else Action.OPEN
+        entry = Entry(
+            id=command,
+            phase=Phase.OPERATE,
+            hash="",
+            actuator=actuator.facility,
+            action=action,
+            author=author,
+            reason=reason,
+            state=State.REQUESTED,
+            at_ms=self._clock.now_ms(),
+        )
+        situation = Situation(
+            read=self._field.reading,
+            unit_of=self._field.unit_of,
+            orders=self._ledger.orders,
+            executing=self._executor.executing(actuator.facility),
+        )
+        admission = admit(actuator, action, situation)
+        match admission:
+            case Refused(reasons=reasons):
+                self._refuse(entry, reasons)
+            case Admitted(warnings=warnings):
+                assert writes(actuator.drive, action)
+                self._transcript.intend(entry)
+                until_s = self._clock.monotonic() + OWN_S_MAX
+                self._executor.start(
+                    Job(
+                        entry=entry,
+                        actuator=actuator,
+                        way=Direction.TOWARD_SAFE,
+                        is_fresh=lambda grace_s: self._clock.monotonic() < until_s + grace_s,
+                        warnings=warnings,
+                    )
+                )
+
+    def _refuse(self, entry: Entry, reasons: tuple[Cause, ...]) -> None:
+        self._transcript.enter(entry, State.REFUSED, reasons=reasons)
+
+    def _cross(self, rule_id: RuleId) -> None:
+        rule, alarm = self._alarms[rule_id]
+        reading = self._field.reading(rule.point)
+        after = observe(alarm, rule, reading, now_ms=self._clock.now_ms())
+        self._alarms[rule_id] = (rule, after)
+        if _holds(after) != _holds(alarm):
+            value = reading.value if isinstance(reading.value, float) else float(bool(reading.value))
+            self._records.make("crossing", {"rule": rule_id, "value": value, "beyond": _holds(after)})
+
+    def _watch_mode(self, actuator: Actuator) -> None:
+        reading = self._field.reading(actuator.point(actuator.feedback.remote))
+        if not reading.is_trusted or not isinstance(reading.value, bool):
+            return
+        before = self._remote.get(actuator.facility)
+        self._remote[actuator.facility] = reading.value
+        if before is not None and before != reading.value:
+            self._records.make("mode", {"remote": reading.value}, actuator=actuator.facility)
+
+    def _watch_position(self, actuator: Actuator) -> None:
+        names = actuator.feedback
+        shown = indicate(
+            self._field.reading(actuator.point(names.opened)),
+            self._field.reading(actuator.point(names.closed)),
+        ).position
+        facility = actuator.facility
+        if shown in {Position.UNKNOWN, Position.CONTRADICTION}:
+            return
+        before = self._positions.get(facility)
+        self._positions[facility] = shown
+        if before is None or before is shown or self._executor.was_just_moving(facility):
+            return
+        late = self._executor.late_command(facility)
+        self._records.make(
+            "moved_by_hand", {"from": before.value, "to": shown.value, "late_of": late}, actuator=facility
+        )
+        safe = Position.CLOSED if actuator.safe_position is SafePosition.CLOSED else Position.OPEN
+        if late is not None and before is safe:
+            reason = f"命令 {late} 迟到的动作 / late movement of command {late}"
+            self._move_to_safe(actuator, _new_id(), f"edge:{self._records.gateway}", reason)
+
+    def _by(self, rule: RuleId) -> str:
+        return f"edge:{self._records.gateway}/{rule}"
+
+
+def _holds(alarm: Alarm) -> bool:
+    return alarm.state in {AlarmState.ACTIVE_UNACK, AlarmState.ACTIVE_ACK}
+
+
+def _new_id() -> CommandId:
+    return CommandId(secrets.token_hex(16))
