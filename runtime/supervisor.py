@@ -31,6 +31,7 @@ class Supervised:
         self._name = name
         self._log = logger(name)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self._ended = asyncio.Event()
         self._body: asyncio.Task[object] | None = None
         self._is_cut_short = False
@@ -51,6 +52,10 @@ class Supervised:
         if self._body is not None and self._body is not asyncio.current_task():
             self._is_cut_short = True
             self._body.cancel()
+
+    def at_end(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Await `close` when every task has ended; the last one given is the first to go."""
+        self._closing.append(close)
 
     @property
     def is_stopping(self) -> bool:
@@ -74,6 +79,7 @@ class Supervised:
         finally:
             self._ended.set()
             await self._cancel_all()
+            await self._close_all()
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
@@ -102,6 +108,15 @@ class Supervised:
         self._log.info("stopping", signal=number.name)
         self.stop()
 
+    async def _close_all(self) -> None:
+        while self._closing:
+            close = self._closing.pop()
+            try:
+                async with asyncio.timeout(STOP_S_MAX):
+                    await close()
+            except (StoplogError, OSError) as error:
+                self._log.error("not closed", reason=str(error) or type(error).__name__)
+
     async def _cancel_all(self) -> None:
         tasks = set(self._tasks)
         for task in tasks:
@@ -113,14 +128,20 @@ class Supervised:
             self._log.error("task did not end", task=task.get_name())
 
 
-def run_service(name: str, serve: Callable[[Supervised], Awaitable[None]]) -> int:
-    """Run one service to its end and return its exit status.
+def run_service(
+    name: str,
+    serve: Callable[[Supervised], Awaitable[None]],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
+    """Run one service to its end and return its exit status; `loop_factory` e.g. of uvloop, None: asyncio's own.
 
     `serve` starts tasks and returns (or goes on working). A start-up error is said in one message on standard error,
     without a traceback unless it is a bug.
     """
     try:
-        return asyncio.run(_serve(name, serve))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(_serve(name, serve))
     except Exception as error:  # noqa: BLE001 # the one place that must
         status = exit_of(error)
         if status is Exit.CRASH:

@@ -5,6 +5,7 @@ the same before the first write and after the snapshot (process_start_time_secon
 It keeps about 15 decimal digits of a series' largest value: smaller ones beside it are rounded.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -26,6 +27,8 @@ from stores.settings import StoreSettings
 
 ANSWER_S_MAX = 10.0
 """Wall seconds for any answer."""
+COUNTS_LAG_S = 1.1
+"""Wall seconds: the server renews its count of refused rows once a second."""
 DAY_MS = 86_400_000
 LATEST_DAYS = 31
 """A point's newest sample is looked for this far back."""
@@ -159,11 +162,13 @@ class VictoriaStore(VictoriaHistory):
 
     async def secure(self) -> bool:
         """Take a snapshot and drop it; True when the process and its counts of refused rows are as before the writes."""
-        before, self._process = self._process, None
+        before = self._process
         name = json.loads(await self._text("/snapshot/create"))["snapshot"]
         with suppress(StorageError):  # a snapshot left behind costs space, not data
             await self._text("/snapshot/delete", snapshot=name)
-        return before is None or before == await self._state()
+        await asyncio.sleep(COUNTS_LAG_S)
+        self._process = await self._state()
+        return before is None or before == self._process
 
     async def tally(self) -> Tally:
         return Tally(

@@ -116,6 +116,16 @@ def decode(data: bytes) -> Payload:
     )
 
 
+def peek(data: bytes) -> tuple[str | None, int]:
+    """Return uuid and number of metrics of a payload that `decode` refuses; (None, 0) when it is no payload at all."""
+    message = cast("_Payload", PayloadMessage())
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return None, 0
+    return message.uuid if message.HasField("uuid") else None, len(message.metrics)
+
+
 def _write(message: "_Metric", metric: Metric) -> None:
     message.name = metric.name
     message.datatype = metric.datatype

@@ -1,0 +1,185 @@
+"""Decides what of a payload is fit to be stored and what goes to quarantine, with the reason; it stores nothing.
+
+Nothing is dropped: every sample of a payload ends in one of the two, and a payload that cannot be read goes whole.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import RemoteProtocolError
+from domain.ids import DeviceId, GatewayId, PointRef
+from domain.park import Park, Point
+from domain.quality import Quality
+from stores.port import PayloadName, Row
+from wire.sparkplug import Metric, Payload, decode, parse_uuid, peek
+from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
+
+WHOLE = -1
+"""The index that stands for all samples of a payload."""
+
+
+class Why(StrEnum):
+    """Reasons for quarantine."""
+
+    UNREADABLE = "unreadable"
+    """No payload, or one with a metric that cannot be decoded."""
+    NO_NAME = "no-name"
+    """Its uuid is not ours: another publisher's."""
+    UNKNOWN_GATEWAY = "unknown-gateway"
+    UNKNOWN_POINT = "unknown-point"
+    WRONG_SENDER = "wrong-sender"
+    """The point belongs to another device or gateway than the topic says."""
+    WRONG_TYPE = "wrong-type"
+    NOT_FINITE = "not-finite"
+    NO_VALUE = "no-value"
+    """Null, and called good."""
+    NO_TIME = "no-time"
+    TOO_OLD = "too-old"
+    IN_FUTURE = "in-future"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One sample, or a payload whole, that is not fit to be stored."""
+
+    index: int
+    """Place among the payload's metrics; WHOLE: all of it."""
+    samples: int
+    """How many samples it stands for."""
+    why: Why
+    detail: str
+    point: str | None = None
+    observed_ms: int | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What became of one message."""
+
+    name: PayloadName | None
+    """None: it has no name of ours and cannot be acknowledged."""
+    rows: tuple[tuple[int, Row], ...] = ()
+    """(place among the metrics, sample)."""
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Times that are believed, UTC milliseconds, both ends included."""
+
+    oldest_ms: int
+    newest_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sender:
+    gateway: GatewayId
+    device: DeviceId | None
+    """None on the history topic, which names none."""
+
+
+def judge(topic: str, data: bytes, *, park: Park, believed: Span) -> Judged | None:
+    """Return what is to be done with a message; None when its topic is not one that carries samples of this park."""
+    sender = _sender(topic, park)
+    if sender is None:
+        return None
+    try:
+        payload = decode(data)
+    except RemoteProtocolError as error:
+        uuid, samples = peek(data)
+        return _whole(sender, uuid, samples, Why.UNREADABLE, str(error))
+    if sender.gateway not in park.gateways:
+        return _whole(sender, payload.uuid, len(payload.metrics), Why.UNKNOWN_GATEWAY, sender.gateway)
+    name = _name(sender, payload.uuid)
+    if name is None:
+        return _whole(sender, payload.uuid, len(payload.metrics), Why.NO_NAME, f"uuid {payload.uuid!r}")
+    return _each(name, sender, payload, park, believed)
+
+
+def _sender(topic: str, park: Park) -> _Sender | None:
+    live = parse_sparkplug(topic)
+    if live is not None and live.kind is Kind.DDATA and live.park == park.id and live.device is not None:
+        return _Sender(gateway=GatewayId(live.gateway), device=DeviceId(live.device))
+    match parse_ours(topic):
+        case (park.id, gateway, Channel.HISTORY):
+            return _Sender(gateway=GatewayId(gateway), device=None)
+        case _:
+            return None
+
+
+def _name(sender: _Sender, uuid: str | None) -> PayloadName | None:
+    try:
+        return PayloadName(sender.gateway, *parse_uuid(uuid))
+    except RemoteProtocolError:
+        return None
+
+
+def _whole(sender: _Sender, uuid: str | None, samples: int, why: Why, detail: str) -> Judged:
+    refused = Refused(index=WHOLE, samples=samples, why=why, detail=detail)
+    return Judged(name=_name(sender, uuid), refused=(refused,))
+
+
+def _each(name: PayloadName, sender: _Sender, payload: Payload, park: Park, believed: Span) -> Judged:
+    rows: list[tuple[int, Row]] = []
+    refused: list[Refused] = []
+    for index, metric in enumerate(payload.metrics):
+        at_ms = metric.timestamp_ms if metric.timestamp_ms is not None else payload.timestamp_ms
+        point = park.points.get(PointRef(metric.name))
+        fault = _fault(metric, at_ms, point, sender, park, believed)
+        if fault is None:
+            assert at_ms is not None
+            value = None if metric.value is None else float(metric.value)
+            rows.append((index, Row(PointRef(metric.name), at_ms, value, metric.quality, metric.reason)))
+        else:
+            refused.append(
+                Refused(
+                    index=index,
+                    samples=1,
+                    why=fault[0],
+                    detail=fault[1],
+                    point=metric.name,
+                    observed_ms=at_ms,
+                    value=None if metric.value is None else str(metric.value)[:1000],
+                )
+            )
+    return Judged(name=name, rows=tuple(rows), refused=tuple(refused))
+
+
+def _fault(
+    metric: Metric, at_ms: int | None, point: Point | None, sender: _Sender, park: Park, believed: Span
+) -> tuple[Why, str] | None:
+    """Return why a sample is not fit, None when it is."""
+    if point is None:
+        return Why.UNKNOWN_POINT, "the park has no such point"
+    device = park.devices[point.device]
+    if device.gateway != sender.gateway or sender.device not in {None, device.id}:
+        return Why.WRONG_SENDER, f"it belongs to {device.gateway}/{device.id}"
+    if at_ms is None:
+        return Why.NO_TIME, "no timestamp"
+    if at_ms < believed.oldest_ms:
+        return Why.TOO_OLD, f"older than {believed.oldest_ms}"
+    if at_ms > believed.newest_ms:
+        return Why.IN_FUTURE, f"newer than {believed.newest_ms}"
+    return _fault_of_value(metric, point)
+
+
+def _fault_of_value(metric: Metric, point: Point) -> tuple[Why, str] | None:
+    match metric.value:
+        case None if metric.quality is Quality.GOOD:
+            return Why.NO_VALUE, "null with good quality"
+        case None:
+            return None
+        case str():
+            return Why.WRONG_TYPE, "text, where a number or a state is wanted"
+        case bool() if not point.is_boolean:
+            return Why.WRONG_TYPE, "a state, where a number is wanted"
+        case bool():
+            return None
+        case _ if point.is_boolean:
+            return Why.WRONG_TYPE, "a number, where a state is wanted"
+        case number if not math.isfinite(number):
+            return Why.NOT_FINITE, "not finite"
+        case _:
+            return None
