@@ -26,7 +26,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.field}: {self.message} — {self.remedy} [{self.kind}]"
+        field = f"{self.field}: " if self.field else ""
+        return f"{place}: {field}{self.message} — {self.remedy} [{self.kind}]"
 
 
 class ConfigurationError(StoplogError):

@@ -67,6 +67,7 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
             if name in names.known:
                 message = f"stands in line {names.known[name].line} already"
                 faults.add(inner.place, message, remedy="give each PLC its own id", kind="duplicate-id")
+                found.is_whole = False
                 continue
             names.declare(name, inner.place)
             _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
@@ -188,6 +189,7 @@ def _points(
             remedy = "give the facility one slot for each of its points"
             faults.add(place, message, remedy=remedy, kind="duplicate-point")
             found.murky.add(facility)
+            found.is_whole = False
             return
         found.points[point.ref] = point
 
@@ -208,6 +210,8 @@ def _drive(
         message = f"the slot is driven, but {facility} declares no actuator"
         remedy = "give the facility an `actuator`, or name the right one"
         faults.add(place, message, remedy=remedy, kind="no-actuator")
+        found.murky.add(facility)
+        found.is_whole = False
         return
     found.driven.setdefault(facility, Driven(device=device.id, drive=slot.drive, feedback=slot.feedback))
 

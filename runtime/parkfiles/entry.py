@@ -31,7 +31,7 @@ class Entry:
         self._known: set[str] = set()
         self._missing: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
-        self.is_sound = True
+        self.is_sound = block.is_whole
         """False once any field was found wrong."""
 
     @property
@@ -169,6 +169,9 @@ class Entry:
         try:
             return choices(scalar.text)
         except ValueError:
+            if scalar.text in YAML11_WORDS and not scalar.is_quoted:
+                self.is_sound = False
+                return first
             near = difflib.get_close_matches(scalar.text, list(choices), n=1)
             remedy = f"did you mean `{near[0]}`? {remedy}" if near else remedy
             self.fault(name, f"`{scalar.text}` is none of them", remedy=remedy, kind="wrong-choice")

@@ -4,16 +4,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from domain.errors import ConfigurationError, Fault
-from domain.ids import FacilityId
+from domain.ids import FacilityId, ParkId
 from domain.park import Actuator, Park
+from domain.words import Words
 from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven, unsafe_stops
-from runtime.parkfiles.faults import Faults
+from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.plans import read_plans
 from runtime.parkfiles.rules import Locks, read_alarms, read_cutoffs, read_interlocks
 from runtime.parkfiles.sites import Sites, read_sites
 from runtime.parkfiles.waterways import check_waterways
 
 _NO_LOCKS = Locks()
+_EMPTY = Park(
+    id=ParkId(""),
+    words=Words("", ""),
+    enterprises={},
+    facilities={},
+    gateways={},
+    devices={},
+    points={},
+    actuators={},
+)
 
 
 def load_park(folder: Path, overrides: Path | None = None) -> Park:
@@ -41,6 +52,10 @@ def _sorted(faults: Faults) -> list[Fault]:
 
 def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
     """Return the park as far as it could be read; stand-ins are in it wherever a fault was noted."""
+    if not folder.is_dir():
+        place = Place(file=folder.as_posix(), line=0, field="")
+        faults.add(place, "is no folder", remedy="name the folder of a park", kind="file-missing")
+        return _EMPTY
     sites = read_sites(folder, faults)
     devices = read_devices(folder, sites, faults)
     if overrides is not None:

@@ -5,7 +5,9 @@ It knows the syntax only: what the fields mean is decided elsewhere.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -17,8 +19,8 @@ YAML11_WORDS = frozenset(
     form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
 )
 """Booleans in YAML 1.1, text in YAML 1.2: unquoted they mean different things to different tools."""
-DEPTH_MAX = 12
-"""Deeper nesting is no park file."""
+COMPOSED_MAX = 32
+"""Files of one park, kept after the first reading; the oldest goes."""
 BYTES_MAX = 5_000_000
 """A larger file is refused unread."""
 
@@ -39,6 +41,8 @@ class Block:
     entries: Mapping[str, "Node"]
     key_lines: Mapping[str, int]
     place: Place
+    is_whole: bool
+    """False: an entry was left out because of a fault already noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def parse(text: str, name: str, faults: Faults) -> Block | None:
     """Return the mapping written in `text`; None and a fault when it is not YAML 1.2 or not one mapping."""
     top = Place(file=name, line=1, field="")
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = _compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = top if mark is None else Place(file=name, line=mark.line + 1, field="")
@@ -92,24 +96,45 @@ def parse(text: str, name: str, faults: Faults) -> Block | None:
     if not isinstance(node, MappingNode):
         faults.add(top, "is not a mapping", remedy="write `field: value` lines", kind="syntax")
         return None
-    block = _convert(node, top, faults, depth=0)
+    shared = _first_anchor(node)
+    if shared is not None:
+        place = Place(file=name, line=shared[1], field="")
+        faults.add(place, f"the anchor &{shared[0]}", remedy="write the value out", kind="anchor")
+        return None
+    block = _convert(node, top, faults)
     assert isinstance(block, Block)
     return block
 
 
-def _convert(node: object, place: Place, faults: Faults, *, depth: int) -> Node:
-    anchor = getattr(node, "anchor", None)
-    if anchor is not None or depth > DEPTH_MAX:
-        message = f"the anchor &{anchor}" if anchor is not None else "nested too deeply"
-        faults.add(place, message, remedy="write the value out", kind="anchor")
-        return Scalar("", True, place)  # noqa: FBT003  (a stand-in that no later check complains of)
+@lru_cache(maxsize=COMPOSED_MAX)
+def _compose(text: str) -> object:
+    """Return ruamel's node tree of `text`, which nobody changes: a check and a load that follow parse once."""
+    return cast("object", YAML(typ="safe", pure=True).compose(text))
+
+
+def _first_anchor(top: MappingNode) -> tuple[str, int] | None:
+    """Return (name, line) of an anchor; None: no node stands in two places, so that the text bounds the tree."""
+    waiting: list[object] = [top]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, MappingNode | SequenceNode | ScalarNode):
+            continue
+        if node.anchor is not None:
+            return str(node.anchor), node.start_mark.line + 1
+        if isinstance(node, MappingNode):
+            waiting += [part for pair in node.value for part in pair]
+        elif isinstance(node, SequenceNode):
+            waiting += node.value
+    return None
+
+
+def _convert(node: object, place: Place, faults: Faults) -> Node:
     match node:
         case MappingNode():
-            return _block(node, place, faults, depth=depth)
+            return _block(node, place, faults)
         case SequenceNode(value=children):
             items = tuple(
-                _convert(child, _item(place, child, index), faults, depth=depth + 1)
-                for index, child in enumerate(children)
+                _convert(child, _item(place, child, index), faults) for index, child in enumerate(children)
             )
             return Items(items, place)
         case ScalarNode(value=text, style=style):
@@ -125,14 +150,16 @@ def _item(place: Place, child: object, index: int) -> Place:
     return Place(file=place.file, line=line, field=f"{place.field}[{index}]")
 
 
-def _block(node: MappingNode, place: Place, faults: Faults, *, depth: int) -> Block:
+def _block(node: MappingNode, place: Place, faults: Faults) -> Block:
     entries: dict[str, Node] = {}
     lines: dict[str, int] = {}
+    is_whole = True
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, ScalarNode):
             remedy = "write a plain name before the colon"
             faults.add(place.below("?", line=line), "a key is no text", remedy=remedy, kind="syntax")
+            is_whole = False
             continue
         name = str(key.value)
         at = place.below(name, line=line)
@@ -140,11 +167,12 @@ def _block(node: MappingNode, place: Place, faults: Faults, *, depth: int) -> Bl
         if name in entries:
             message = f"`{name}` stands twice, first in line {lines[name]}"
             faults.add(at, message, remedy="keep one of the two", kind="duplicate-key")
+            is_whole = False
             continue
         lines[name] = line
         start = at if not isinstance(value, ScalarNode) else place.below(name, line=value.start_mark.line + 1)
-        entries[name] = _convert(value, start, faults, depth=depth + 1)
-    return Block(entries, lines, place)
+        entries[name] = _convert(value, start, faults)
+    return Block(entries, lines, place, is_whole)
 
 
 def _refuse_yaml11(scalar: Scalar, faults: Faults) -> None:

@@ -105,7 +105,7 @@ def _check_actuator(entry: Entry, actuator: str, action: Action, sites: Sites, f
         return
     safe = ACTIONS[site.actuator.safe_position]
     if was_sound and action not in {safe, Action.STOP}:
-        message = f"{action.value} takes {actuator} away from its safe position"
+        message = f"{action.value} does not take {actuator} to its safe position"
         remedy = f"write {safe.value}: no step of a one-key plan lets water out"
         entry.fault("action", message, remedy=remedy, kind="away-from-safe")
 

@@ -102,6 +102,7 @@ def read_points(
             faults.add(
                 point.place.below("point"), message, remedy="name it otherwise", kind="duplicate-point"
             )
+            is_whole = False
         else:
             points[point.slot, point.name] = point
     return PointList(points=tuple(points.values()), is_whole=is_whole)

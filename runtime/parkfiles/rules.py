@@ -241,8 +241,8 @@ def _limit(entry: Entry, ground: _Ground) -> _Limit:
         entry.fault("below", "stands beside `above`", remedy="make it two rules", kind="wrong-choice")
         return _Limit(point=PointRef(ref), side=side, value=math.nan, found=point)
     unit = "mg_L" if point is None else point.unit
-    text = entry.text(side.value, f"write the limit with its unit: {side.value}: 100 {unit}")
-    value = _value(text, entry, side.value, point) if text else math.nan
+    scalar = entry.raw(side.value, f"write the limit with its unit: {side.value}: 100 {unit}")
+    value = math.nan if scalar is None else _value(scalar.text, entry, side.value, point)
     return _Limit(point=PointRef(ref), side=side, value=value, found=point)
 
 

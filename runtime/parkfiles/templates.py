@@ -55,7 +55,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
     timeout_s = entry.number_or("timeout_s", 1.0, least=0.05, most=30)
     groups = {key: _group(key, inner) for key, inner in entry.entries("groups")}
     drafts = {key: _SlotDraft(inner, addressing) for key, inner in entry.entries("slots")}
-    is_sound = entry.done() and all(draft.is_sound for draft in drafts.values())
+    is_sound = entry.done()
     table = read_points(
         folder / f"{name}.csv",
         f"{shown}/{name}.csv",
@@ -78,7 +78,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
         block_registers_max=block_max,
         timeout_s=timeout_s,
         slots=slots,
-        is_sound=is_sound and table.is_whole,
+        is_sound=is_sound and all(slot.is_sound for slot in slots.values()),
     )
 
 
@@ -111,6 +111,7 @@ class _SlotDraft:
         if not points and is_whole:
             remedy = "give it points in the CSV, or remove it"
             self._entry.fault("", "has no points", remedy=remedy, kind="empty-slot")
+            self.is_sound = False
         feedback = self._feedback(
             {point.name for point in points if point.is_boolean}, points, is_whole=is_whole
         )
