@@ -1,0 +1,1 @@
+"""Alarms: watched on the live image, kept until a person has seen them."""

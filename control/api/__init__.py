@@ -1,0 +1,1 @@
+"""The only door for people and systems: REST, WebSocket and the console's files."""

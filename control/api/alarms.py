@@ -1,0 +1,72 @@
+"""Routes of alarms and standing orders."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from control.api import find
+from control.api.models import NewAcknowledgement, NewTag
+from control.api.parts import Service, Who, area_of
+from control.api.problems import Problem, not_found
+from control.live.views import alarm_view, order_view
+from domain.alarm import AlarmState
+from domain.ids import RuleId
+from wire.canonical import Json
+
+router = APIRouter(tags=["alarms"])
+
+
+@router.get("/alarms")
+async def alarms(service: Service, who: Who, state: str | None = None) -> list[dict[str, Json]]:
+    """Return the alarms that stand, or those in one state (`cleared` has those that are over)."""
+    watch, area = service.alarms.watch, area_of(who, service.park)
+    if state is None:
+        found = watch.standing()
+    else:
+        wanted = AlarmState.NORMAL.value if state == "cleared" else state
+        raised = (alarm for alarm in watch.alarms.values() if alarm.occurrence)
+        found = tuple(alarm for alarm in raised if alarm.state.value == wanted)
+    views = (alarm_view(alarm, watch, service.park) for alarm in found)
+    return [view for view in views if area is None or view["facility"] in area]
+
+
+@router.post("/alarms/{alarm}/acknowledge")
+async def acknowledge(alarm: str, body: NewAcknowledgement, service: Service, who: Who) -> dict[str, Json]:
+    """Acknowledge the occurrence and severity that the person saw (I12)."""
+    watch, area = service.alarms.watch, area_of(who, service.park)
+    rule = RuleId(alarm)
+    held = watch.alarms.get(rule)
+    if held is None or (area is not None and alarm_view(held, watch, service.park)["facility"] not in area):
+        raise not_found()
+    after = await service.alarms.acknowledge(
+        rule, occurrence=body.occurrence, severity=body.severity, person=who.username
+    )
+    if after is None:
+        raise Problem(HTTPStatus.CONFLICT, "not-seen")
+    return alarm_view(after, watch, service.park)
+
+
+@router.get("/orders")
+async def orders(service: Service, who: Who) -> list[dict[str, Json]]:
+    """Return the standing orders."""
+    area = area_of(who, service.park)
+    return [
+        order_view(order) for order in service.orders.all_standing() if area is None or order.actuator in area
+    ]
+
+
+@router.post("/tags", status_code=HTTPStatus.CREATED)
+async def hang(body: NewTag, service: Service, who: Who) -> dict[str, Json]:
+    """Tag an actuator out for maintenance."""
+    found = find.actuator(body.actuator, who, service)
+    order = await service.tags.hang(
+        found.facility, by=who.username, reason=body.reason, until_ms=body.until_ms
+    )
+    return order_view(order)
+
+
+@router.delete("/tags", status_code=HTTPStatus.NO_CONTENT)
+async def take_down(actuator: str, service: Service, who: Who) -> None:
+    """Lift the tags of an actuator."""
+    found = find.actuator(actuator, who, service)
+    await service.tags.take_down(found.facility, by=who.username)

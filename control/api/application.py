@@ -1,0 +1,83 @@
+"""Puts the routes together behind the guard, and the console's files beside them."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from control.api import alarms, commands, health, live, park, people, plans, problems, records
+from control.api.guard import PREFIX, guard
+from control.api.parts import Parts
+from dashboards import CONSOLE
+
+BODY_BYTES_MAX = 64_000
+"""Of a request; no body of ours is longer."""
+
+_SECURITY = {
+    # ECharts sets styles on elements; scripts come from our own files only.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_NOT_BUILT = (
+    "<!doctype html><html lang='zh'><meta charset='utf-8'><title>Stoplog</title>"
+    "<h1>Stoplog</h1><p>控制服务在运行,但控制台尚未构建:运行 <code>make setup</code>。</p>"
+    "<p>Control is running; the console is not built: run <code>make setup</code>.</p></html>"
+)
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
+    """Return the web application; without parts it only describes itself."""
+    app = FastAPI(
+        title="Stoplog control",
+        version="1",
+        description="The only door for people and systems. Problems are RFC 9457.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    app.state.problems = 0
+    for module in (people, park, live, commands, plans, alarms, records):
+        app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(guard)])
+    app.include_router(health.router, dependencies=[Depends(guard)])
+    problems.install(app)
+    app.middleware("http")(_safely)
+    _mount_console(app, console)
+    return app
+
+
+async def _safely(request: Request, call_next: Next) -> Response:
+    """Bound what comes in, and tell browsers what our pages may do."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > BODY_BYTES_MAX or "transfer-encoding" in request.headers:
+        response: Response = problems.too_large()
+    else:
+        response = await call_next(request)
+    for name, value in _SECURITY.items():
+        response.headers.setdefault(name, value)
+    is_asset = request.url.path.startswith("/assets/")
+    response.headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_asset else "no-store")
+    return response
+
+
+def _mount_console(app: FastAPI, console: Path) -> None:
+    if (console / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=console, html=True), name="console")
+        return
+
+    async def not_built() -> HTMLResponse:
+        return HTMLResponse(_NOT_BUILT)
+
+    app.add_api_route("/", not_built, include_in_schema=False)

@@ -1,0 +1,64 @@
+"""Stands before every route: finds who asks, and lets pass whom the route's rule names."""
+
+import hmac
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from control.api.parts import parts
+from control.api.problems import Problem, no_authority
+from control.api.rules import NOT_CONFINED, RULES, Rule
+from control.people.roles import Person
+from control.people.sessions import Session
+
+COOKIE = "stoplog_session"
+CSRF_HEADER = "x-stoplog-csrf"
+PREFIX = "/api/v1"
+_READS = frozenset({"GET", "HEAD", "WS"})
+
+
+async def guard(connection: HTTPConnection) -> None:
+    """Refuse the request unless its route's rule lets it pass. A route without a rule lets nobody pass."""
+    method = "WS" if connection.scope["type"] == "websocket" else str(connection.scope["method"])
+    path = str(getattr(connection.scope.get("route"), "path", "")).removeprefix(PREFIX)
+    rule = RULES.get(("GET" if method == "HEAD" else method, path))
+    if rule is None:
+        raise no_authority()
+    if method not in _READS or method == "WS":
+        _require_own_origin(connection, is_required=method == "WS")
+    if rule.roles is None:
+        return
+    who, session = await _signed_in(connection)
+    if not who.has(rule.roles) or (who.is_confined and (method, path) in NOT_CONFINED):
+        raise no_authority()
+    _require_csrf(connection, rule, session, is_write=method not in _READS)
+    connection.state.person, connection.state.session = who, session
+
+
+async def _signed_in(connection: HTTPConnection) -> tuple[Person, Session]:
+    service = parts(connection)
+    found = service.sessions.find(connection.cookies.get(COOKIE))
+    if found is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in")
+    await service.sessions.touch(found[1])
+    return found
+
+
+def _require_csrf(connection: HTTPConnection, rule: Rule, session: Session, *, is_write: bool) -> None:
+    if not (is_write and rule.needs_csrf):
+        return
+    said = connection.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(said.encode(), session.csrf.encode()):
+        raise Problem(HTTPStatus.FORBIDDEN, "csrf")
+
+
+def _require_own_origin(connection: HTTPConnection, *, is_required: bool) -> None:
+    """A page of another origin may neither write nor listen; a client that is no browser sends no origin at writes."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        if is_required:
+            raise Problem(HTTPStatus.FORBIDDEN, "origin")
+        return
+    if urlsplit(origin).netloc != connection.headers.get("host"):
+        raise Problem(HTTPStatus.FORBIDDEN, "origin")

@@ -1,0 +1,106 @@
+"""The bodies that clients send, each with its bounds."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from control.people.passwords import LENGTH_MAX, LENGTH_MIN
+from control.people.roles import Role
+from domain.command import Action
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,64}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,31}$")]
+Password = Annotated[str, StringConstraints(min_length=LENGTH_MIN, max_length=LENGTH_MAX)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Body(BaseModel):
+    """An unknown field is an error: nobody gets more by asking for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Setup(Body):
+    token: Token
+    username: Username
+    display_name: Said
+    password: Password
+
+
+class SignIn(Body):
+    username: Annotated[str, StringConstraints(max_length=100)]
+    password: Annotated[str, StringConstraints(max_length=LENGTH_MAX)]
+
+
+class Link(Body):
+    token: Token
+
+
+class NewUser(Body):
+    username: Username
+    display_name: Said
+    password: Password
+    roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
+    enterprise: Id | None = None
+
+
+class Parameters(Body):
+    opening_percent: Annotated[float, Field(ge=0, le=100)] | None = None
+
+    def given(self) -> dict[str, float]:
+        """Return what was given."""
+        return {} if self.opening_percent is None else {"opening_percent": self.opening_percent}
+
+
+class NewSelect(Body):
+    actuator: Id
+    action: Action
+    parameters: Parameters = Parameters()
+    reason: Text = ""
+
+
+class NewCommand(Body):
+    actuator: Id
+    action: Action
+    parameters: Parameters = Parameters()
+    reason: Text = ""
+    select: Hex | None = None
+    accept_warnings: Annotated[
+        list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=40)
+    ] = []
+
+
+class NewRun(Body):
+    content_hash: Hex
+    reason: Text = ""
+    accept_warnings: bool = False
+
+
+class NewApproval(Body):
+    dispatch_order: Said
+    clearance: Literal[True]
+    """People and boats are clear: the second person says so, or does not approve."""
+
+
+class Nothing(Body):
+    """An empty object."""
+
+
+class NewAcknowledgement(Body):
+    occurrence: Annotated[int, Field(ge=1)]
+    severity: Annotated[int, Field(ge=1, le=3)]
+
+
+class NewTag(Body):
+    actuator: Id
+    reason: Said
+    until_ms: int | None = None
+
+
+class NewHandReport(Body):
+    by: Said
+    position: Literal["open", "closed", "between"]
+    note: Text = ""

@@ -1,0 +1,88 @@
+"""Routes of what is on record: the audit log, history, and how the service's parts are."""
+
+import asyncio
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from control.api.parts import Service, Who
+from control.api.problems import Problem, not_found
+from control.audit.log import Query as AuditQuery
+from control.audit.verify import verify_audit
+from domain.ids import PointRef
+from wire.canonical import Json
+
+router = APIRouter(tags=["records"])
+BUCKETS_MAX = 2_000
+
+
+@router.get("/audit")
+async def audit(
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: Annotated[int | None, Query(ge=0)] = None,
+    actor: str | None = None,
+    object: str | None = None,  # noqa: A002  (the audit's own word)
+    kind: str | None = None,
+) -> dict[str, object]:
+    """Return audit records, the newest first."""
+    query = AuditQuery(limit=limit, before=before, actor=actor, object=object, kind=kind)
+    records = await service.audit.records(query)
+    return {"records": records, "size": service.audit.size, "root": service.audit.root}
+
+
+@router.get("/audit/checkpoint")
+async def checkpoint(service: Service) -> dict[str, Json]:
+    """Seal the log now and return the signed checkpoint."""
+    await service.checkpoints.seal()
+    return dict(service.checkpoints.newest or {})
+
+
+@router.get("/audit/verify")
+async def verify(service: Service) -> dict[str, object]:
+    """Verify the whole log against every checkpoint, as anybody can off-line."""
+    await service.checkpoints.seal()
+    paths = service.checkpoints.paths
+    report = await asyncio.to_thread(verify_audit, paths.database, paths.checkpoints, paths.trusted)
+    return asdict(report)
+
+
+@router.get("/history")
+async def history(
+    point: str,
+    from_ms: int,
+    to_ms: int,
+    service: Service,
+    who: Who,
+    buckets: Annotated[int, Query(ge=1, le=BUCKETS_MAX)] = 300,
+) -> dict[str, object]:
+    """Return one point's past in spans of equal length."""
+    found = service.park.points.get(PointRef(point))
+    if found is None or not who.reaches(service.park.facilities[found.facility]):
+        raise not_found()
+    if service.history is None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-history")
+    if to_ms <= from_ms:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", detail="from_ms < to_ms")
+    rows = await service.history.buckets(found.ref, from_ms=from_ms, to_ms=to_ms, count=buckets)
+    points = [
+        {
+            "t": row.start_ms,
+            "min": row.min,
+            "max": row.max,
+            "mean": row.mean,
+            "last": row.last,
+            "count": row.count,
+            "quality": row.quality.word,
+        }
+        for row in rows
+    ]
+    return {"point": point, "points": points}
+
+
+@router.get("/system")
+async def system(service: Service) -> dict[str, Json]:
+    """Say how the service's parts are."""
+    return service.health()

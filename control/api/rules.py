@@ -1,0 +1,103 @@
+"""Who may use which route: one line for each, and a route without a line answers nobody (I14).
+
+Roles are decided here; the area of a confined person is decided where the thing asked for is found, and `Area` says by what.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from control.people.roles import Role
+
+_R = Role
+
+
+class Area(StrEnum):
+    """What a confined person's area is held against."""
+
+    NONE = "none"
+    """Nothing of one enterprise is in it."""
+    FILTERED = "filtered"
+    """The answer leaves out what lies outside."""
+    ACTUATOR = "actuator"
+    COMMAND = "command"
+    PLAN = "plan"
+    RUN = "run"
+    ALARM = "alarm"
+    POINT = "point"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who may use one route."""
+
+    roles: frozenset[Role] | None
+    """None: everybody, signed in or not."""
+    area: Area = Area.NONE
+    needs_csrf: bool = True
+    """Whether a write must carry the session's token; only what opens a session cannot."""
+
+
+_SEE = frozenset(Role)
+_STAFF = frozenset(Role) - {_R.ENTERPRISE, _R.SYSTEM}
+_ACT = frozenset({_R.OPERATOR, _R.SHIFT_CHIEF, _R.ENTERPRISE})
+_CONTROL_ROOM = frozenset({_R.OPERATOR, _R.SHIFT_CHIEF})
+_TAG = frozenset({_R.SHIFT_CHIEF, _R.ENGINEER})
+_READ_AUDIT = frozenset({_R.AUDITOR, _R.SHIFT_CHIEF, _R.OPERATOR, _R.ENGINEER, _R.ADMINISTRATOR})
+_PEOPLE = frozenset({_R.ADMINISTRATOR, _R.ENGINEER})
+
+PUBLIC = Rule(roles=None)
+_OPENS_A_SESSION = Rule(roles=None, needs_csrf=False)
+
+
+def _rule(roles: frozenset[Role], area: Area = Area.NONE) -> Rule:
+    return Rule(roles=roles, area=area)
+
+
+RULES: Mapping[tuple[str, str], Rule] = {
+    ("GET", "/setup"): PUBLIC,
+    ("POST", "/setup"): _OPENS_A_SESSION,
+    ("POST", "/session"): _OPENS_A_SESSION,
+    ("POST", "/session/link"): _OPENS_A_SESSION,
+    ("GET", "/session"): _rule(_SEE),
+    ("DELETE", "/session"): _rule(_SEE),
+    ("GET", "/users"): _rule(_PEOPLE),
+    ("POST", "/users"): _rule(_PEOPLE),
+    ("GET", "/park"): _rule(_SEE, Area.FILTERED),
+    ("GET", "/live"): _rule(_SEE, Area.FILTERED),
+    ("WS", "/live"): _rule(_SEE, Area.FILTERED),
+    ("GET", "/actuators/{actuator}/why"): _rule(_SEE, Area.ACTUATOR),
+    ("GET", "/actuators/{actuator}/hand-card"): _rule(_SEE, Area.ACTUATOR),
+    ("POST", "/actuators/{actuator}/hand-reports"): _rule(_ACT, Area.ACTUATOR),
+    ("POST", "/selects"): _rule(_CONTROL_ROOM, Area.ACTUATOR),
+    ("DELETE", "/selects/{select}"): _rule(_CONTROL_ROOM, Area.COMMAND),
+    ("POST", "/commands"): _rule(_ACT, Area.ACTUATOR),
+    ("GET", "/commands"): _rule(_SEE, Area.FILTERED),
+    ("GET", "/commands/{command}"): _rule(_SEE, Area.COMMAND),
+    ("GET", "/plans"): _rule(_SEE, Area.FILTERED),
+    ("GET", "/plans/{plan}/preview"): _rule(_SEE, Area.PLAN),
+    ("POST", "/plans/{plan}/runs"): _rule(_ACT, Area.PLAN),
+    ("GET", "/runs"): _rule(_SEE, Area.FILTERED),
+    ("GET", "/runs/{run}"): _rule(_SEE, Area.RUN),
+    ("POST", "/runs/{run}/approve"): _rule(_CONTROL_ROOM, Area.RUN),
+    ("POST", "/runs/{run}/abort"): _rule(_ACT, Area.RUN),
+    ("GET", "/alarms"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/alarms/{alarm}/acknowledge"): _rule(_ACT, Area.ALARM),
+    ("GET", "/orders"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/tags"): _rule(_TAG, Area.ACTUATOR),
+    ("DELETE", "/tags"): _rule(_TAG, Area.ACTUATOR),
+    ("GET", "/audit"): _rule(_READ_AUDIT),
+    ("GET", "/audit/checkpoint"): _rule(_READ_AUDIT),
+    ("GET", "/audit/verify"): _rule(_READ_AUDIT),
+    ("GET", "/history"): _rule(_SEE, Area.POINT),
+    ("GET", "/system"): _rule(_STAFF),
+    ("GET", "/health/live"): PUBLIC,
+    ("GET", "/health/ready"): PUBLIC,
+    ("GET", "/metrics"): PUBLIC,
+}
+"""By method (WS for a WebSocket) and path below the prefix."""
+
+NOT_CONFINED = frozenset(
+    {("GET", "/audit"), ("GET", "/audit/checkpoint"), ("GET", "/audit/verify"), ("GET", "/system")}
+)
+"""Routes that tell of the whole park: a person confined to one enterprise gets none of them, whatever their roles."""

@@ -1,0 +1,204 @@
+"""Control's start order, top to bottom; the only place where its doors and its centre meet."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from control.api.application import application
+from control.api.parts import Parts
+from control.api.server import HttpServer
+from control.commands.records import Records
+from control.commands.sender import Sender
+from control.commands.tags import Tags
+from control.core import Core, assemble, open_journal
+from control.edge import Edge
+from control.first import demo_user, offer_setup, read_link
+from control.health import Health
+from control.inbox import Inbox
+from control.live.frame import Frame
+from control.live.hub import Hub
+from control.people.limits import Strangers
+from control.settings import ControlSettings
+from domain.errors import LinkError, StoplogError, StorageError
+from domain.ids import PointRef
+from runtime.clock import Clock, RealClock
+from runtime.exits import AccessRefused, exit_of
+from runtime.keys import read_signer, read_verifier
+from runtime.log import configure, logger
+from runtime.metrics import HealthServer
+from runtime.mqtt import BrokerSettings, MqttLink, Subscription, check_broker
+from runtime.parkfiles import load_park
+from runtime.settings import make_clock, read_settings
+from runtime.supervisor import Supervised, run_service, words_of
+from stores.open import open_history
+from wire.signing import Signer, Verifier
+from wire.topics import SPARKPLUG, Channel, ours
+
+HOST_ID = "stoplog_control"
+"""Our name as a Sparkplug host application."""
+CHECK_S = 3.0
+"""Wall seconds for one look whether the broker is there."""
+
+
+def main(settings: Path) -> int:
+    """Run control to its end and return the exit status."""
+    try:
+        read = read_settings(settings, ControlSettings)
+    except StoplogError as error:
+        sys.stderr.write(f"stoplog control: {words_of(error)}\n")
+        return exit_of(error)
+    configure(read.log.level)
+    return run_service("control", lambda tasks: serve(read, tasks))
+
+
+async def serve(settings: ControlSettings, tasks: Supervised) -> None:
+    """Bring everything up, wait for the end, say goodbye and seal the audit log.
+
+    Raises ConfigurationError, StorageError or LinkError when something that it cannot start without is missing.
+    """
+    clock, wall = make_clock(settings.clock), RealClock()
+    park = load_park(settings.park)
+    signer, verifier = read_signer(settings.keys.own), read_verifier(settings.keys.trusted)
+    broker = settings.broker.connection()
+    _make(settings.state)
+
+    journal = await open_journal(settings, park, signer, clock, tasks)
+    core = await assemble(settings, park, signer, journal, clock, wall)
+    link, edge = _link(core, signer, broker)
+    frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
+    health = _health(core, link, settings)
+    parts = _parts(core, edge, Hub(frame, park, clock), health, settings, wall)
+    http = HttpServer(application(parts), host=settings.api.host, port=settings.api.port)
+    http.listen()
+    metrics = HealthServer(
+        health.registry, host=settings.metrics.host, port=settings.metrics.port, ready=health.readiness
+    )
+    await metrics.start()
+    await _wait_for_broker(broker, settings.broker_wait_s, clock)
+    offer_setup(core.accounts, settings.state / "setup-token")
+    if settings.demo is not None:
+        await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
+
+    health.inbox = inbox = _inbox(core, link, signer, verifier, frame)
+    sender = Sender(link, core.image, core.book, core.pen, core.desk, journal.recorder, clock, core.changes)
+    tasks.start(link.run(edge.connected), name="link")
+    tasks.start(inbox.run(), name="inbox")
+    tasks.start(edge.run(), name="edge")
+    tasks.start(sender.run(), name="sender")
+    tasks.start(core.runner.run(), name="plans")
+    tasks.start(core.alarms.run(), name="alarms")
+    tasks.start(journal.recorder.run(), name="recorder")
+    tasks.start(journal.checkpoints.run(), name="checkpoints")
+    tasks.start(parts.hub.run(), name="live")
+    tasks.start(metrics.run(), name="metrics")
+    tasks.start(http.run(), name="http")
+    logger("control").info("ready", console=f"http://{settings.api.host}:{http.port}", term=core.term.number)
+
+    try:
+        await asyncio.get_running_loop().create_future()  # until the supervisor cuts us short
+    finally:
+        await edge.leave()
+        await journal.checkpoints.seal()
+
+
+def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink, Edge]:
+    park = core.park.id
+    heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
+    link = MqttLink(
+        broker,
+        client_id=f"stoplog-control-{park}",
+        clock=core.clock,
+        subscriptions=(
+            Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
+            *(Subscription(topic=ours(park, "+", channel), qos=1) for channel in heard),
+        ),
+        will=lambda: edge.will(),  # noqa: PLW0108  (it is made after its link)
+    )
+    edge = Edge(link, core.image, core.orders, core.term, signer, core.clock, host_id=HOST_ID)
+    return link, edge
+
+
+def _inbox(core: Core, link: MqttLink, signer: Signer, verifier: Verifier, frame: Frame) -> Inbox:
+    records = Records(
+        park=core.park,
+        book=core.book,
+        orders=core.orders,
+        ledger=core.journal.ledger,
+        recorder=core.journal.recorder,
+        link=link,
+        signer=signer,
+        clock=core.clock,
+        changes=core.changes,
+        listeners=(core.alarms.hear,),
+    )
+
+    def on_points(refs: tuple[PointRef, ...]) -> None:
+        frame.touch(refs)
+        core.alarms.see(refs)
+
+    return Inbox(link, core.image, verifier, records, on_points=on_points, changes=core.changes)
+
+
+def _health(core: Core, link: MqttLink, settings: ControlSettings) -> Health:
+    store = settings.store.kind if settings.store is not None else None
+    journal = core.journal
+    return Health(
+        link, core.image, core.book, journal.recorder, journal.audit, core.term, core.clock, store=store
+    )
+
+
+def _parts(core: Core, edge: Edge, hub: Hub, health: Health, settings: ControlSettings, wall: Clock) -> Parts:
+    store = settings.store
+    recorder = core.journal.recorder
+    return Parts(
+        park=core.park,
+        image=core.image,
+        view=core.view,
+        desk=core.desk,
+        book=core.book,
+        archive=core.archive,
+        orders=core.orders,
+        tags=Tags(core.park, core.orders, recorder, core.clock, edge.orders_changed),
+        runner=core.runner,
+        alarms=core.alarms,
+        hand_reports=core.hand_reports,
+        hub=hub,
+        accounts=core.accounts,
+        sessions=core.sessions,
+        strangers=Strangers(),
+        audit=core.journal.audit,
+        checkpoints=core.journal.checkpoints,
+        recorder=recorder,
+        history=open_history(store, park=core.park.id) if store is not None else None,
+        clock=core.clock,
+        wall=wall,
+        changes=core.changes,
+        health=health.body,
+        readiness=health.readiness,
+        registry=health.registry,
+        is_https=settings.api.is_https,
+    )
+
+
+async def _wait_for_broker(broker: BrokerSettings, wait_s: float, clock: Clock) -> None:
+    """Wait for the broker. Raises AccessRefused at once, another LinkError when it has not come in time."""
+    until_s = clock.monotonic() + wait_s
+    while True:
+        try:
+            await check_broker(broker, CHECK_S)
+        except AccessRefused:
+            raise
+        except LinkError:
+            if clock.monotonic() >= until_s:
+                raise
+            await clock.sleep(0.0, floor_s=0.3)
+        else:
+            return
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the folder {folder}: {error.strerror or error}"
+        raise StorageError(message) from error

@@ -1,0 +1,77 @@
+"""Seals the audit log: signs its size and root from time to time and writes them where they can leave the machine."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from control.database.change import Change, Write
+from control.database.ledger import Ledger
+from domain.errors import StorageError
+from runtime.clock import Clock
+from runtime.log import logger
+from wire.canonical import Json, dumps
+from wire.signing import Signer
+
+INTERVAL_S = 30.0
+"""Wall seconds between two seals while records come."""
+
+_log = logger("control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """What an off-line verification needs."""
+
+    database: Path
+    checkpoints: Path
+    trusted: Path
+
+
+class Checkpoints:
+    """Makes signed checkpoints of one log."""
+
+    def __init__(self, ledger: Ledger, signer: Signer, clock: Clock, *, park: str, paths: Paths) -> None:
+        self._ledger = ledger
+        self._signer = signer
+        self._clock = clock
+        self._park = park
+        self.paths = paths
+        self._sealed = -1
+        self.newest: Mapping[str, Json] | None = None
+        """The last one made since start."""
+
+    async def run(self) -> None:
+        """Seal what came, for ever."""
+        while True:
+            await self._clock.sleep(0.0, floor_s=INTERVAL_S)
+            await self.seal()
+
+    async def seal(self) -> None:
+        """Sign the tree as committed now, unless that was done."""
+        tree = self._ledger.tree
+        if tree.size == self._sealed:
+            return
+        said: dict[str, Json] = {
+            "claim": "audit-checkpoint",
+            "park": self._park,
+            "size": tree.size,
+            "root": tree.root.hex(),
+            "at_ms": self._clock.now_ms(),
+        }
+        token = self._signer.sign(said).decode()
+        row = {"size": tree.size, "root": said["root"], "at_ms": said["at_ms"], "token": token}
+        try:
+            self._export({**said, "token": token})
+            await self._ledger.commit(Change(writes=(Write(table="checkpoints", row=row),)))
+        except (OSError, StorageError) as error:
+            _log.warning("checkpoint not kept", reason=str(error))
+            return
+        self._sealed = tree.size
+        self.newest = {**said, "token": token}
+
+    def _export(self, line: Mapping[str, Json]) -> None:
+        with self.paths.checkpoints.open("ab") as file:
+            file.write(dumps(dict(line)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,156 @@
+"""Decides at the centre whether a person's request becomes a command: authority, area, tier, definition, then `admit`.
+
+The edge decides again by the same `admit`; here it is decided to be able to say why before anything is signed (I6, I14).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from control.people.roles import Person, Role
+from domain.admission import Direction, Situation, admit, direction
+from domain.command import Action
+from domain.ids import FacilityId, GatewayId, PointRef
+from domain.park import Actuator, Park, Tier
+from domain.refusal import Cause, Code, Refused
+from domain.sample import Reading
+from wire.messages import Evidence
+
+MAY_CLOSE = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF, Role.ENTERPRISE})
+"""Toward safe, stop and verify."""
+MAY_OPEN = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF})
+"""Away from safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asks for."""
+
+    actuator: FacilityId
+    action: Action
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    accepted: frozenset[str] = frozenset()
+    """Codes of the warnings that the person has read and accepts; `*` accepts whatever comes (a plan's confirmation)."""
+    approved_by: str | None = None
+    """The second person who approved a river step; None: nobody did."""
+
+    @property
+    def opening_percent(self) -> float | None:
+        """For SET."""
+        return self.parameters.get("opening_percent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clear:
+    """It may go out."""
+
+    way: Direction
+    warnings: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsConfirmation:
+    """It may go out once the person has accepted these warnings."""
+
+    warnings: tuple[Cause, ...]
+
+
+Verdict = Clear | NeedsConfirmation | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What the gateway's pulse says when the decision is made."""
+
+    is_heard: bool
+    definition: tuple[str, str] | None
+    """The edge's hashes of this actuator; None: it has not said."""
+
+
+def consider(
+    request: Request,
+    person: Person,
+    park: Park,
+    situation: Situation,
+    *,
+    link: Link,
+    definition: tuple[str, str],
+    is_recordable: bool,
+) -> Verdict:
+    """Return what becomes of `request`. `is_recordable`: the audit log takes records."""
+    actuator = park.actuators.get(request.actuator)
+    if actuator is None:
+        return Refused(reasons=(Cause(code=Code.UNKNOWN_ACTUATOR, detail=request.actuator),))
+    malformed = _malformed(request)
+    if malformed is not None:
+        return Refused(reasons=(malformed,))
+    way = direction(actuator, request.action, opening_percent=request.opening_percent)
+    reasons = [
+        *_authority(request, person, park, way),
+        *_at_the_centre(way, link=link, definition=definition, is_recordable=is_recordable),
+    ]
+    admission = admit(actuator, request.action, situation, opening_percent=request.opening_percent)
+    if isinstance(admission, Refused):
+        reasons += admission.reasons
+        return Refused(reasons=tuple(reasons))
+    if reasons:
+        return Refused(reasons=tuple(reasons))
+    open_warnings = [item for item in admission.warnings if not {item.code.value, "*"} & request.accepted]
+    if open_warnings:
+        return NeedsConfirmation(warnings=admission.warnings)
+    return Clear(way=way, warnings=admission.warnings)
+
+
+def evidence_for(
+    actuator: Actuator, park: Park, read: Callable[[PointRef], Reading], gateway: GatewayId
+) -> tuple[Evidence, ...]:
+    """Return what the centre sees of the points behind other gateways that this actuator's interlocks use."""
+    used = {ref for lock in (*actuator.permits, *actuator.inhibits) for ref in lock.expression.references}
+    foreign = sorted(ref for ref in used if park.devices[park.points[ref].device].gateway != gateway)
+    found = []
+    for ref in foreign:
+        reading = read(ref)
+        age_ms = None if reading.age_s is None or not reading.fresh else round(reading.age_s * 1000)
+        found.append(Evidence(point=ref, value=reading.value, quality=int(reading.quality), age_ms=age_ms))
+    return tuple(found)
+
+
+def _malformed(request: Request) -> Cause | None:
+    percent = request.opening_percent
+    if request.action is Action.SET and (percent is None or not 0.0 <= percent <= 100.0):
+        return Cause(code=Code.MALFORMED, detail="opening_percent: 0–100")
+    if request.action is not Action.SET and request.parameters:
+        return Cause(code=Code.MALFORMED, detail="parameters")
+    return None
+
+
+def _authority(request: Request, person: Person, park: Park, way: Direction) -> list[Cause]:
+    facility = park.facilities[request.actuator]
+    reasons = []
+    if not person.has(MAY_OPEN if way is Direction.AWAY_FROM_SAFE else MAY_CLOSE) or not person.reaches(
+        facility
+    ):
+        reasons.append(Cause(code=Code.NO_AUTHORITY))
+    is_move = way is not Direction.NONE
+    if is_move and facility.tier is Tier.RIVER and request.approved_by in {None, person.username}:
+        reasons.append(
+            Cause(code=Code.APPROVAL, detail="河道闸门须双人复核 / a river sluice needs a second person")
+        )
+    return reasons
+
+
+def _at_the_centre(
+    way: Direction, *, link: Link, definition: tuple[str, str], is_recordable: bool
+) -> list[Cause]:
+    """Away from safe needs the log, the link and one definition; toward safe only the same drive (I18)."""
+    reasons = []
+    if way is Direction.AWAY_FROM_SAFE:
+        if not is_recordable:
+            reasons.append(Cause(code=Code.AUDIT))
+        if not link.is_heard:
+            reasons.append(Cause(code=Code.LINK))
+        elif link.definition != definition:
+            reasons.append(Cause(code=Code.DEFINITION))
+    elif way is Direction.TOWARD_SAFE and link.definition is not None and link.definition[0] != definition[0]:
+        reasons.append(Cause(code=Code.DEFINITION))
+    return reasons

@@ -1,0 +1,65 @@
+"""Keeps the standing orders: keep-closed orders, tag-outs and tombstones, from the centre and from the edges alike."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from control.database.tables import ORDERS
+from domain.ids import FacilityId, GatewayId
+from domain.order import Order, OrderKind, OrderSet
+from domain.park import Park
+
+
+class Orders:
+    """The whole set; what was added here is already written by whoever adds it."""
+
+    def __init__(self, park: Park) -> None:
+        self._park = park
+        self.held = OrderSet()
+
+    async def load(self, engine: AsyncEngine) -> None:
+        """Take what the database holds."""
+        async with engine.connect() as connection:
+            rows = (await connection.execute(select(ORDERS))).all()
+        self.held = OrderSet().with_orders(
+            *(
+                Order(
+                    id=row.id,
+                    kind=OrderKind(row.kind),
+                    actuator=FacilityId(row.actuator),
+                    by=row.by,
+                    reason=row.reason,
+                    since_ms=row.since_ms,
+                    until_ms=row.until_ms,
+                )
+                for row in rows
+            )
+        )
+        self.held = self.held.with_tombstones(row.id for row in rows if row.is_released)
+
+    def add(self, *orders: Order) -> None:
+        """Add orders; one that is held already stays as it is."""
+        self.held = self.held.with_orders(*orders)
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Bury orders; they are dead for ever."""
+        self.held = self.held.with_tombstones(ids)
+
+    def standing(self, actuator: FacilityId, kind: OrderKind) -> tuple[Order, ...]:
+        """Return the orders of `kind` that stand on `actuator`."""
+        return self.held.standing(actuator, kind)
+
+    def all_standing(self) -> tuple[Order, ...]:
+        """Return every order that stands, oldest first."""
+        alive = (order for order in self.held.orders.values() if order.id not in self.held.tombstones)
+        return tuple(sorted(alive, key=lambda order: (order.since_ms, order.id)))
+
+    def of(self, gateway: GatewayId) -> OrderSet:
+        """Return the part of the set that `gateway` has to hold."""
+        mine = {
+            key: order
+            for key, order in self.held.orders.items()
+            if order.actuator in self._park.actuators and self._park.gateway_of(order.actuator) == gateway
+        }
+        return OrderSet(orders=mine, tombstones=self.held.tombstones & mine.keys())

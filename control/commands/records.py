@@ -1,0 +1,144 @@
+"""Applies the records of the edges, each exactly once by (gateway, epoch, offset), and acknowledges what is committed.
+
+While the database is gone a record already shows in memory, is not acknowledged, and is written when it comes again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from control.bell import Bell
+from control.commands.book import Book
+from control.commands.orders import Orders
+from control.commands.reports import named, report
+from control.database.change import Change
+from control.database.ledger import Ledger
+from control.database.recorder import Recorder
+from control.database.tables import RECORDS
+from domain.errors import LinkError, StorageError
+from domain.ids import GatewayId
+from domain.park import Park
+from runtime.clock import Clock
+from runtime.mqtt import MqttLink
+from wire.messages import Acknowledgement, Ranges, Record, acknowledgement_body
+from wire.signing import Signer
+from wire.topics import Channel, ours
+
+Key = tuple[GatewayId, str, int]
+
+REMEMBERED_MAX = 20_000
+"""Records known to be committed, so that a redelivery asks no database; the oldest go first."""
+PENDING_MAX = 10_000
+"""Records applied in memory and not yet committed; beyond it they wait at the edge."""
+
+Listener = Callable[[Record], None]
+
+
+class Records:
+    """The one place where an edge's word changes anything."""
+
+    def __init__(
+        self,
+        *,
+        park: Park,
+        book: Book,
+        orders: Orders,
+        ledger: Ledger,
+        recorder: Recorder,
+        link: MqttLink,
+        signer: Signer,
+        clock: Clock,
+        changes: Bell,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        self._park = park
+        self._book = book
+        self._orders = orders
+        self._ledger = ledger
+        self._recorder = recorder
+        self._link = link
+        self._signer = signer
+        self._clock = clock
+        self._changes = changes
+        self._listeners = tuple(listeners)
+        self._committed: dict[Key, None] = {}
+        self._pending: dict[Key, Change] = {}
+        self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
+
+    async def take(self, record: Record) -> None:
+        """Apply `record` unless that was done, and note it for acknowledgement once it is committed."""
+        key = (record.gateway, record.epoch, record.offset)
+        if key not in self._pending and not await self._is_committed(key):
+            if len(self._pending) >= PENDING_MAX:
+                return
+            self._pending[key] = self._absorb(record)
+        change = self._pending.get(key)
+        if change is not None:
+            try:
+                await self._recorder.commit(change)
+            except StorageError:
+                return
+            self._pending.pop(key, None)
+            self._remember(key)
+        self._to_acknowledge[record.gateway, record.epoch].add(record.offset)
+
+    async def acknowledge(self) -> None:
+        """Tell the edges what they may forget."""
+        waiting, self._to_acknowledge = self._to_acknowledge, defaultdict(set)
+        for (gateway, epoch), offsets in waiting.items():
+            ranges = as_ranges(offsets)
+            said = Acknowledgement(
+                park=self._park.id, gateway=gateway, epoch=epoch, received=ranges, durable=ranges
+            )
+            token = self._signer.sign(acknowledgement_body(said))
+            try:
+                await self._link.publish(ours(self._park.id, gateway, Channel.ACK_RECORDS), token, qos=1)
+            except LinkError:
+                return  # the edge sends its records again, and is told again
+
+    def _absorb(self, record: Record) -> Change:
+        command = named(record)
+        held = self._book.get(command) if command is not None else None
+        found = report(record, held, self._park)
+        if found.tracked is not None:
+            self._book.put(found.tracked, now_s=self._clock.monotonic())
+            if found.is_void:
+                self._book.void(found.tracked.id)
+        if found.order is not None:
+            self._orders.add(found.order)
+        for listener in self._listeners:
+            listener(record)
+        self._changes.ring()
+        return found.change
+
+    async def _is_committed(self, key: Key) -> bool:
+        if key in self._committed:
+            return True
+        gateway, epoch, offset = key
+        wanted = (RECORDS.c.gateway == gateway) & (RECORDS.c.epoch == epoch) & (RECORDS.c.offset == offset)
+        try:
+            async with self._ledger.engine.connect() as connection:
+                found = await connection.scalar(select(RECORDS.c.at_ms).where(wanted))
+        except SQLAlchemyError:
+            return False
+        if found is not None:
+            self._remember(key)
+        return found is not None
+
+    def _remember(self, key: Key) -> None:
+        self._committed[key] = None
+        if len(self._committed) > REMEMBERED_MAX:
+            del self._committed[next(iter(self._committed))]
+
+
+def as_ranges(offsets: Iterable[int]) -> Ranges:
+    """Return `offsets` as inclusive ranges, ascending."""
+    found: list[tuple[int, int]] = []
+    for offset in sorted(offsets):
+        if found and found[-1][1] + 1 == offset:
+            found[-1] = (found[-1][0], offset)
+        else:
+            found.append((offset, offset))
+    return tuple(found)

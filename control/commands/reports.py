@@ -1,0 +1,112 @@
+"""Decides what one record of an edge changes: the command that it reports on, a standing order, and what is written of it."""
+
+from dataclasses import dataclass, replace
+
+from control.commands.entries import applied, order_row, row
+from control.commands.tracked import Tracked, Transition
+from control.database.change import Change
+from domain.command import Action, Command, Phase, State
+from domain.errors import RemoteProtocolError
+from domain.ids import CommandId
+from domain.order import Order
+from domain.park import Park
+from domain.refusal import Code
+from wire.canonical import Json
+from wire.fields import Fields
+from wire.messages import Record, order_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What follows from one record."""
+
+    change: Change
+    tracked: Tracked | None = None
+    """The command as it is now; None: no command changed."""
+    order: Order | None = None
+    is_void: bool = False
+    """Whether the command is to be asked for again."""
+
+
+def report(record: Record, held: Tracked | None, park: Park) -> Report:
+    """Return what follows from `record`; `held` is the command that it names, None when there is none."""
+    try:
+        match record.kind:
+            case "command":
+                return _of_command(record, held, park)
+            case "order":
+                order = order_of(Fields(Fields(record.body).mapping("order")))
+                change = applied(record, park)
+                return Report(change=replace(change, writes=(*change.writes, order_row(order))), order=order)
+    except (RemoteProtocolError, ValueError):
+        pass  # a signed record that cannot be read is kept word for word in the audit all the same
+    return Report(change=applied(record, park))
+
+
+def named(record: Record) -> CommandId | None:
+    """Return the id of the command that `record` reports on; None when it is about something else."""
+    found = record.body.get("id")
+    return CommandId(found) if record.kind == "command" and isinstance(found, str) else None
+
+
+def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:
+    fields = Fields(record.body)
+    state = fields.one_of("state", State)
+    phase = fields.one_of("phase", Phase)
+    digest = fields.text_or_none("hash") or ""
+    if held is None:
+        held = _of_the_edge(record, fields, park)
+    elif held.messages and digest and not held.is_ours(digest):
+        held = None  # somebody else's bytes under this id: the edge has refused them, the command goes on
+    if held is None:
+        return Report(change=applied(record, park))
+    reasons = record.body.get("reasons")
+    entered = Transition(
+        state=state,
+        at_ms=record.at_ms,
+        reasons=tuple(reasons) if isinstance(reasons, list) else (),
+        evidence=record.body.get("evidence"),
+    )
+    is_late = held.state.is_final and held.state is not state
+    now = held.reported(phase, entered)
+    change = applied(record, park, is_late=is_late)
+    return Report(
+        change=replace(change, writes=(*change.writes, row(now))), tracked=now, is_void=_is_void(now, entered)
+    )
+
+
+def _of_the_edge(record: Record, fields: Fields, park: Park) -> Tracked | None:
+    """Return a command that the edge made itself, a cut-off's; a refused stranger is none."""
+    author = fields.text("author")
+    if record.actuator is None or record.actuator not in park.actuators or author != f"edge:{record.gateway}":
+        return None
+    return Tracked(
+        command=Command(
+            id=CommandId(fields.text("id")),
+            actuator=record.actuator,
+            action=fields.one_of("action", Action),
+            author=author,
+            reason=fields.text_or_none("reason") or "",
+            changed_ms=record.at_ms,
+        ),
+        gateway=record.gateway,
+        created_ms=record.at_ms,
+        expires_ms=record.at_ms + 60_000,
+        is_away=False,
+        sent=frozenset({Phase.OPERATE}),
+    )
+
+
+def _is_void(tracked: Tracked, entered: Transition) -> bool:
+    codes = {_code(item) for item in entered.reasons}
+    is_refused = tracked.state is State.REFUSED and entered.state is State.REFUSED
+    return (
+        is_refused
+        and codes == {Code.CHALLENGE_STALE.value}
+        and not tracked.is_away
+        and not tracked.replaced_by
+    )
+
+
+def _code(reason: Json) -> str:
+    return str(reason.get("code", "")) if isinstance(reason, dict) else ""

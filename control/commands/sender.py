@@ -1,0 +1,124 @@
+"""Sends what is signed until the edge has answered, and ends what is not answered in time."""
+
+from control.bell import Bell
+from control.commands.book import Book
+from control.commands.desk import Desk
+from control.commands.entries import changed, row
+from control.commands.patience import is_overdue
+from control.commands.pen import Pen
+from control.commands.tracked import Tracked
+from control.database.change import Change
+from control.database.recorder import Recorder
+from control.live.image import Image
+from domain.command import Phase
+from domain.errors import LinkError
+from domain.ids import CommandId
+from runtime.clock import Clock
+from runtime.log import logger
+from runtime.mqtt import MqttLink
+from wire.topics import Channel, ours
+
+RESEND_S = 1.0
+"""Wall seconds between two sendings of the same bytes."""
+TURN_S = 0.5
+"""Wall seconds between two looks at what is under way."""
+
+_log = logger("control")
+
+
+class Sender:
+    """Owns what goes out on the command topic."""
+
+    def __init__(
+        self,
+        link: MqttLink,
+        image: Image,
+        book: Book,
+        pen: Pen,
+        desk: Desk,
+        recorder: Recorder,
+        clock: Clock,
+        changes: Bell,
+    ) -> None:
+        self._link = link
+        self._image = image
+        self._book = book
+        self._pen = pen
+        self._desk = desk
+        self._recorder = recorder
+        self._clock = clock
+        self._changes = changes
+        self._sent_s: dict[tuple[CommandId, Phase], float] = {}
+
+    async def run(self) -> None:
+        """Look at every open command when something changed, and twice a second."""
+        while True:
+            while (void := self._book.take_void()) is not None:
+                await self._desk.reissue(void)
+            for tracked in self._book.open():
+                await self._turn(tracked.id)
+            self._end_doubts()
+            self._forget()
+            await self._changes.heard(timeout_s=TURN_S)
+
+    async def _turn(self, command: CommandId) -> None:
+        tracked = self._book.get(command)
+        if tracked is None or tracked.state.is_final:
+            return
+        actuator = self._image.park.actuators.get(tracked.command.actuator)
+        if is_overdue(tracked, actuator, now_ms=self._clock.now_ms(), speed=self._clock.speed):
+            await self._end(tracked)
+        elif tracked.is_awaiting and self._clock.now_ms() < tracked.expires_ms:
+            await self._send(tracked)
+
+    async def _send(self, tracked: Tracked) -> None:
+        phase = tracked.wanted
+        assert phase is not None
+        last_s = self._sent_s.get((tracked.id, phase))
+        if last_s is not None and self._clock.monotonic() - last_s < RESEND_S:
+            return
+        if not self._link.is_connected:
+            return
+        is_first = phase not in tracked.sent
+        tracked = self._pen.sign(tracked)
+        if phase not in tracked.messages:
+            return  # the gateway is not heard; a challenge of before would be void
+        if is_first:
+            # Written before the bytes leave: after a crash the same bytes go again, or the outcome is unknown, never new ones.
+            tracked = tracked.published()
+            self._book.put(tracked, now_s=self._clock.monotonic())
+            await self._recorder.keep(Change(writes=(row(tracked),)))
+        self._sent_s[tracked.id, phase] = self._clock.monotonic()
+        topic = ours(self._image.park.id, tracked.gateway, Channel.COMMAND)
+        try:
+            await self._link.publish(topic, tracked.messages[phase].encode(), qos=1)
+        except LinkError as error:
+            _log.warning("command not sent", command=tracked.id, phase=phase.value, reason=str(error))
+
+    async def _end(self, tracked: Tracked) -> None:
+        ended = tracked.timed_out(now_ms=self._clock.now_ms())
+        self._book.put(ended, now_s=self._clock.monotonic())
+        self._changes.ring()
+        change = changed(ended, self._image.park, cause="time-out", at_ms=self._clock.now_ms())
+        await self._recorder.keep(change)
+
+    def _end_doubts(self) -> None:
+        """Feedback read after an outcome became unknown says again where the actuator stands (I5)."""
+        now_s = self._clock.monotonic()
+        for key in self._book.doubted():
+            actuator = self._image.park.actuators[key]
+            names = (actuator.feedback.opened, actuator.feedback.closed)
+            readings = [self._image.reading(actuator.point(name), now_s=now_s) for name in names]
+            since_s = self._book.doubt_since_s(key)
+            assert since_s is not None
+            if all(
+                reading.is_trusted and reading.age_s is not None and now_s - reading.age_s > since_s
+                for reading in readings
+            ):
+                self._book.end_doubt(key)
+                self._changes.ring()
+
+    def _forget(self) -> None:
+        if len(self._sent_s) > 1000:
+            alive = {tracked.id for tracked in self._book.open()}
+            self._sent_s = {key: at_s for key, at_s in self._sent_s.items() if key[0] in alive}

@@ -1,0 +1,88 @@
+"""What is known now about one actuator, put together for whoever decides or explains; changes nothing."""
+
+from control.commands.book import Book
+from control.commands.gate import Link, Request, Verdict, consider, evidence_for
+from control.commands.orders import Orders
+from control.database.recorder import Recorder
+from control.live.image import Image
+from control.people.roles import Person
+from domain.admission import Situation
+from domain.command import Action
+from domain.definition import definition_hashes
+from domain.ids import CommandId, FacilityId, PointRef
+from domain.park import Park
+from domain.sample import Reading
+from runtime.clock import Clock
+from wire.messages import Evidence
+
+
+class View:
+    """The live image, the orders and the commands under way, seen from one actuator."""
+
+    def __init__(
+        self, park: Park, image: Image, orders: Orders, book: Book, recorder: Recorder, clock: Clock
+    ) -> None:
+        self.park = park
+        self._image = image
+        self._orders = orders
+        self._book = book
+        self._recorder = recorder
+        self._clock = clock
+        self._definitions = {
+            key: definition_hashes(park, actuator) for key, actuator in park.actuators.items()
+        }
+
+    def read(self, ref: PointRef) -> Reading:
+        """Return the reading of a point now."""
+        return self._image.reading(ref, now_s=self._clock.monotonic())
+
+    def situation(self, actuator: FacilityId, *, but: CommandId | None = None) -> Situation:
+        """Return what is known when the decision is made, leaving out the command `but`."""
+        return Situation(
+            read=self.read,
+            unit_of=self._image.unit_of,
+            orders=self._orders.held,
+            executing=self._book.executing(actuator, but=but),
+            is_in_doubt=self._book.doubt_since_s(actuator) is not None,
+        )
+
+    def consider(self, request: Request, person: Person, *, but: CommandId | None = None) -> Verdict:
+        """Decide on `request` as things stand now."""
+        return consider(
+            request,
+            person,
+            self.park,
+            self.situation(request.actuator, but=but),
+            link=self._link(request.actuator),
+            definition=self._definitions.get(request.actuator, ("", "")),
+            is_recordable=self._recorder.is_available,
+        )
+
+    def allows(self, actuator: FacilityId, action: Action, person: Person) -> Verdict:
+        """Decide as if `person` had accepted every warning: what the screen shows before the button is pressed."""
+        percent = {"opening_percent": 50.0} if action is Action.SET else {}
+        request = Request(actuator=actuator, action=action, parameters=percent, accepted=frozenset({"*"}))
+        return self.consider(request, person)
+
+    def definition(self, actuator: FacilityId) -> tuple[str, str]:
+        """Return the hashes of the actuator's definition as control holds it (I18)."""
+        return self._definitions[actuator]
+
+    def challenge(self, actuator: FacilityId) -> str | None:
+        """Return the newest challenge of the actuator's gateway; None while it is not heard."""
+        pulse = self._image.pulses[self.park.gateway_of(actuator)]
+        if pulse.newest is None or not pulse.is_heard(now_s=self._clock.monotonic()):
+            return None
+        return pulse.newest.challenge
+
+    def evidence(self, actuator: FacilityId) -> tuple[Evidence, ...]:
+        """Return what the centre sees of points behind other gateways that the actuator's interlocks use."""
+        found = self.park.actuators[actuator]
+        return evidence_for(found, self.park, self.read, self.park.gateway_of(actuator))
+
+    def _link(self, actuator: FacilityId) -> Link:
+        if actuator not in self.park.actuators:
+            return Link(is_heard=False, definition=None)
+        pulse = self._image.pulses[self.park.gateway_of(actuator)]
+        said = pulse.newest.definitions.get(actuator) if pulse.newest is not None else None
+        return Link(is_heard=pulse.is_heard(now_s=self._clock.monotonic()), definition=said)

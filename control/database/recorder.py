@@ -1,0 +1,111 @@
+"""Writes a change where it can be written: the database, or for what must not wait the spool; imports the spool afterwards.
+
+What moves away from safe asks `commit`, which fails without the database; closures, stops and their records ask `keep`.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from control.audit.entry import SYSTEM, Entry
+from control.database.change import Change, Write
+from control.database.ledger import Ledger
+from control.database.spool import Spool
+from control.database.tables import IMPORTS
+from domain.errors import StorageError
+from domain.words import Words
+from runtime.clock import Clock
+from runtime.log import logger
+
+PROBE_S = 1.0
+"""Wall seconds between two attempts to reach a database that is gone."""
+
+_log = logger("control")
+
+
+class Recorder:
+    """The way of every change to the disk."""
+
+    def __init__(self, ledger: Ledger, spool: Spool, clock: Clock) -> None:
+        self._ledger = ledger
+        self._spool = spool
+        self._clock = clock
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the database takes changes and nothing waits beside it."""
+        return self._ledger.is_available and not len(self._spool)
+
+    @property
+    def spooled(self) -> int:
+        """Changes that wait beside the database."""
+        return len(self._spool)
+
+    async def commit(self, change: Change) -> None:
+        """Return when `change` is durable in the database. Raises StorageError when nothing of it was written."""
+        if not self.is_available:
+            message = "the database is not available"
+            raise StorageError(message)
+        await self._ledger.commit(change)
+
+    async def keep(self, change: Change) -> None:
+        """Return when `change` is durable in the database or, while that is gone, in the spool.
+
+        Never raises: what must not wait for a disk does not wait for two. What even the spool refuses is logged.
+        """
+        try:
+            await self.commit(change)
+        except StorageError:
+            try:
+                self._spool.append(change)
+            except StorageError as error:
+                kinds = [entry.kind for entry in change.entries]
+                _log.error("not kept", reason=str(error), entries=kinds)
+
+    async def run(self) -> None:
+        """While the database is gone, try it; when it is back, import the spool once."""
+        while True:
+            await self._clock.sleep(0.0, floor_s=PROBE_S)
+            if not self.is_available:
+                await self.restore()
+
+    async def restore_at_start(self) -> None:
+        """Import what an earlier run spooled. Raises StorageError when it cannot: control starts whole or not at all."""
+        if self.spooled:
+            await self.restore()
+        if self.spooled:
+            message = f"{self.spooled} spooled changes cannot be imported"
+            raise StorageError(message)
+
+    async def restore(self) -> None:
+        """Import what the spool holds; leave it as it is when the database does not answer."""
+        try:
+            done = await self._imported()
+            held = list(self._spool.lines())
+            for line, change in held:
+                if line not in done:
+                    marker = Write(
+                        table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
+                    )
+                    await self._ledger.commit(change + Change(writes=(marker,)))
+            await self._ledger.commit(self._note(len(held)))
+        except (StorageError, SQLAlchemyError):
+            return
+        if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
+            _log.info("database back", imported=len(held))
+            self._spool.clear()
+
+    async def _imported(self) -> set[str]:
+        async with self._ledger.engine.connect() as connection:
+            return set(await connection.scalars(select(IMPORTS.c.line)))
+
+    def _note(self, count: int) -> Change:
+        words = Words(f"数据库恢复,补录 {count} 条", f"database back, {count} entries imported")
+        entry = Entry(
+            at_ms=self._clock.now_ms(),
+            actor=SYSTEM,
+            kind="database.restored",
+            object="",
+            words=words,
+            body={"imported": count},
+        )
+        return Change(entries=(entry,))

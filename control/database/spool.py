@@ -1,0 +1,69 @@
+"""A file that takes what must not wait for the database: chained lines, synced one by one, imported once afterwards."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from control.database.change import Change, change, change_body
+from domain.errors import RemoteProtocolError, StorageError
+from wire.canonical import dumps, loads
+
+LINES_MAX = 100_000
+"""A spool that long means a database gone for days; more is refused as not written."""
+
+
+class Spool:
+    """Lines of canonical JSON; each names the hash of the one before, so that a cut or an edit shows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = ""
+        self._count = 0
+        for line, _ in self.lines():
+            self._last, self._count = line, self._count + 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, item: Change) -> None:
+        """Add `item` and sync it. Raises StorageError when it cannot be kept."""
+        if self._count >= LINES_MAX:
+            message = f"the spool holds {LINES_MAX} changes"
+            raise StorageError(message)
+        content = dumps({"before": self._last, "change": change_body(item)})
+        try:
+            with self._path.open("ab") as file:
+                file.write(content + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            message = f"cannot write {self._path}: {error.strerror or error}"
+            raise StorageError(message) from error
+        self._last = hashlib.sha256(content).hexdigest()
+        self._count += 1
+
+    def lines(self) -> Iterator[tuple[str, Change]]:
+        """Yield (hash, change) of every whole line in order; a torn last line, never answered for, is left out."""
+        if not self._path.exists():
+            return
+        before = ""
+        for content in self._path.read_bytes().split(b"\n"):
+            if not content:
+                continue
+            try:
+                body = loads(content)
+                held = body["change"]
+                if body["before"] != before or not isinstance(held, dict):
+                    return
+                item = change(held)
+            except (RemoteProtocolError, KeyError):
+                return
+            before = hashlib.sha256(content).hexdigest()
+            yield before, item
+
+    def clear(self) -> None:
+        """Forget what was imported; the file stays beside under another name."""
+        if self._path.exists():
+            self._path.replace(self._path.with_suffix(".imported"))
+        self._last, self._count = "", 0

@@ -1,0 +1,142 @@
+"""The tables of control's database as they stand after the newest migration; a test holds both equal."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+
+
+def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=optional)
+
+
+def _number(name: str, *, optional: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=optional)
+
+
+FACTS = Table("facts", METADATA, _text("name", key=True), _text("value"))
+"""Single values: the term."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _number("at_ms"),
+    _text("actor"),
+    _text("kind"),
+    _text("object"),
+    _text("record"),
+    _text("hash"),
+    Index("audit_by_object", "object", "seq"),
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    _text("root"),
+    _number("at_ms"),
+    _text("token"),
+)
+
+USERS = Table(
+    "users",
+    METADATA,
+    _text("username", key=True),
+    _text("display_name"),
+    _text("password", optional=True),
+    Column("roles", JSON, nullable=False),
+    _text("enterprise", optional=True),
+    _number("created_ms"),
+    Column("failures", Integer, nullable=False),
+    _number("locked_until_ms"),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    _text("token_hash", key=True),
+    _text("username"),
+    _text("csrf"),
+    _number("created_ms"),
+    _number("seen_ms"),
+)
+
+LINKS = Table(
+    "links", METADATA, _text("token_hash", key=True), _text("username"), _number("used_ms", optional=True)
+)
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    _text("gateway", key=True),
+    _text("epoch", key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _number("at_ms"),
+)
+"""Every record of an edge that was applied, once each."""
+
+COMMANDS = Table(
+    "commands",
+    METADATA,
+    _text("id", key=True),
+    _text("actuator"),
+    _text("gateway"),
+    _text("author"),
+    _text("state"),
+    _number("created_ms"),
+    _text("idempotency_key", optional=True),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("author", "idempotency_key", name="commands_once"),
+    Index("commands_by_actuator", "actuator", "created_ms"),
+)
+
+ORDERS = Table(
+    "orders",
+    METADATA,
+    _text("id", key=True),
+    _text("kind"),
+    _text("actuator"),
+    _text("by"),
+    _text("reason"),
+    _number("since_ms"),
+    _number("until_ms", optional=True),
+    Column("is_released", Boolean, nullable=False),
+)
+
+ALARMS = Table("alarms", METADATA, _text("rule", key=True), Column("body", JSON, nullable=False))
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    _text("id", key=True),
+    _text("plan"),
+    _text("author"),
+    _text("state"),
+    _number("started_ms"),
+    Column("body", JSON, nullable=False),
+)
+
+HAND_REPORTS = Table(
+    "hand_reports",
+    METADATA,
+    _text("actuator", key=True),
+    _text("by"),
+    _text("position"),
+    _text("note"),
+    _number("at_ms"),
+)
+
+IMPORTS = Table("imports", METADATA, _text("line", key=True), _number("at_ms"))
+"""Lines of the spool that were imported, by their hash."""

@@ -1,0 +1,133 @@
+"""Says how control's parts are: for people, for a supervisor that waits until it is ready, and for Prometheus."""
+
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from control.audit.log import AuditLog
+from control.commands.book import Book
+from control.commands.term import Term
+from control.database.recorder import Recorder
+from control.inbox import Inbox
+from control.live.image import Image
+from control.live.pulse import Pulse
+from control.live.views import gateway_view
+from runtime.clock import Clock
+from runtime.mqtt import MqttLink
+from wire.canonical import Json
+
+
+class Health:
+    """How the service is now."""
+
+    def __init__(
+        self,
+        link: MqttLink,
+        image: Image,
+        book: Book,
+        recorder: Recorder,
+        audit: AuditLog,
+        term: Term,
+        clock: Clock,
+        *,
+        store: str | None,
+    ) -> None:
+        self._link = link
+        self._image = image
+        self._book = book
+        self._recorder = recorder
+        self._audit = audit
+        self._term = term
+        self._clock = clock
+        self._store = store
+        self.inbox: Inbox | None = None
+        self.registry = CollectorRegistry()
+        self._gauges()
+
+    def readiness(self) -> tuple[bool, tuple[str, ...]]:
+        """Return whether the service does its work, and every reason why not."""
+        reasons = []
+        if not self._link.is_connected:
+            reasons.append(f"no connection to the broker: {self._link.fault or 'not yet'}")
+        if not self._recorder.is_available:
+            reasons.append("the database takes no changes")
+        return not reasons, tuple(reasons)
+
+    def body(self) -> dict[str, Json]:
+        """Return the state of every part."""
+        now_s = self._clock.monotonic()
+        ready, reasons = self.readiness()
+        gateways: list[Json] = [
+            gateway_view(self._image, gateway, now_s=now_s) for gateway in self._image.park.gateways
+        ]
+        return {
+            "ready": ready,
+            "reasons": list(reasons),
+            "version": _version(),
+            "store": self._store,
+            "model_time_ms": self._clock.now_ms(),
+            "speed": self._clock.speed,
+            "term": self._term.number,
+            "parts": [
+                {
+                    "id": "broker",
+                    "ok": self._link.is_connected,
+                    "detail": self._link.fault or "",
+                    "connections": self._link.connections,
+                    "waiting": self._link.waiting,
+                    "dropped": self._link.dropped,
+                },
+                {
+                    "id": "database",
+                    "ok": self._recorder.is_available,
+                    "detail": "",
+                    "spooled": self._recorder.spooled,
+                },
+                {"id": "audit", "ok": True, "detail": "", "records": self._audit.size},
+            ],
+            "gateways": gateways,
+        }
+
+    def _gauges(self) -> None:
+        def gauge(name: str, words: str) -> Gauge:
+            return Gauge(f"stoplog_control_{name}", words, registry=self.registry)
+
+        gauge("broker_connected", "1 while connected to the broker").set_function(
+            lambda: float(self._link.is_connected)
+        )
+        gauge("database_available", "1 while the database takes changes").set_function(
+            lambda: float(self._recorder.is_available)
+        )
+        gauge("spooled_changes", "changes waiting beside the database").set_function(
+            lambda: float(self._recorder.spooled)
+        )
+        gauge("audit_records", "records in the audit log").set_function(lambda: float(self._audit.size))
+        gauge("open_commands", "commands not ended").set_function(
+            lambda: float(sum(1 for _ in self._book.open()))
+        )
+        gauge("messages_waiting", "messages not yet taken").set_function(lambda: float(self._link.waiting))
+        gauge("messages_dropped", "messages dropped because the queue was full").set_function(
+            lambda: float(self._link.dropped)
+        )
+        gauge("messages_refused", "messages that were no messages of ours").set_function(
+            lambda: float(self.inbox.refused if self.inbox is not None else 0)
+        )
+        heard = Gauge(
+            "stoplog_control_gateway_heard",
+            "1 while its heartbeat comes",
+            ["gateway"],
+            registry=self.registry,
+        )
+        for gateway, pulse in self._image.pulses.items():
+            heard.labels(gateway).set_function(partial(self._heard, pulse))
+
+    def _heard(self, pulse: Pulse) -> float:
+        return float(pulse.is_heard(now_s=self._clock.monotonic()))
+
+
+def _version() -> str:
+    try:
+        return version("stoplog")
+    except PackageNotFoundError:
+        return "unknown"

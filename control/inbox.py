@@ -1,0 +1,94 @@
+"""Takes what arrives from the broker, in batches, and hands each message to the one who understands it.
+
+It verifies who speaks; it decides nothing about what is said.
+"""
+
+from collections.abc import Callable
+
+from control.bell import Bell
+from control.commands.records import Records
+from control.live.image import Image
+from domain.errors import RemoteProtocolError
+from domain.ids import DeviceId, GatewayId, PointRef
+from runtime.log import logger
+from runtime.mqtt import Message, MqttLink
+from wire.messages import Heartbeat, Record, heartbeat, record
+from wire.signing import Role, Verifier
+from wire.sparkplug import decode
+from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
+
+BATCH_MAX = 50
+"""Messages taken without giving the loop back: about 5 ms of decoding."""
+
+_UP = {Kind.NBIRTH, Kind.NDEATH, Kind.DBIRTH, Kind.DDEATH, Kind.NDATA, Kind.DDATA}
+_log = logger("control")
+
+
+class Inbox:
+    """The only reader of control's link."""
+
+    def __init__(
+        self,
+        link: MqttLink,
+        image: Image,
+        verifier: Verifier,
+        records: Records,
+        *,
+        on_points: Callable[[tuple[PointRef, ...]], None],
+        changes: Bell,
+    ) -> None:
+        self._link = link
+        self._image = image
+        self._verifier = verifier
+        self._records = records
+        self._on_points = on_points
+        self._changes = changes
+        self.refused = 0
+        """Messages that were no messages of ours."""
+        self._dropped = 0
+
+    async def run(self) -> None:
+        """Take messages for ever."""
+        while True:
+            message: Message | None = await self._link.next()
+            count = 0
+            while message is not None and count < BATCH_MAX:
+                await self._take(message)
+                message = self._link.next_nowait() if count + 1 < BATCH_MAX else None
+                count += 1
+            if self._link.dropped != self._dropped:
+                self._dropped = self._link.dropped
+                self._image.doubt_all()
+                _log.warning("messages dropped", count=self._dropped)
+            await self._records.acknowledge()
+
+    async def _take(self, message: Message) -> None:
+        try:
+            sparkplug = parse_sparkplug(message.topic)
+            if sparkplug is not None:
+                if sparkplug.kind in _UP:
+                    device = DeviceId(sparkplug.device) if sparkplug.device is not None else None
+                    gateway = GatewayId(sparkplug.gateway)
+                    payload = decode(message.payload)
+                    self._on_points(self._image.take(sparkplug.kind, gateway, device, payload))
+                return
+            ours = parse_ours(message.topic)
+            if ours is not None:
+                await self._take_ours(GatewayId(ours[1]), ours[2], message)
+        except RemoteProtocolError as error:
+            self.refused += 1
+            _log.warning("message refused", topic=message.topic, reason=str(error))
+
+    async def _take_ours(self, gateway: GatewayId, channel: Channel, message: Message) -> None:
+        if channel not in {Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY}:
+            return
+        signed = self._verifier.verify(message.payload, roles=[Role.GATEWAY])
+        said: Heartbeat | Record
+        said = heartbeat(signed.body) if channel is Channel.HEARTBEAT else record(signed.body)
+        if not (signed.identity == said.gateway == gateway) or said.park != self._image.park.id:
+            fault = f"{signed.identity} speaks for {said.park}/{said.gateway} on {message.topic}"
+            raise RemoteProtocolError(fault)
+        if isinstance(said, Record):
+            await self._records.take(said)
+        elif self._image.hear(said, now_s=message.received_s):
+            self._changes.ring()

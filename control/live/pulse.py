@@ -1,0 +1,69 @@
+"""Decides from heartbeats how old every device's values are, on the receiver's monotonic clock (I15)."""
+
+from dataclasses import dataclass, field
+
+from domain.ids import DeviceId
+from wire.messages import Heartbeat
+
+SILENCE_S_MAX = 3.0
+"""Wall seconds without a heartbeat until everything behind the gateway is stale (I15)."""
+OFFLINE_S_MIN = 10.0
+"""Wall seconds without a heartbeat until the gateway counts as offline."""
+EPOCHS_MAX = 1_000
+"""Past epochs remembered; the oldest goes first: a pulse that old would have to be replayed over as many restarts."""
+
+
+@dataclass(slots=True)
+class Pulse:
+    """The newest heartbeat of one gateway."""
+
+    newest: Heartbeat | None = None
+    received_s: float = 0.0
+    """Monotonic seconds."""
+    _past: dict[str, None] = field(default_factory=dict)
+
+    def take(self, heartbeat: Heartbeat, *, now_s: float) -> bool:
+        """Take `heartbeat` unless it is an old one said again; return whether it was taken."""
+        last = self.newest
+        if heartbeat.epoch in self._past:
+            return False
+        if last is not None and heartbeat.epoch == last.epoch:
+            if heartbeat.sent_ms < last.sent_ms or heartbeat.challenge == last.challenge:
+                return False
+        elif last is not None:
+            self._past[last.epoch] = None
+            if len(self._past) > EPOCHS_MAX:
+                del self._past[next(iter(self._past))]
+        self.newest, self.received_s = heartbeat, now_s
+        return True
+
+    def silence_s(self, *, now_s: float) -> float | None:
+        """Return the seconds since the last heartbeat; None: there was none."""
+        return None if self.newest is None else now_s - self.received_s
+
+    def is_heard(self, *, now_s: float) -> bool:
+        """Whether the gateway speaks: what it says of its devices still holds."""
+        silence_s = self.silence_s(now_s=now_s)
+        return silence_s is not None and silence_s <= SILENCE_S_MAX
+
+    def state(self, *, now_s: float) -> str:
+        """Return `online`, `stale` or `offline`."""
+        silence_s = self.silence_s(now_s=now_s)
+        if silence_s is None or silence_s > OFFLINE_S_MIN:
+            return "offline"
+        return "online" if silence_s <= SILENCE_S_MAX else "stale"
+
+    def age_s(self, device: DeviceId, *, now_s: float) -> float | None:
+        """Return the seconds since `device` last answered well; None: never."""
+        if self.newest is None:
+            return None
+        age_ms = self.newest.ages_ms.get(device)
+        return None if age_ms is None else age_ms / 1000 + now_s - self.received_s
+
+    def is_fresh(self, device: DeviceId, *, now_s: float) -> bool:
+        """Whether the values of `device` may count as the present ones."""
+        if self.newest is None or not self.is_heard(now_s=now_s):
+            return False
+        age_ms = self.newest.ages_ms.get(device)
+        bound_ms = self.newest.stale_after_ms.get(device)
+        return age_ms is not None and bound_ms is not None and age_ms <= bound_ms

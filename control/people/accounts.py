@@ -1,0 +1,174 @@
+"""Keeps the users: who exists, with which roles, and the one-time tokens that make the first of them."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from control.audit.entry import SYSTEM, Entry
+from control.database.change import Change, Write
+from control.database.recorder import Recorder
+from control.database.tables import LINKS, USERS
+from control.people.limits import Attempts
+from control.people.roles import Role
+from domain.errors import StorageError
+from domain.ids import EnterpriseId
+from domain.words import Words
+from runtime.clock import Clock
+
+USERS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """One person who may sign in."""
+
+    username: str
+    display_name: str
+    password: str | None
+    """Its hash; None: cannot sign in by password."""
+    roles: frozenset[Role]
+    enterprise: EnterpriseId | None
+    created_ms: int
+    attempts: Attempts = field(default_factory=Attempts)
+
+
+class Accounts:
+    """All users, held in memory so that people stay signed in while the database is gone."""
+
+    def __init__(self, recorder: Recorder, clock: Clock, wall: Clock) -> None:
+        """`clock` stamps the audit in model time; `wall` times people, who live in real time at every speed."""
+        self._recorder = recorder
+        self._clock = clock
+        self._wall = wall
+        self._users: dict[str, User] = {}
+        self._links: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._setup_hash: str | None = None
+
+    async def load(self, engine: AsyncEngine) -> None:
+        """Take what the database holds."""
+        async with engine.connect() as connection:
+            users = (await connection.execute(select(USERS))).all()
+            links = (await connection.execute(select(LINKS))).all()
+        for row in users:
+            self._users[row.username] = User(
+                username=row.username,
+                display_name=row.display_name,
+                password=row.password,
+                roles=frozenset(Role(role) for role in row.roles),
+                enterprise=EnterpriseId(row.enterprise) if row.enterprise is not None else None,
+                created_ms=row.created_ms,
+                attempts=Attempts(failures=row.failures, locked_until_ms=row.locked_until_ms),
+            )
+        self._links = {row.token_hash: row.username for row in links if row.used_ms is None}
+        self._used = {row.token_hash for row in links if row.used_ms is not None}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody exists yet: the first administrator may be made by token, and nobody else."""
+        return not self._users
+
+    def get(self, username: str) -> User | None:
+        """Return the user; None when there is none."""
+        return self._users.get(username)
+
+    def all(self) -> tuple[User, ...]:
+        """Return every user by name."""
+        return tuple(self._users[name] for name in sorted(self._users))
+
+    def new_setup_token(self) -> str:
+        """Return a new one-time token for the first administrator; one made before is void."""
+        token = secrets.token_urlsafe(32)
+        self._setup_hash = token_hash(token)
+        return token
+
+    def is_setup_token(self, token: str) -> bool:
+        """Whether `token` makes the first administrator now."""
+        wanted = self._setup_hash
+        return self.is_empty and wanted is not None and secrets.compare_digest(token_hash(token), wanted)
+
+    async def add(self, user: User, *, actor: str) -> bool:
+        """Add `user`; return False when the name is taken or there are too many. Raises StorageError."""
+        if user.username in self._users or len(self._users) >= USERS_MAX:
+            return False
+        self._users[user.username] = user  # taken at once: two may ask for one name in the same moment
+        try:
+            await self._recorder.commit(self._written(user, "person.added", actor, "新增用户", "user added"))
+        except StorageError:
+            del self._users[user.username]
+            raise
+        self._setup_hash = None
+        return True
+
+    async def note_failure(self, user: User) -> None:
+        """Count a failed attempt."""
+        now = replace(user, attempts=user.attempts.failed(now_ms=self._wall.now_ms()))
+        self._users[user.username] = now
+        change = self._written(now, "person.sign_in_failed", user.username, "登录失败", "sign-in failed")
+        await self._recorder.keep(change)
+
+    async def note_success(self, user: User) -> None:
+        """Forget failed attempts."""
+        if user.attempts != Attempts():
+            now = replace(user, attempts=Attempts())
+            self._users[user.username] = now
+            await self._recorder.keep(Change(writes=(_row(now),)))
+
+    async def offer_link(self, token: str, user: User) -> None:
+        """Let `token` sign `user` in, once in all time. Raises StorageError."""
+        digest = token_hash(token)
+        if digest in self._used or digest in self._links:
+            return
+        await self.add(user, actor=SYSTEM)
+        row = Write(table="links", row={"token_hash": digest, "username": user.username, "used_ms": None})
+        await self._recorder.commit(Change(writes=(row,)))
+        self._links[digest] = user.username
+
+    async def use_link(self, token: str) -> User | None:
+        """Return whom `token` signs in; it never does so again. Raises StorageError."""
+        digest = token_hash(token)
+        username = self._links.pop(digest, None)
+        if username is None:
+            return None
+        self._used.add(digest)
+        used: Write = Write(
+            table="links",
+            row={"token_hash": digest, "username": username, "used_ms": self._wall.now_ms()},
+        )
+        await self._recorder.commit(Change(writes=(used,)))
+        return self._users.get(username)
+
+    def _written(self, user: User, kind: str, actor: str, zh: str, en: str) -> Change:
+        entry = Entry(
+            at_ms=self._clock.now_ms(),
+            actor=actor,
+            kind=kind,
+            object=user.username,
+            words=Words(f"{zh} {user.username}", f"{en}: {user.username}"),
+            body={"roles": sorted(role.value for role in user.roles), "enterprise": user.enterprise},
+        )
+        return Change(writes=(_row(user),), entries=(entry,))
+
+
+def token_hash(token: str) -> str:
+    """Return the hash by which a random token is kept: it has 256 bits, so that no salt is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _row(user: User) -> Write:
+    return Write(
+        table="users",
+        row={
+            "username": user.username,
+            "display_name": user.display_name,
+            "password": user.password,
+            "roles": sorted(role.value for role in user.roles),
+            "enterprise": user.enterprise,
+            "created_ms": user.created_ms,
+            "failures": user.attempts.failures,
+            "locked_until_ms": user.attempts.locked_until_ms,
+        },
+    )

@@ -1,0 +1,36 @@
+"""Hashes and checks passwords with argon2id, off the event loop; says nothing of who they belong to."""
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+LENGTH_MIN = 10
+"""Characters; an operator's password is also typed in the night."""
+LENGTH_MAX = 200
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash("nobody has this password")
+"""Checked when there is no such user, so that the answer takes as long."""
+_slots = asyncio.Semaphore(2)
+"""One hash takes 64 MB and some 50 ms of a core: no crowd of guesses may take the machine."""
+
+
+async def hashed(password: str) -> str:
+    """Return the hash to keep."""
+    async with _slots:
+        return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def matches(password: str, kept: str | None) -> bool:
+    """Whether `password` has the hash `kept`; None (no such user, or none set) never matches and takes as long."""
+    async with _slots:
+        found = await asyncio.to_thread(_verify, password, kept or _NOBODY)
+    return found and kept is not None
+
+
+def _verify(password: str, kept: str) -> bool:
+    try:
+        return _hasher.verify(kept, password)
+    except (VerificationError, InvalidHashError):
+        return False
