@@ -55,6 +55,12 @@ describe('elbow and arrow', () => {
     expect(elbow({ x: 0, y: 0 }, { x: 50, y: 200 })).toHaveLength(4)
   })
 
+  it('goes below what stands in a level way, not through it', () => {
+    const row = [facility('a', 0, 0, 'river', ['c']), facility('b', 50, 0, 'river'), facility('c', 100, 0, 'river'), facility('d', 0, 90)]
+    const path = layOut(row, [], SIZE).pipes[0]?.path ?? ''
+    expect(path.split('L')).toHaveLength(4)
+  })
+
   it('points the way the water goes', () => {
     expect(arrowOf([{ x: 0, y: 0 }, { x: 0, y: 10 }]).turn).toBe(90)
     expect(arrowOf([{ x: 10, y: 0 }, { x: 0, y: 0 }]).turn).toBe(180)
@@ -65,6 +71,8 @@ describe('shortName', () => {
   it('drops the name of the enterprise, and only that', () => {
     expect(shortName('恒川雨水排口', '恒川')).toBe('雨水排口')
     expect(shortName('Hengchuan rain outlet', 'Hengchuan')).toBe('rain outlet')
+    expect(shortName('恒川雨水排口', '恒川精细化工')).toBe('雨水排口')
+    expect(shortName('东干线节制闸', '东岑仓储物流')).toBe('东干线节制闸')
     expect(shortName('恒川', '恒川')).toBe('恒川')
     expect(shortName('公共应急池', undefined)).toBe('公共应急池')
   })

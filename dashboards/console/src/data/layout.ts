@@ -44,21 +44,22 @@ export interface Layout {
 }
 
 /** Room that symbols and words take around the outermost facilities, px at magnification 1. */
-const MARGIN = { left: 66, right: 56, top: 56, bottom: 70 }
+const MARGIN = { left: 62, right: 46, top: 56, bottom: 84 }
 /** Room around the facilities of one enterprise, px at magnification 1: its title above them, their words below. */
-const BOX = { side: 42, top: 52, bottom: 46, gap: 3 }
+const BOX = { side: 38, top: 52, bottom: 46, gap: 3 }
 /** Width of the tiers' names at the left edge, px. */
 const EDGE = 18
 
 export function layOut(facilities: Facility[], enterprises: Enterprise[], size: Size): Layout {
+  const by = magnification(size)
   const place = placer(facilities, size)
   const places = new Map(facilities.map((each) => [each.id, place(each)]))
   return {
     places,
-    pipes: facilities.flatMap((each) => pipesOf(each, places)),
+    pipes: facilities.flatMap((each) => pipesOf(each, places, by)),
     bands: bandsOf(facilities, places, size),
     boxes: boxesOf(facilities, enterprises, places, size),
-    by: magnification(size),
+    by,
   }
 }
 
@@ -76,33 +77,50 @@ function scale(values: number[], start: number, end: number): (value: number) =>
   return (value) => (span === 0 ? (start + end) / 2 : start + ((value - low) / span) * (end - start))
 }
 
-function pipesOf(facility: Facility, places: Map<string, Point>): Pipe[] {
+function pipesOf(facility: Facility, places: Map<string, Point>, by: number): Pipe[] {
   return facility.flows_to.flatMap(({ to, via }) => {
     const stops = via === null || via === to ? [facility.id, to] : [facility.id, via, to]
-    return stops.slice(1).flatMap((stop, index) => pipe(stops[index] ?? '', stop, places))
+    return stops.slice(1).flatMap((stop, index) => pipe(stops[index] ?? '', stop, places, by))
   })
 }
 
-function pipe(from: string, to: string, places: Map<string, Point>): Pipe[] {
+function pipe(from: string, to: string, places: Map<string, Point>, by: number): Pipe[] {
   const start = places.get(from)
   const end = places.get(to)
   if (start === undefined || end === undefined || from === to) return []
-  const stops = elbow(start, end)
+  const stops = isBarred(start, end, places) ? detour(start, end, by) : elbow(start, end, by)
   return [{ from, to, path: `M${stops.map((stop) => `${stop.x} ${stop.y}`).join('L')}`, arrow: arrowOf(stops) }]
 }
 
+/** Closer than this is in line, px. */
+const ALIGNED = 3
 /** Below this height difference a pipe runs sideways first, px. */
 const DROP_MIN = 50
 /** A falling pipe spreads this far above its end, clear of the words below its start, px. */
 const SPREAD = 30
 
 /** Straight when aligned; a short way sideways and down; a long fall down, across, and down the rest. */
-export function elbow(from: Point, to: Point): Point[] {
+export function elbow(from: Point, to: Point, by = 1): Point[] {
   const dy = to.y - from.y
-  if (Math.abs(to.x - from.x) < 3 || Math.abs(dy) < 3) return [from, to]
-  if (Math.abs(dy) < DROP_MIN) return [from, { x: to.x, y: from.y }, to]
-  const turn = to.y - Math.sign(dy) * SPREAD
+  if (Math.abs(to.x - from.x) < ALIGNED || Math.abs(dy) < ALIGNED) return [from, to]
+  if (Math.abs(dy) < DROP_MIN * by) return [from, { x: to.x, y: from.y }, to]
+  const turn = to.y - Math.sign(dy) * SPREAD * by
   return [from, { x: from.x, y: turn }, { x: to.x, y: turn }, to]
+}
+
+/** Depth of a detour below the symbols' middle, clear of their words, px. */
+const DETOUR = 78
+
+/** A level pipe would run through a third facility, as if the water passed it. */
+function isBarred(from: Point, to: Point, places: Map<string, Point>): boolean {
+  if (Math.abs(to.y - from.y) >= ALIGNED) return false
+  const [left, right] = from.x < to.x ? [from.x, to.x] : [to.x, from.x]
+  return [...places.values()].some((place) => Math.abs(place.y - from.y) < ALIGNED && place.x > left + 1 && place.x < right - 1)
+}
+
+function detour(from: Point, to: Point, by: number): Point[] {
+  const below = Math.max(from.y, to.y) + DETOUR * by
+  return [from, { x: from.x, y: below }, { x: to.x, y: below }, to]
 }
 
 export interface Arrow extends Point {
@@ -164,6 +182,16 @@ function boxesOf(
 
 /** The name without that of its enterprise, whose box it stands in anyway. */
 export function shortName(name: string, enterprise: string | undefined): string {
-  if (enterprise === undefined || !name.startsWith(enterprise) || name === enterprise) return name
-  return name.slice(enterprise.length).replace(/^[\s·・:—-]+/, '')
+  const shared = sharedStart(name, enterprise ?? '')
+  const rest = name.slice(shared).replace(/^[\s·・:—-]+/, '')
+  return shared < SHARED_MIN || rest === '' ? name : rest
+}
+
+/** Sites shorten 恒川精细化工 to 恒川 in the names of its facilities: so many characters in common are its name. */
+const SHARED_MIN = 2
+
+function sharedStart(a: string, b: string): number {
+  let length = 0
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1
+  return length
 }

@@ -37,6 +37,6 @@ function addGap(series: Series, at: number): void {
 
 function addDoubt(spans: [number, number][], at: number, step: number): void {
   const last = spans.at(-1)
-  if (last !== undefined && at - last[1] <= step) last[1] = at + step
+  if (last !== undefined && at - last[1] <= step / 2) last[1] = at + step
   else spans.push([at, at + step])
 }

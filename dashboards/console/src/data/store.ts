@@ -67,7 +67,7 @@ export const modelNowMs = computed(() => {
   return state.modelTimeMs + (nowMonotonic.value - state.modelHeldAtMs) * state.speed
 })
 
-export const activeAlarms = computed(() => Object.values(alarms).filter((alarm) => alarm.state !== 'cleared'))
+export const activeAlarms = computed(() => Object.values(alarms).filter((alarm) => alarm.state.startsWith('active') || alarm.state === 'cleared_unack'))
 export const unacknowledged = computed(() => activeAlarms.value.filter((alarm) => alarm.state.endsWith('_unack')))
 export const inMotion = computed(() => Object.values(actuators).filter(isInMotion))
 

@@ -25,6 +25,8 @@ export interface Reason {
   en: string
   /** A list of point values, or named figures, depending on the code. */
   values?: Json
+  /** Whose block it is, in a plan's preview. */
+  actuator?: string
 }
 
 export interface Problem {
@@ -155,7 +157,8 @@ export type AlarmState = 'active_unack' | 'active_ack' | 'cleared_unack' | 'clea
 export interface AlarmView {
   id: string
   rule: string
-  facility: string
+  /** Null when the alarm is about the system itself. */
+  facility: string | null
   enterprise: string | null
   severity: 1 | 2 | 3
   state: AlarmState
@@ -194,6 +197,7 @@ export interface RunSummary {
   author: string
   reason?: string
   started_ms: number
+  ended_ms?: number | null
   state: RunState
 }
 

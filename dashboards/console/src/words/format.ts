@@ -1,6 +1,6 @@
 /** Numbers, times and ages as text; park time is shown, whatever zone this computer is set to. */
 import type { EvidenceValue, Json, PointDefinition, Value } from '../data/types'
-import { t } from './index'
+import { say, t, type Key } from './index'
 
 const PARK_ZONE = 'Asia/Shanghai'
 
@@ -52,6 +52,14 @@ export function valueText(value: Value, definition?: Pick<PointDefinition, 'type
   return value
 }
 
+/** Limit switches are named apart from positions: 「关到位」 is said of a proved position and of nothing else. */
+const LIMIT_LABELS: Record<string, Key> = { opened: 'limit_open', closed: 'limit_closed' }
+
+export function pointLabel(definition: Pick<PointDefinition, 'name' | 'label'>): string {
+  const limit = LIMIT_LABELS[definition.name]
+  return limit === undefined ? say(definition.label) || definition.name : t(limit)
+}
+
 export interface NamedValue {
   name: string
   text: string
@@ -64,17 +72,39 @@ export function namedValues(values: Json | EvidenceValue[] | undefined): NamedVa
   if (typeof values !== 'object') return [{ name: '', text: plain(values) }]
   const inner = values['values']
   if (Array.isArray(inner)) return namedValues(inner)
-  return Object.entries(values).map(([name, value]) => ({ name, text: plain(value) }))
+  return Object.entries(values).map(([name, value]) => ({ name, text: isReading(value) ? readingText(value) : plain(value) }))
+}
+
+function isReading(value: Json): value is { [key: string]: Json } {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) && 'value' in value
 }
 
 function pointRow(each: Json): NamedValue[] {
   if (each === null || typeof each !== 'object' || Array.isArray(each)) return [{ name: '', text: plain(each) }]
   if (!('point' in each)) return namedValues(each)
-  const unit = typeof each['unit'] === 'string' ? ` ${each['unit']}` : ''
+  const unit = typeof each['unit'] === 'string' ? ` ${unitText(each['unit'])}` : ''
   const age = typeof each['age_s'] === 'number' ? ` · ${t('age')} ${duration(each['age_s'])}` : ''
   const isDoubtful = each['quality'] === 'uncertain' || each['quality'] === 'bad'
   const quality = isDoubtful ? ` · ${t(each['quality'] === 'bad' ? 'bad' : 'uncertain')}` : ''
   return [{ name: plain(each['point'] ?? ''), text: `${plain(each['value'] ?? null)}${unit}${quality}${age}` }]
+}
+
+/** The form in which a gateway's record gives a reading: value, quality (192 good, 0 bad) and time of the read. */
+function readingText(reading: { [key: string]: Json }): string {
+  const quality = typeof reading['quality'] === 'number' && reading['quality'] !== QUALITY_GOOD ? ` · ${t(reading['quality'] === 0 ? 'bad' : 'uncertain')}` : ''
+  const at = typeof reading['observed_ms'] === 'number' ? ` · ${clockTime(reading['observed_ms'])}` : ''
+  return plain(reading['value'] ?? null) + quality + at
+}
+
+const QUALITY_GOOD = 192
+
+const UNITS: Record<string, string> = {
+  mg_L: 'mg/L', ug_L: 'µg/L', uS_cm: 'µS/cm', 'uS/cm': 'µS/cm', m3: 'm³', m3_h: 'm³/h', 'm3/h': 'm³/h', mm_h: 'mm/h', L_s: 'L/s', percent: '%', degC: '°C',
+}
+
+/** Units have names in park files; the screen shows their signs. */
+export function unitText(unit: string | null | undefined): string {
+  return unit === null || unit === undefined ? '' : (UNITS[unit] ?? unit)
 }
 
 function plain(value: Json): string {

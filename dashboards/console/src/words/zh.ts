@@ -34,6 +34,7 @@ export const zh = {
   model_time: '系统时间',
   alarms_count: '未确认告警',
   nothing_moving: '当前无动作设备',
+  moving_unknown: '动作情况不明(数据过期)',
   moving_now: '动作中',
   stop: '停',
   stop_sent: '停令已下发',
@@ -68,6 +69,8 @@ export const zh = {
   free_volume: '剩余容积',
   capacity: '有效容积',
   volume: '已占用',
+  limit_open: '开限位',
+  limit_closed: '关限位',
   yes: '是',
   no: '否',
 
