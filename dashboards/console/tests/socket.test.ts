@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
+import { LiveSocket } from '../src/data/socket'
+
 /** A socket that the test plays the server of. */
 class FakeSocket {
   static opened: FakeSocket[] = []
@@ -49,22 +51,21 @@ afterEach(() => {
 })
 
 describe('LiveSocket', () => {
-  async function started(): Promise<void> {
-    const { LiveSocket } = await import('../src/data/socket')
+  function started(): void {
     new LiveSocket(listener).start()
     newest().say({ type: 'snapshot', n: 7, ...LIVE })
   }
 
-  it('speaks to the same origin and hands on deltas in order', async () => {
-    await started()
+  it('speaks to the same origin and hands on deltas in order', () => {
+    started()
     expect(newest().url).toBe('wss://park.example/api/v1/live')
     newest().say({ type: 'delta', n: 8, ...LIVE })
     newest().say({ type: 'delta', n: 9, ...LIVE })
     expect(heard).toEqual(['connected', 'snapshot', 'delta', 'delta'])
   })
 
-  it('takes nothing after a gap, and asks for a new snapshot', async () => {
-    await started()
+  it('takes nothing after a gap, and asks for a new snapshot', () => {
+    started()
     const first = newest()
     first.say({ type: 'delta', n: 9, ...LIVE })
     expect(first.isClosed).toBe(true)
@@ -75,8 +76,8 @@ describe('LiveSocket', () => {
     expect(heard.slice(-3)).toEqual(['connected', 'snapshot', 'delta'])
   })
 
-  it('drops a connection that has fallen silent, and is kept alive by ticks', async () => {
-    await started()
+  it('drops a connection that has fallen silent, and is kept alive by ticks', () => {
+    started()
     const first = newest()
     for (let second = 0; second < 10; second += 1) {
       vi.advanceTimersByTime(1000)
@@ -88,8 +89,8 @@ describe('LiveSocket', () => {
     expect(heard.at(-1)).toBe('gone')
   })
 
-  it('comes again, ever more slowly, while the server refuses', async () => {
-    await started()
+  it('comes again, ever more slowly, while the server refuses', () => {
+    started()
     for (let turn = 0; turn < 6; turn += 1) {
       newest().onclose?.()
       vi.advanceTimersByTime(3000)
