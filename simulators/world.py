@@ -44,6 +44,7 @@ class World:
         self.spills = list(saved.spills)
         self.faults = list(saved.faults)
         self._next_id = saved.next_id
+        self._is_changed = True
         self.wants_storm: str | None = None
         """A storm that is to begin now; the conductor takes it."""
         self.stations: Mapping[DeviceId, Station] = {
@@ -62,17 +63,16 @@ class World:
         self._disturbed = disturbed(self.faults)
 
     def tick(self, now_ms: int) -> bool:
-        """Play what is due, move what moves; return whether anything is worth saving at once."""
-        changed = False
+        """Play what is due, move what moves; return whether anything since the last tick is worth saving at once."""
         for event in self._due(now_ms):
             self.fired += 1
             self.play(event.act, now_ms)
-            changed = True
         for fault in [fault for fault in self.faults if is_over(fault, now_ms)]:
             self._end(fault, now_ms)
-            changed = True
+            self._is_changed = True
         moving = [station.tick(now_ms) for station in self.stations.values()]
-        return changed or any(moving)
+        changed, self._is_changed = self._is_changed or any(moving), False
+        return changed
 
     def show(self, water: WaterState, now_ms: int) -> None:
         """Let the instruments see the water."""
@@ -81,6 +81,7 @@ class World:
 
     def play(self, act: Act, now_ms: int) -> str | None:
         """Do one act now; return why nothing came of it, None when it did."""
+        self._is_changed = True
         match act:
             case SpillAct():
                 self._spill(act, now_ms)

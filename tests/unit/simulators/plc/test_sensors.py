@@ -1,0 +1,100 @@
+"""What instruments show of the water: units, cycles, noise and lies."""
+
+from itertools import pairwise
+
+import pytest
+
+from domain.ids import PointRef, point_ref
+from simulators.plc.instruments import cycle_of, measured
+from simulators.plc.sensors import Disturbed, Held, Sensors
+from simulators.plc.station import Station
+from simulators.water.quality import Quality
+from simulators.water.state import EscapedKg, Ledger, WaterState
+from tests.unit.simulators.plc.parts import ANALYSER, FLOW, PLC, small_park
+
+COD, PH, FLOWING = point_ref(ANALYSER, "cod"), point_ref(ANALYSER, "ph"), point_ref(FLOW, "flow")
+CALM = Disturbed()
+MINUTE_MS = 60_000
+
+
+def water(*, cod: float = 100.0, ph: float = 7.0, flow_m3_h: float = 360.0) -> WaterState:
+    ledger = Ledger(
+        spilled_kg=0, escaped_kg=EscapedKg(plant=0, park=0, river=0), held_kg={}, in_network_kg=0, left_kg=0,
+        surface_kg=0,
+    )  # fmt: skip
+    return WaterState(
+        time_ms=0, rain_mm_h=0, rain_total_mm=0, levels_m={}, levels_up_m={}, levels_down_m={},
+        flows_m3_h={FLOW: flow_m3_h}, totals_m3={}, volumes_m3={}, tracer_mg_l={},
+        quality={ANALYSER: Quality(cod_mg_l=cod, nh3n_mg_l=1.0, ph=ph, conductivity_us_cm=300.0)},
+        ledger=ledger,
+    )  # fmt: skip
+
+
+class Shown:
+    """A PLC's instruments with what they show."""
+
+    def __init__(self, held: dict[PointRef, Held] | None = None) -> None:
+        self.plc = Station(small_park(), PLC, now_ms=0, openings={})
+        self.sensors = Sensors(self.plc.instruments, seed=7, held=held or {})
+
+    def at(self, now_ms: int, seen: WaterState, disturbed: Disturbed = CALM) -> "Shown":
+        self.sensors.show(self.plc.image, seen, disturbed, now_ms=now_ms)
+        return self
+
+    def __getitem__(self, ref: PointRef) -> float | bool | None:
+        return self.plc.image.value(ref)
+
+
+def test_a_value_is_in_the_points_unit() -> None:
+    assert Shown().at(0, water(flow_m3_h=360.0))[FLOWING] == pytest.approx(100.0, rel=0.006)
+
+
+def test_noise_is_seeded_small_and_alive() -> None:
+    point = small_park().points[PH]
+    values = [measured(point, water(), seed=7, now_ms=k * 2_000) or 0.0 for k in range(200)]
+    assert len(set(values)) > 150
+    assert max(abs(value - 7.0) for value in values) <= 0.02
+    assert values == [measured(point, water(), seed=7, now_ms=k * 2_000) for k in range(200)]
+    assert values != [measured(point, water(), seed=8, now_ms=k * 2_000) for k in range(200)]
+
+
+def test_a_closed_outlet_flows_exactly_nothing() -> None:
+    assert measured(small_park().points[FLOWING], water(flow_m3_h=0.0), seed=7, now_ms=1) == 0.0
+
+
+def test_cod_changes_once_in_half_an_hour() -> None:
+    shown = Shown()
+    values = [shown.at(k * MINUTE_MS, water(cod=100.0 + k))[COD] for k in range(120)]
+    changes = [k for k in range(1, 120) if values[k] != values[k - 1]]
+    assert len(changes) in {3, 4}
+    assert all(b - a == 30 for a, b in pairwise(changes))
+
+
+def test_each_analyser_has_its_own_phase() -> None:
+    begins = {
+        next(k for k in range(1800) if cycle_of(f, seed=7, now_ms=k * 1000) != cycle_of(f, seed=7, now_ms=0))
+        for f in ("hc_analyser", "ly_analyser", "qs_analyser")  # type: ignore[misc]
+    }
+    assert len(begins) == 3
+
+
+def test_a_restart_remembers_the_cycles_result() -> None:
+    before = Shown().at(0, water(cod=100.0))
+    after = Shown(held=before.sensors.held).at(1_000, water(cod=900.0))
+    assert after[COD] == before[COD]
+
+
+def test_what_faults_make_of_it() -> None:
+    shown = Shown().at(0, water(ph=7.0))
+    true = shown[PH]
+    assert shown.at(60_000, water(ph=3.0), Disturbed(frozen=frozenset({PH})))[PH] == true
+    assert shown.at(60_000, water(ph=3.0), Disturbed(bias={PH: 2.0}))[PH] == pytest.approx(5.0, abs=0.03)
+    assert shown.at(60_000, water(), Disturbed(silent=frozenset({COD})))[COD] is None
+    calibrating = shown.at(60_000, water(ph=3.0), Disturbed(calibrating=frozenset({ANALYSER})))
+    assert calibrating[PH] == 7.0
+    assert calibrating[point_ref(ANALYSER, "calibrating")] is True
+    failed = shown.at(90_000, water(ph=3.0), Disturbed(failed=frozenset({ANALYSER})))
+    assert failed[PH] == 7.0
+    assert failed[point_ref(ANALYSER, "sensor_fault")] is True
+    assert failed[point_ref(ANALYSER, "calibrating")] is False
+    assert shown.at(99_000, water(ph=3.0))[PH] == pytest.approx(3.0, abs=0.03)

@@ -1,0 +1,52 @@
+"""How fast model time may run."""
+
+import pytest
+
+from simulators.pace import Speedometer, paced
+
+FAR = 1e6
+
+
+def test_who_keeps_up_reaches_the_ceiling() -> None:
+    speed = 0.0
+    for _ in range(20):
+        speed = paced(speed, ceiling=60, lag_s=0.05, headroom_s=FAR)
+    assert speed == 60
+
+
+def test_who_lags_is_waited_for() -> None:
+    assert paced(60, ceiling=60, lag_s=0.3, headroom_s=FAR) == 60
+    slower = paced(60, ceiling=60, lag_s=0.5, headroom_s=FAR)
+    assert 0 < slower < 60
+    assert paced(slower, ceiling=60, lag_s=2.0, headroom_s=FAR) == 0
+    assert 0 < paced(0, ceiling=60, lag_s=0.1, headroom_s=FAR) <= 60
+
+
+def test_it_is_never_faster_than_asked() -> None:
+    assert paced(60, ceiling=5, lag_s=0.3, headroom_s=FAR) == 5
+    assert paced(60, ceiling=0, lag_s=0.0, headroom_s=FAR) == 0
+
+
+@pytest.mark.parametrize("ceiling", [1, 10, 60, 1000])
+def test_model_time_never_reaches_the_present(ceiling: float) -> None:
+    headroom_s, speed, tick_s = 300.0, float(ceiling), 0.05
+    for _ in range(int(400 / tick_s)):
+        speed = paced(speed, ceiling=ceiling, lag_s=0.0, headroom_s=headroom_s)
+        headroom_s += tick_s * (1 - speed)
+        assert headroom_s > 0
+
+
+def test_real_time_just_behind_the_present_runs_at_one() -> None:
+    assert paced(1.0, ceiling=1.0, lag_s=0.0, headroom_s=5.0) == 1.0
+
+
+def test_the_speed_reached_is_measured() -> None:
+    meter = Speedometer()
+    model_ms = 0
+    for k in range(100):
+        meter.see(model_ms, k * 0.1)
+        model_ms += 6_000 if k < 50 else 3_000
+    assert meter.mean == pytest.approx(45, abs=1)
+    assert meter.least == pytest.approx(30)
+    meter.reset()
+    assert meter.least is None
