@@ -63,7 +63,7 @@ class Poller:
         self._due_s = {
             name: clock.monotonic() + start_after_s for name, rows in image.groups.items() if len(rows)
         }
-        self._started_s = clock.monotonic()
+        self._started_s = clock.monotonic() + start_after_s
         self._refused: frozenset[int] = frozenset()
         self._refused_s = 0.0
         self._plan: Mapping[str, list[tuple[Block, BlockDecoder]]] = {}
