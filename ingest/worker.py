@@ -34,6 +34,8 @@ SECURE_S = 5.0
 RETRY_S_MIN = 0.5
 RETRY_S_MAX = 5.0
 """Wall seconds between two attempts at a store that is gone; doubling."""
+EARLIEST_MS = 946_684_800_000
+"""2000-01-01: an older sample comes from a clock that was never set."""
 FUTURE_MS = 86_400_000
 """A sample newer than a day ahead of us has a wrong clock; a few minutes are a matter of drift."""
 
@@ -119,7 +121,8 @@ class Worker:
         self._count.waiting.set(self._link.waiting)
         self._count.dropped.set(self._link.dropped)
         now_ms = self._clock.now_ms()
-        believed = Span(oldest_ms=self._store.oldest_ms(now_ms), newest_ms=now_ms + FUTURE_MS)
+        oldest_ms = max(EARLIEST_MS, self._store.oldest_ms(now_ms))
+        believed = Span(oldest_ms=oldest_ms, newest_ms=now_ms + FUTURE_MS)
         taken = []
         for number, message in enumerate(messages):
             if number % TURN == TURN - 1:

@@ -1,0 +1,276 @@
+"""An ingest worker as a process, between a real broker and a real store: all acknowledged, each sample kept exactly once."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from domain.ids import ParkId
+from domain.quality import Quality, Reason
+from ingest.quarantine import quarantined_names, read_quarantine
+from runtime.mqtt import MqttLink, Subscription
+from stores.ranges import RangeSet
+from stores.sqlite_reader import SqliteHistory, everything
+from tests.service.brokers import CLOCK, Broker, eventually, free_port
+from wire.messages import acknowledgement
+from wire.signing import Role, Verifier, load_verifier, new_key, public_part
+from wire.sparkplug import DataType, Metric, Payload, encode, payload_uuid
+from wire.topics import Channel, Kind, ours, sparkplug
+
+PARK = Path(__file__).parents[3] / "parks" / "lingang"
+PARK_ID = ParkId("lingang")
+EPOCH = "0123456789abcdef" * 2
+LIVE = sparkplug(PARK_ID, Kind.DDATA, "gw_east", "plc_hc_outlet")
+HISTORY = ours(PARK_ID, "gw_east", Channel.HISTORY)
+NOW_MS = CLOCK.now_ms()
+
+
+def reading(
+    name: str, value: float | bool | str | None, at_ms: int, quality: Quality = Quality.GOOD
+) -> Metric:
+    kind = {bool: DataType.BOOLEAN, str: DataType.STRING}.get(type(value), DataType.DOUBLE)
+    reason = None if quality is Quality.GOOD else Reason.STALE
+    return Metric(name=name, value=value, datatype=kind, timestamp_ms=at_ms, quality=quality, reason=reason)
+
+
+def good(offset: int) -> bytes:
+    at_ms = NOW_MS + offset * 100
+    return encode(
+        Payload(
+            timestamp_ms=at_ms,
+            seq=offset % 256,
+            uuid=payload_uuid(EPOCH, offset),
+            metrics=(
+                reading("hc_outlet/closed", value=offset % 2 == 0, at_ms=at_ms),
+                reading("hc_analyser/cod", offset / 8, at_ms),
+                reading("hc_analyser/ph", None, at_ms, Quality.UNCERTAIN),
+            ),
+        )
+    )
+
+
+def with_metrics(offset: int, *metrics: Metric) -> bytes:
+    return encode(Payload(timestamp_ms=NOW_MS, uuid=payload_uuid(EPOCH, offset), metrics=metrics))
+
+
+class Ingest:
+    """The worker's process, its files, and a peer that plays gateway."""
+
+    def __init__(self, folder: Path, broker: Broker, store: str) -> None:
+        self.folder = folder
+        self.metrics_port = free_port()
+        private = new_key(kid="ingest-1", role=Role.INGEST, identity="ingest")
+        (folder / "ingest.jwk").write_text(json.dumps(private))
+        (folder / "trusted.jwks").write_text(json.dumps({"keys": [public_part(private)]}))
+        self.verifier: Verifier = load_verifier((folder / "trusted.jwks").read_text())
+        (folder / "password").write_text("right\n")
+        (folder / "ingest.toml").write_text(f"""
+park = "{PARK}"
+database = "{folder}/ingest.sqlite"
+[broker]
+port = {broker.port}
+username = "gw"
+password_file = "{folder}/password"
+[keys]
+own = "{folder}/ingest.jwk"
+trusted = "{folder}/trusted.jwks"
+[metrics]
+port = {self.metrics_port}
+[store]
+{store}
+""")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.received = RangeSet()
+        self.durable = RangeSet()
+
+    def start(self) -> None:
+        code = "import sys; from pathlib import Path; from ingest.app import main; sys.exit(main(Path(sys.argv[1])))"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, self.folder / "ingest.toml"], stdout=subprocess.DEVNULL
+        )
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    async def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        status = await asyncio.to_thread(self.process.wait, 10)
+        self.process = None
+        return status
+
+    def is_ready(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self.metrics_port}/health/ready"
+            return httpx.get(url, timeout=1, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async def is_up(self) -> None:
+        until_s = CLOCK.monotonic() + 20
+        while not await asyncio.to_thread(self.is_ready):
+            assert CLOCK.monotonic() < until_s, "ingest is not ready"
+            await asyncio.sleep(0.05)
+
+    async def listen(self, link: MqttLink) -> None:
+        while True:
+            message = await link.next()
+            signed = self.verifier.verify(message.payload, roles={Role.INGEST})
+            ack = acknowledgement(signed.body)
+            assert (ack.park, ack.gateway, ack.epoch) == (PARK_ID, "gw_east", EPOCH)
+            for first, last in ack.received:
+                self.received.add(first, last)
+            for first, last in ack.durable:
+                self.durable.add(first, last)
+
+
+@pytest.fixture(params=["mosquitto", "amqtt"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(request.param, tmp_path)
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+async def ingest(broker: Broker, tmp_path: Path) -> AsyncIterator[Ingest]:
+    await broker.is_up()
+    made = Ingest(tmp_path, broker, f'path = "{tmp_path}/store.sqlite"')
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+async def gateway(broker: Broker, ingest: Ingest) -> AsyncIterator[MqttLink]:
+    link = MqttLink(
+        broker.settings(), client_id="gw_east", clock=CLOCK,
+        subscriptions=[Subscription(topic=ours(PARK_ID, "gw_east", Channel.ACK_SAMPLES), qos=1)],
+    )  # fmt: skip
+
+    async def nothing() -> None:
+        return
+
+    tasks = [asyncio.create_task(link.run(nothing)), asyncio.create_task(ingest.listen(link))]
+    await eventually(lambda: link.is_connected, what="the gateway is connected")
+    await ingest.is_up()
+    yield link
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def stored(folder: Path) -> Sequence[tuple[str, int]]:
+    return [(row.point, row.observed_ms) for row in everything(folder / "store.sqlite", park=PARK_ID)]
+
+
+async def test_every_payload_is_acknowledged_and_kept_exactly_once_though_the_worker_is_killed(
+    gateway: MqttLink, ingest: Ingest, tmp_path: Path
+) -> None:
+    wanted = 300
+    for offset in range(wanted):
+        await gateway.publish(LIVE, good(offset))
+        if offset in {60, 180}:
+            await asyncio.sleep(0.15)
+            ingest.kill()
+            ingest.start()
+    # As a gateway does: what is not acknowledged goes again, and some of what is (its acknowledgement came late).
+    until_s = CLOCK.monotonic() + 40
+    while len(ingest.durable) < wanted:
+        assert CLOCK.monotonic() < until_s, f"only {ingest.durable.as_tuple()}"
+        for offset in [*range(wanted)]:
+            if offset not in ingest.durable or offset % 50 == 0:
+                await gateway.publish(HISTORY, good(offset), qos=1)
+        await asyncio.sleep(1.0)
+    assert ingest.received.as_tuple() == ingest.durable.as_tuple() == ((0, wanted - 1),)
+    assert await ingest.stop() == 0
+    samples = stored(tmp_path)
+    assert len(samples) == len(set(samples)) == 3 * wanted
+    tally = await SqliteHistory(tmp_path / "store.sqlite", park=PARK_ID).tally()
+    assert (tally.samples, tally.conflicts) == (3 * wanted, 0)
+    assert tally.redelivered > 0
+    assert read_quarantine(tmp_path / "ingest.sqlite").samples == 0
+
+
+async def test_what_is_not_fit_is_quarantined_with_its_reason_and_acknowledged(
+    gateway: MqttLink, ingest: Ingest, tmp_path: Path
+) -> None:
+    at_ms = NOW_MS
+    fit = reading("hc_analyser/cod", 1.0, at_ms)
+    poison = encode(
+        Payload(timestamp_ms=at_ms, uuid=payload_uuid(EPOCH, 2),
+                metrics=(fit, Metric(name="hc_analyser/ph", value=None, datatype=DataType.DOUBLE)))
+    )  # fmt: skip
+    poison = poison.replace(b"\x20\x0a", b"\x20\x63")  # data type 99: the payload cannot be decoded
+    await gateway.publish(LIVE, b"garbage")
+    await gateway.publish(LIVE, encode(Payload(timestamp_ms=at_ms, metrics=(fit,))))
+    await gateway.publish("spBv1.0/elsewhere/DDATA/gw_east/plc_hc_outlet", good(99))
+    await gateway.publish(
+        LIVE,
+        with_metrics(
+            0, fit, reading("no_such/point", 1.0, at_ms), reading("hc_outlet/closed", 1.0, at_ms),
+            reading("hc_outlet/opened", value=True, at_ms=4_000_000),
+            reading("hc_bund/closed", value=True, at_ms=at_ms), reading("hc_analyser/ph", float("inf"), at_ms),
+            reading("hc_analyser/nh3n", "text", at_ms), reading("hc_analyser/conductivity", None, at_ms),
+            reading("hc_outlet/moving", value=True, at_ms=(1 << 64) - 1),
+        ),
+    )  # fmt: skip
+    await gateway.publish(LIVE, poison)
+    await gateway.publish(HISTORY, with_metrics(1, reading("hc_analyser/cod", 2.0, at_ms + 1)), qos=1)
+    await eventually(lambda: ingest.durable.as_tuple() == ((0, 2),), what="all three are acknowledged")
+    # Again, with the same end.
+    await gateway.publish(HISTORY, poison, qos=1)
+    await gateway.publish(LIVE, b"garbage")
+    await asyncio.sleep(0.5)
+    assert await ingest.stop() == 0
+    assert stored(tmp_path) == [("hc_analyser/cod", at_ms), ("hc_analyser/cod", at_ms + 1)]
+    tally = read_quarantine(tmp_path / "ingest.sqlite")
+    assert (tally.samples, tally.payloads, tally.nameless) == (8 + 2, 2, 2)
+    places = {(name.offset, place) for name, place in quarantined_names(tmp_path / "ingest.sqlite")}
+    assert places == {(2, -1), *((0, place) for place in range(1, 9))}
+
+
+async def test_a_store_that_is_held_by_another_process_keeps_the_worker_from_starting(
+    gateway: MqttLink, ingest: Ingest, tmp_path: Path
+) -> None:
+    second = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c",
+         f"from pathlib import Path; from ingest.app import main; raise SystemExit(main(Path('{tmp_path}/ingest.toml')))"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert second.returncode == 73
+    assert "written by another process" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(("edit", "status", "said"), [
+    (("right", "wrong"), 77, "refuses user 'gw'"),
+    (("port = ", "porrt = "), 78, "porrt"),
+    (("lingang", "nowhere"), 65, "nowhere"),
+])  # fmt: skip
+async def test_a_start_that_cannot_be_says_why_in_one_message(
+    broker: Broker, tmp_path: Path, edit: tuple[str, str], status: int, said: str
+) -> None:
+    await broker.is_up()
+    Ingest(tmp_path, broker, f'path = "{tmp_path}/store.sqlite"')
+    for file in ("password", "ingest.toml"):
+        path = tmp_path / file
+        path.write_text(path.read_text().replace(*edit, 1))
+    code = f"from pathlib import Path; from ingest.app import main; raise SystemExit(main(Path('{tmp_path}/ingest.toml')))"
+    run = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (run.returncode, said in run.stderr, "Traceback" in run.stderr) == (status, True, False), (
+        run.stderr
+    )
