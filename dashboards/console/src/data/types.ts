@@ -240,6 +240,8 @@ export interface PreviewStep {
   warnings: Reason[]
   refusals: Reason[]
   on_failure: string
+  /** The step that is run instead when this one fails. */
+  alternative?: string | null
   words: Words
 }
 

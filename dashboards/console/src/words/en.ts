@@ -169,6 +169,7 @@ export const en: Record<Key, string> = {
   plan_steps: 'steps',
   plan_moves: 'Will move',
   plan_already: 'Already in position',
+  plan_spare: 'Spare, only if this fails: no.',
   plan_blocked: 'Blocked',
   plan_approval: 'Needs a second person',
   plan_blocks: 'Blocks of the whole plan',

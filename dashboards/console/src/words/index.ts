@@ -40,6 +40,12 @@ export function tCode(prefix: string, code: string | number): string {
   return key in zh ? t(key as Key) : String(code)
 }
 
+/** Procedures in park files are written in both languages on one line: 「中文 / English」. */
+export function side(text: string): string {
+  const [first = '', second = ''] = text.split(' / ')
+  return second === '' || language.value === 'zh' ? first : second
+}
+
 /** Words that the server or the park file gave in both languages. */
 export function say(words: Words | string | null | undefined): string {
   if (words === null || words === undefined) return ''

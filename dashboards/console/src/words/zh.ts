@@ -167,6 +167,7 @@ export const zh = {
   plan_steps: '步',
   plan_moves: '将要动作',
   plan_already: '已在目标位',
+  plan_spare: '备用,仅当失败:第',
   plan_blocked: '受阻',
   plan_approval: '须第二人复核',
   plan_blocks: '整体阻碍',
