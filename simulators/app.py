@@ -134,7 +134,7 @@ def _conductor(
         real=RealClock(),
         state=settings.state / "plcs.json",
         storm=storm,
-        speed=settings.speed,
+        speed=settings.speed if saved.speed is None else saved.speed,
     )
 
 

@@ -97,7 +97,7 @@ class Conductor:
         self._page.set_speed(0.0)
         self.water = await self._waterworks.begin(at_ms=self.now_ms, openings=self._openings())
         while self.now_ms - self.water.time_ms >= WATER_STEP_MS:
-            await self._advance(self.water.time_ms + CHUNK_MS)
+            await self._advance(min(self.now_ms, self.water.time_ms + CHUNK_MS))
         self.world.show(self.water, self.now_ms)
         await self._waterworks.save()
         for server in self._servers.values():
@@ -141,7 +141,7 @@ class Conductor:
         self._page.set_speed(0.0)
         for server in self._servers.values():
             await server.stop()
-        save(self._state, self._saved())
+        save(self._state, replace(self._saved(), speed=None))
         if self.water is not None:
             await self._waterworks.save()
         await self._waterworks.close()
@@ -190,4 +190,6 @@ class Conductor:
 
     def _saved(self) -> Saved:
         storm, start_ms = self._storm
-        return replace(self.world.saved(self.now_ms), storm=storm, storm_start_ms=start_ms)
+        return replace(
+            self.world.saved(self.now_ms), storm=storm, storm_start_ms=start_ms, speed=self.ceiling
+        )

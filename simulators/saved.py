@@ -32,6 +32,8 @@ class Saved:
     storm: str | None = None
     """None: the scenario's."""
     storm_start_ms: int | None = None
+    speed: float | None = None
+    """Speed asked for, so that a killed simulator goes on as fast; None after a clean stop: the settings say."""
     faults: tuple[PlayedFault, ...] = ()
     spills: tuple[Spill, ...] = ()
     actuators: Mapping[FacilityId, Actuator] = field(default_factory=dict)
