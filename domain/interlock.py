@@ -16,6 +16,8 @@ from domain.words import Words
 
 LENGTH_MAX = 500
 """Characters; a longer condition is not readable at 3 a.m. and is refused."""
+NUMBER_MAX = 1e15
+"""No quantity of a park is larger; keeps arithmetic finite."""
 NODES_MAX = 120
 """Syntax nodes: bounds the time of one evaluation to about 0.1 ms."""
 
@@ -276,10 +278,12 @@ def _require_allowed(node: ast.AST) -> None:
             _require(len(ops) == 1, f"`{where}` compares more than two things: write `a < b and b < c`")
         case ast.Attribute(value=value):
             _require(isinstance(value, ast.Name), f"`{where}` is not `facility.point`")
-        case ast.Constant(value=value):
-            _require(
-                isinstance(value, bool | int | float), f"`{where}` is neither a number nor True or False"
-            )
+        case ast.Constant(value=bool()):
+            pass
+        case ast.Constant(value=int(value) | float(value)):
+            _require(abs(value) <= NUMBER_MAX, f"`{where[:20]}…` is larger than {NUMBER_MAX:g}")
+        case ast.Constant():
+            _require(False, f"`{where}` is neither a number nor True or False")  # noqa: FBT003
 
 
 def _terms(node: ast.AST) -> Iterator[ast.AST]:

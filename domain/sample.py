@@ -1,6 +1,7 @@
 """One value of one point, with the time at which it was read and the trust it deserves."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from domain.ids import PointRef
 from domain.quality import Quality, Reason
@@ -39,8 +40,9 @@ class Reading:
 
     @property
     def is_trusted(self) -> bool:
-        """Good and fresh: the only kind on which a gate may be moved away from safe."""
-        return self.fresh and self.quality is Quality.GOOD and self.value is not None
+        """Good, fresh and a value at all (no NaN): the only kind on which a gate may be moved away from safe."""
+        is_value = self.value is not None and not (isinstance(self.value, float) and not isfinite(self.value))
+        return self.fresh and self.quality is Quality.GOOD and is_value
 
 
 NEVER_READ = Reading(value=None, quality=Quality.BAD, reason=Reason.STALE)

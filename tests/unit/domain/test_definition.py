@@ -1,0 +1,60 @@
+"""The two hashes of an actuator: an edit that matters changes them, an edit elsewhere changes none (I18)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain.definition import definition_hashes
+from domain.drive import MaintainedCoil
+from domain.ids import FacilityId, PointRef
+from domain.interlock import parse
+from domain.park import Park, SafePosition
+from runtime.parkfiles import load_park
+
+GATE = FacilityId("hc_outlet")
+
+
+@pytest.fixture(scope="module")
+def park() -> Park:
+    return load_park(Path(__file__).parents[3] / "parks" / "lingang")
+
+
+def with_register(park: Park, ref: str, address: int) -> Park:
+    point = park.points[PointRef(ref)]
+    moved = replace(point, register=replace(point.register, address=address))
+    return replace(park, points={**park.points, point.ref: moved})
+
+
+def test_the_drive_and_what_a_closure_rests_on_change_both(park: Park) -> None:
+    gate = park.actuators[GATE]
+    drive, whole = definition_hashes(park, gate)
+    for changed in (
+        definition_hashes(park, replace(gate, drive=MaintainedCoil(coil=9))),
+        definition_hashes(park, replace(gate, safe_position=SafePosition.OPEN)),
+        definition_hashes(with_register(park, "hc_outlet/closed", 99), gate),
+        definition_hashes(with_register(park, "hc_outlet/remote", 99), gate),
+    ):
+        assert changed[0] != drive
+        assert changed[1] != whole
+
+
+def test_an_interlock_and_its_points_change_the_whole_only(park: Park) -> None:
+    gate = park.actuators[GATE]
+    drive, whole = definition_hashes(park, gate)
+    softer = replace(gate.permits[0], expression=parse("hc_analyser.conductivity <= 9000 * uS_cm"))
+    for changed in (
+        definition_hashes(park, replace(gate, permits=(softer, *gate.permits[1:]))),
+        definition_hashes(park, replace(gate, permits=())),
+        definition_hashes(park, replace(gate, travel_time_s=9.0)),
+        definition_hashes(with_register(park, "hc_analyser/cod", 99), gate),
+    ):
+        assert changed[0] == drive
+        assert changed[1] != whole
+
+
+def test_an_edit_elsewhere_changes_nothing(park: Park) -> None:
+    gate = park.actuators[GATE]
+    before = definition_hashes(park, gate)
+    assert definition_hashes(with_register(park, "ly_outlet/closed", 99), gate) == before
+    assert definition_hashes(park, replace(gate, hand_card=replace(gate.hand_card, who="x"))) == before
