@@ -8,6 +8,7 @@ from control.api import find
 from control.api.models import NewAcknowledgement, NewTag
 from control.api.parts import Service, Who, area_of
 from control.api.problems import Problem, not_found
+from control.api.shapes import AlarmShape, OrderShape, says
 from control.live.views import alarm_view, order_view
 from domain.alarm import AlarmState
 from domain.ids import RuleId
@@ -16,7 +17,7 @@ from wire.canonical import Json
 router = APIRouter(tags=["alarms"])
 
 
-@router.get("/alarms")
+@router.get("/alarms", **says(list[AlarmShape]))
 async def alarms(service: Service, who: Who, state: str | None = None) -> list[dict[str, Json]]:
     """Return the alarms that stand, or those in one state (`cleared` has those that are over)."""
     watch, area = service.alarms.watch, area_of(who, service.park)
@@ -30,7 +31,7 @@ async def alarms(service: Service, who: Who, state: str | None = None) -> list[d
     return [view for view in views if area is None or view["facility"] in area]
 
 
-@router.post("/alarms/{alarm}/acknowledge")
+@router.post("/alarms/{alarm}/acknowledge", **says(AlarmShape))
 async def acknowledge(alarm: str, body: NewAcknowledgement, service: Service, who: Who) -> dict[str, Json]:
     """Acknowledge the occurrence and severity that the person saw (I12)."""
     watch, area = service.alarms.watch, area_of(who, service.park)
@@ -46,7 +47,7 @@ async def acknowledge(alarm: str, body: NewAcknowledgement, service: Service, wh
     return alarm_view(after, watch, service.park)
 
 
-@router.get("/orders")
+@router.get("/orders", **says(list[OrderShape]))
 async def orders(service: Service, who: Who) -> list[dict[str, Json]]:
     """Return the standing orders."""
     area = area_of(who, service.park)
@@ -55,7 +56,7 @@ async def orders(service: Service, who: Who) -> list[dict[str, Json]]:
     ]
 
 
-@router.post("/tags", status_code=HTTPStatus.CREATED)
+@router.post("/tags", **says(OrderShape, 201))
 async def hang(body: NewTag, service: Service, who: Who) -> dict[str, Json]:
     """Tag an actuator out for maintenance."""
     found = find.actuator(body.actuator, who, service)

@@ -9,6 +9,7 @@ from control.api import find
 from control.api.models import NewCommand, NewHandReport, NewSelect
 from control.api.parts import Parts, Service, Who, area_of
 from control.api.problems import Problem
+from control.api.shapes import CommandShape, HandCardShape, HandReportShape, SelectShape, WhyShape, says
 from control.commands.desk import Accepted, Declined, Outcome
 from control.commands.entries import causes
 from control.commands.gate import Clear, NeedsConfirmation, Request
@@ -25,7 +26,7 @@ from wire.canonical import Json
 router = APIRouter(tags=["commands"])
 
 
-@router.get("/actuators/{actuator}/why")
+@router.get("/actuators/{actuator}/why", **says(WhyShape))
 async def why(actuator: str, action: Action, service: Service, who: Who) -> dict[str, object]:
     """Say whether the action would be allowed now, and on what that rests."""
     found = find.actuator(actuator, who, service)
@@ -45,7 +46,7 @@ async def why(actuator: str, action: Action, service: Service, who: Who) -> dict
     }
 
 
-@router.post("/selects", status_code=HTTPStatus.CREATED)
+@router.post("/selects", **says(SelectShape, 201))
 async def select(body: NewSelect, service: Service, who: Who) -> dict[str, object]:
     """Select an actuator for a move away from safe; answers when the edge has."""
     find.actuator(body.actuator, who, service)
@@ -66,7 +67,7 @@ async def cancel(select: str, service: Service, who: Who) -> None:
     _accepted(await service.desk.cancel(found.id, who))
 
 
-@router.post("/commands", status_code=HTTPStatus.ACCEPTED)
+@router.post("/commands", **says(CommandShape, 202))
 async def operate(
     body: NewCommand,
     service: Service,
@@ -87,7 +88,7 @@ async def operate(
     return command_view(_accepted(outcome))
 
 
-@router.get("/commands")
+@router.get("/commands", **says(list[CommandShape]))
 async def commands(
     service: Service,
     who: Who,
@@ -103,13 +104,13 @@ async def commands(
     return [command_view(item) for item in held if area is None or item.command.actuator in area]
 
 
-@router.get("/commands/{command}")
+@router.get("/commands/{command}", **says(CommandShape))
 async def command(command: str, service: Service, who: Who) -> dict[str, Json]:
     """Return one command with its whole life."""
     return command_view(await find.command(command, who, service))
 
 
-@router.get("/actuators/{actuator}/hand-card")
+@router.get("/actuators/{actuator}/hand-card", **says(HandCardShape))
 async def hand_card(actuator: str, service: Service, who: Who) -> dict[str, object]:
     """Return what to do when the gate cannot be moved remotely."""
     found = find.actuator(actuator, who, service)
@@ -124,7 +125,7 @@ async def hand_card(actuator: str, service: Service, who: Who) -> dict[str, obje
     }
 
 
-@router.post("/actuators/{actuator}/hand-reports", status_code=HTTPStatus.CREATED)
+@router.post("/actuators/{actuator}/hand-reports", **says(HandReportShape, 201))
 async def hand_report(actuator: str, body: NewHandReport, service: Service, who: Who) -> dict[str, Json]:
     """Note what a named person reports of a gate moved by hand; it is shown apart from proof."""
     found = find.actuator(actuator, who, service)

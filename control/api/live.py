@@ -6,6 +6,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from control.api.parts import Service, Who, area_of
+from control.api.shapes import LiveShape, says
 from control.live.hub import Watcher
 from wire.canonical import Json
 
@@ -16,7 +17,7 @@ SEND_S_MAX = 10.0
 """Wall seconds for one message to leave; a watcher that takes longer is dropped."""
 
 
-@router.get("/live")
+@router.get("/live", **says(LiveShape))
 async def snapshot(service: Service, who: Who) -> dict[str, Json]:
     """Return the live image within the person's area."""
     return {"type": "snapshot", "n": 0, **service.hub.snapshot(area_of(who, service.park))}

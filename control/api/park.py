@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from control.api.parts import Service, Who, area_of
+from control.api.shapes import ParkShape, says
 from control.live.scope import is_plan_within
 from domain.ids import FacilityId
 from domain.interlock import BOOLEAN
@@ -20,7 +21,7 @@ _KINDS = {
 }
 
 
-@router.get("/park")
+@router.get("/park", **says(ParkShape))
 async def park(service: Service, who: Who) -> dict[str, object]:
     """Return the park within the person's area."""
     area = area_of(who, service.park)

@@ -8,6 +8,7 @@ from control.api.guard import COOKIE
 from control.api.models import Link, NewUser, Setup, SignIn
 from control.api.parts import In, Parts, Service, Who
 from control.api.problems import Problem, no_authority
+from control.api.shapes import NewUserShape, SessionShape, SetupShape, UserShape, says
 from control.people.accounts import User
 from control.people.passwords import hashed, matches
 from control.people.roles import Role
@@ -17,13 +18,13 @@ from domain.ids import EnterpriseId
 router = APIRouter(tags=["people"])
 
 
-@router.get("/setup")
+@router.get("/setup", **says(SetupShape))
 async def setup_needed(service: Service) -> dict[str, bool]:
     """Say whether the first administrator is still to be made."""
     return {"needed": service.accounts.is_empty}
 
 
-@router.post("/setup", status_code=HTTPStatus.CREATED)
+@router.post("/setup", **says(NewUserShape, 201))
 async def set_up(body: Setup, service: Service) -> dict[str, object]:
     """Make the first administrator with the one-time token that control printed at its first start."""
     if not service.accounts.is_setup_token(body.token):
@@ -44,7 +45,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
     return {"user": _view(user)}
 
 
-@router.post("/session")
+@router.post("/session", **says(SessionShape))
 async def sign_in(body: SignIn, service: Service, response: Response) -> dict[str, object]:
     """Sign in by password."""
     now_ms = service.wall.now_ms()
@@ -66,7 +67,7 @@ async def sign_in(body: SignIn, service: Service, response: Response) -> dict[st
     return await _open(user, service, response, how="password")
 
 
-@router.post("/session/link")
+@router.post("/session/link", **says(SessionShape))
 async def sign_in_by_link(body: Link, service: Service, response: Response) -> dict[str, object]:
     """Sign in by the demonstration's one-time link."""
     user = await service.accounts.use_link(body.token)
@@ -77,7 +78,7 @@ async def sign_in_by_link(body: Link, service: Service, response: Response) -> d
     return await _open(user, service, response, how="link")
 
 
-@router.get("/session")
+@router.get("/session", **says(SessionShape))
 async def who_am_i(service: Service, who: Who, session: In) -> dict[str, object]:
     """Return who is signed in, and the token that writes must carry."""
     user = service.accounts.get(who.username)
@@ -92,13 +93,13 @@ async def sign_out(service: Service, session: In, response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=service.is_https)
 
 
-@router.get("/users")
+@router.get("/users", **says(list[UserShape]))
 async def users(service: Service) -> list[dict[str, object]]:
     """Return every user."""
     return [_view(user) for user in service.accounts.all()]
 
 
-@router.post("/users", status_code=HTTPStatus.CREATED)
+@router.post("/users", **says(UserShape, 201))
 async def add_user(body: NewUser, service: Service, who: Who) -> dict[str, object]:
     """Add a user; only an administrator makes administrators."""
     roles = frozenset(body.roles)

@@ -9,6 +9,7 @@ from control.api.models import NewApproval, NewRun, Nothing
 from control.api.park import scope
 from control.api.parts import Service, Who, area_of
 from control.api.problems import Problem, no_authority
+from control.api.shapes import PlanShape, PreviewShape, RunShape, RunSummary, says
 from control.commands.entries import causes
 from control.commands.gate import MAY_CLOSE
 from control.live.scope import is_plan_within
@@ -22,7 +23,7 @@ from wire.canonical import Json
 router = APIRouter(tags=["plans"])
 
 
-@router.get("/plans")
+@router.get("/plans", **says(list[PlanShape]))
 async def plans(service: Service, who: Who) -> list[dict[str, object]]:
     """Return the plans within the person's area."""
     area = area_of(who, service.park)
@@ -38,7 +39,7 @@ async def plans(service: Service, who: Who) -> list[dict[str, object]]:
     ]
 
 
-@router.get("/plans/{plan}/preview")
+@router.get("/plans/{plan}/preview", **says(PreviewShape))
 async def preview(plan: str, service: Service, who: Who) -> dict[str, Json]:
     """Say what the plan would do now."""
     found = find.plan(plan, who, service)
@@ -46,7 +47,7 @@ async def preview(plan: str, service: Service, who: Who) -> dict[str, Json]:
     return preview_of(found, service.park, service.image, service.view, who, now_s=now_s)
 
 
-@router.post("/plans/{plan}/runs", status_code=HTTPStatus.CREATED)
+@router.post("/plans/{plan}/runs", **says(RunShape, 201))
 async def start(plan: str, body: NewRun, service: Service, who: Who) -> dict[str, Json]:
     """Run the plan as it was shown."""
     found = find.plan(plan, who, service)
@@ -71,7 +72,7 @@ async def start(plan: str, body: NewRun, service: Service, who: Who) -> dict[str
     return run_view(run, found)
 
 
-@router.get("/runs")
+@router.get("/runs", **says(list[RunSummary]))
 async def runs(service: Service, who: Who) -> list[dict[str, Json]]:
     """Return runs, the newest first."""
     area = area_of(who, service.park)
@@ -79,14 +80,14 @@ async def runs(service: Service, who: Who) -> list[dict[str, Json]]:
     return [summary(run) for run in held if is_plan_within(run.plan, area, service.park)]
 
 
-@router.get("/runs/{run}")
+@router.get("/runs/{run}", **says(RunShape))
 async def run(run: str, service: Service, who: Who) -> dict[str, Json]:
     """Return one run with every step."""
     found = find.run(run, who, service)
     return run_view(found, service.park.plans[found.plan])
 
 
-@router.post("/runs/{run}/approve")
+@router.post("/runs/{run}/approve", **says(RunShape))
 async def approve(run: str, body: NewApproval, service: Service, who: Who) -> dict[str, Json]:
     """Approve the river steps as the second person: another identity in another session (I9)."""
     found = find.run(run, who, service)
@@ -101,7 +102,7 @@ async def approve(run: str, body: NewApproval, service: Service, who: Who) -> di
     return run_view(after, plan)
 
 
-@router.post("/runs/{run}/abort")
+@router.post("/runs/{run}/abort", **says(RunShape))
 async def abort(run: str, _body: Nothing, service: Service, who: Who) -> dict[str, Json]:
     """Start nothing more of the run; what moves goes on to its end, and every gate has its stop."""
     found = find.run(run, who, service)

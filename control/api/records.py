@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from control.api.parts import Service, Who
 from control.api.problems import Problem, not_found
+from control.api.shapes import AuditPage, AuditReportShape, CheckpointShape, HistoryShape, says
 from control.audit.log import Query as AuditQuery
 from control.audit.verify import verify_audit
 from domain.ids import PointRef
@@ -18,7 +19,7 @@ router = APIRouter(tags=["records"])
 BUCKETS_MAX = 2_000
 
 
-@router.get("/audit")
+@router.get("/audit", **says(AuditPage))
 async def audit(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -33,14 +34,14 @@ async def audit(
     return {"records": records, "size": service.audit.size, "root": service.audit.root}
 
 
-@router.get("/audit/checkpoint")
+@router.get("/audit/checkpoint", **says(CheckpointShape))
 async def checkpoint(service: Service) -> dict[str, Json]:
     """Seal the log now and return the signed checkpoint."""
     await service.checkpoints.seal()
     return dict(service.checkpoints.newest or {})
 
 
-@router.get("/audit/verify")
+@router.get("/audit/verify", **says(AuditReportShape))
 async def verify(service: Service) -> dict[str, object]:
     """Verify the whole log against every checkpoint, as anybody can off-line."""
     await service.checkpoints.seal()
@@ -49,7 +50,7 @@ async def verify(service: Service) -> dict[str, object]:
     return asdict(report)
 
 
-@router.get("/history")
+@router.get("/history", **says(HistoryShape))
 async def history(
     point: str,
     from_ms: int,
@@ -82,7 +83,7 @@ async def history(
     return {"point": point, "points": points}
 
 
-@router.get("/system")
+@router.get("/system", **says(dict[str, object]))
 async def system(service: Service) -> dict[str, Json]:
     """Say how the service's parts are."""
     return service.health()

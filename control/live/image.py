@@ -55,7 +55,7 @@ class Image:
             changed = ()
         if not is_usable or device is None or kind is Kind.DDEATH:
             return changed
-        taken = (self._keep(device, metric, payload) for metric in payload.metrics)
+        taken = [self._keep(device, metric, payload) for metric in payload.metrics]
         return changed or tuple(ref for ref in taken if ref is not None)
 
     def hear(self, heartbeat: Heartbeat, *, now_s: float) -> bool:

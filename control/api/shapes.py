@@ -1,0 +1,413 @@
+"""The shapes of what the API answers, for the OpenAPI document; tests hold the answers to them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """One JSON object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Anything = dict[str, Any] | list[Any] | str | float | bool | None
+QualityWord = Literal["good", "uncertain", "bad"]
+PositionWord = Literal["closed", "open", "between", "contradiction", "unknown"]
+ActionWord = Literal["open", "close", "stop", "set", "verify"]
+
+
+class WordsShape(Shape):
+    zh: str
+    en: str
+
+
+class Reason(Shape):
+    code: str
+    zh: str
+    en: str
+    values: dict[str, str]
+    actuator: str | None = None
+
+
+class ProblemShape(Shape):
+    type: str
+    title: str
+    title_zh: str
+    status: int
+    detail: str
+    code: str
+    reasons: list[Reason]
+
+
+class SetupShape(Shape):
+    needed: bool
+
+
+class UserShape(Shape):
+    username: str
+    display_name: str
+    roles: list[str]
+    enterprise: str | None
+
+
+class NewUserShape(Shape):
+    user: UserShape
+
+
+class SessionShape(Shape):
+    user: UserShape
+    csrf: str
+
+
+class EnterpriseShape(Shape):
+    id: str
+    name: WordsShape
+    risk: Literal["major", "larger", "general"]
+
+
+class FlowShape(Shape):
+    to: str
+    via: str | None
+
+
+class ActuatorDefinition(Shape):
+    safe_position: Literal["open", "closed"]
+    travel_time_s: float
+    kind: Literal["gate", "valve", "sluice", "pump"]
+    is_commissioned: bool
+
+
+class PointDefinition(Shape):
+    name: str
+    label: WordsShape
+    unit: str
+    type: Literal["number", "boolean", "text"]
+    range_min: float | None
+    range_max: float | None
+    device: str
+
+
+class FacilityShape(Shape):
+    id: str
+    name: WordsShape
+    kind: str
+    tier: Literal["enterprise", "park", "river"]
+    line: int | None
+    enterprise: str | None
+    flows_to: list[FlowShape]
+    x: float
+    y: float
+    capacity_m3: float | None
+    camera: str | None
+    actuator: ActuatorDefinition | None
+    points: list[PointDefinition]
+
+
+class PlanScope(Shape):
+    enterprise: str
+
+
+class PlanShape(Shape):
+    id: str
+    name: WordsShape
+    scope: PlanScope | Literal["park"]
+    steps: int | None = None
+
+
+class ParkShape(Shape):
+    id: str
+    name: WordsShape
+    enterprises: list[EnterpriseShape]
+    facilities: list[FacilityShape]
+    plans: list[PlanShape]
+
+
+class LivePoint(Shape):
+    v: float | bool | str | None
+    q: QualityWord
+    reason: str | None
+    t: int | None
+    age_s: float | None
+    stale: bool
+
+
+class Tag(Shape):
+    by: str
+    reason: str
+    until: int | None
+
+
+class CommandBrief(Shape):
+    id: str
+    action: ActionWord
+    state: str
+    author: str
+    since_ms: int
+
+
+class HandReportShape(Shape):
+    by: str
+    position: Literal["open", "closed", "between"]
+    note: str
+    at_ms: int
+
+
+class ActuatorShape(Shape):
+    id: str
+    position: PositionWord
+    position_words: WordsShape
+    quality: QualityWord
+    reason: str | None
+    fresh: bool
+    last_seen: PositionWord
+    opening_percent: float | None
+    moving: bool | None
+    remote: bool | None
+    fault: bool | None
+    doubt: bool
+    tagged: Tag | None
+    keep_closed: list[str]
+    command: CommandBrief | None
+    hand_report: HandReportShape | None
+
+
+class GatewayShape(Shape):
+    id: str
+    state: Literal["online", "stale", "offline"]
+    heartbeat_age_s: float | None
+    journal_depth: int | None
+    journal_full: bool
+
+
+class AlarmShape(Shape):
+    id: str
+    rule: str
+    facility: str | None
+    enterprise: str | None
+    severity: int
+    state: Literal["active_unack", "active_ack", "cleared_unack", "cleared"]
+    occurrence: int
+    words: WordsShape
+    value: float | None
+    unit: str | None
+    limit: float | None
+    side: Literal["above", "below"]
+    raised_ms: int | None
+    cleared_ms: int | None
+    acknowledged_by: str | None
+
+
+class OrderShape(Shape):
+    id: str
+    kind: Literal["keep_closed", "tag_out"]
+    actuator: str
+    by: str
+    reason: str
+    since_ms: int
+    until_ms: int | None
+
+
+class RunSummary(Shape):
+    id: str
+    plan: str
+    author: str
+    reason: str
+    started_ms: int
+    ended_ms: int | None
+    state: Literal["running", "waiting_approval", "done", "done_with_failures", "aborted"]
+
+
+class LiveShape(Shape):
+    """The snapshot; a delta has the same sections, each with what changed only."""
+
+    type: Literal["snapshot", "delta"]
+    n: int
+    model_time_ms: int
+    speed: float
+    gateways: list[GatewayShape] = []
+    points: dict[str, LivePoint] = {}
+    actuators: dict[str, ActuatorShape] = {}
+    alarms: list[AlarmShape] = []
+    orders: list[OrderShape] = []
+    runs: list[RunSummary] = []
+
+
+class ConditionValue(Shape):
+    point: str
+    value: float | bool | str | None
+    unit: str
+    quality: QualityWord
+    age_s: float | None
+    stale: bool
+
+
+class Condition(Shape):
+    text: str
+    words: WordsShape
+    verdict: Literal["true", "false", "unknown"]
+    values: list[ConditionValue]
+
+
+class WhyShape(Shape):
+    allowed: bool
+    warnings: list[Reason]
+    refusals: list[Reason]
+    conditions: list[Condition]
+
+
+class SelectShape(Shape):
+    id: str
+    expires_ms: int
+
+
+class TransitionShape(Shape):
+    state: str
+    at_ms: int
+    reasons: list[Anything]
+    evidence: Anything
+
+
+class CommandShape(Shape):
+    id: str
+    actuator: str
+    action: ActionWord
+    parameters: dict[str, float]
+    state: str
+    author: str
+    reason: str
+    created_ms: int
+    expires_ms: int
+    run: str | None
+    instead_of: str | None
+    replaced_by: str | None
+    transitions: list[TransitionShape]
+    outcome: str | None
+
+
+class HandCardShape(Shape):
+    title: WordsShape
+    who: str
+    phone: str
+    where: str
+    how: list[str]
+
+
+class PreviewStep(Shape):
+    id: str
+    order: int
+    group: int
+    actuator: str
+    action: ActionWord
+    tier: Literal["enterprise", "park", "river"]
+    travel_time_s: float
+    needs_approval: bool
+    already: bool
+    warnings: list[Reason]
+    refusals: list[Reason]
+    on_failure: Literal["continue", "alternative", "hold_dependants"]
+    alternative: str | None
+    after: list[str]
+    words: WordsShape
+
+
+class PoolRoom(Shape):
+    facility: str
+    capacity_m3: float | None
+    volume_m3: float | None
+    free_m3: float | None
+    quality: QualityWord
+
+
+class PreviewShape(Shape):
+    plan: str
+    name: WordsShape
+    content_hash: str
+    steps: list[PreviewStep]
+    pools: list[PoolRoom]
+    blocks: list[Reason]
+    expected_s: float
+
+
+class ApprovalShape(Shape):
+    by: str
+    dispatch_order: str
+    at_ms: int
+
+
+class RunStep(Shape):
+    id: str
+    actuator: str
+    action: ActionWord
+    state: Literal[
+        "waiting", "waiting_approval", "running", "confirmed", "failed", "unknown", "refused", "skipped"
+    ]
+    command: str | None
+    reasons: list[Anything]
+    evidence: Anything
+    proved_ms: int | None
+
+
+class RunShape(RunSummary):
+    content_hash: str
+    approval: ApprovalShape | None
+    steps: list[RunStep]
+
+
+class AuditRecord(Shape):
+    seq: int
+    at_ms: int
+    actor: str
+    kind: str
+    object: str
+    words: WordsShape
+    body: dict[str, Any]
+    hash: str
+
+
+class AuditPage(Shape):
+    records: list[AuditRecord]
+    size: int
+    root: str
+
+
+class CheckpointShape(Shape):
+    claim: str
+    park: str
+    size: int
+    root: str
+    at_ms: int
+    token: str
+
+
+class AuditReportShape(Shape):
+    records: int
+    verified: bool
+    problems: list[str]
+    sealed: int
+    root: str
+
+
+class HistoryBucket(Shape):
+    t: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    last: float | None
+    count: int
+    quality: QualityWord
+
+
+class HistoryShape(Shape):
+    point: str
+    points: list[HistoryBucket]
+
+
+def says(shape: object, status: int = 200) -> dict[str, Any]:
+    """Return what a route's decorator is given: the shape is documented, and not paid for at each answer."""
+    problem = {"model": ProblemShape, "description": "problem (RFC 9457)"}
+    return {
+        "status_code": status,
+        "response_model": None,
+        "responses": {status: {"model": shape}, "4XX": problem, "503": problem},
+    }
