@@ -45,7 +45,9 @@ def value_of(register: Register, words: Sequence[int]) -> float | bool | None:
 
 
 def _bytes(order: WordOrder, words: Sequence[int]) -> bytes:
-    """Return the bytes, most significant first."""
+    """Return the bytes, most significant first; one register alone has no order."""
+    if len(words) == 1:
+        return words[0].to_bytes(2, "big")
     ordered = words if order in {WordOrder.ABCD, WordOrder.BADC} else [*reversed(words)]
     swapped = order in {WordOrder.BADC, WordOrder.DCBA}
     return b"".join(word.to_bytes(2, "little" if swapped else "big") for word in ordered)
