@@ -43,7 +43,11 @@ class SqliteStore(SqliteHistory):
         self._clock = clock
         self._log = logger("store").bind(path=str(path))
         self._lock = _locked(path)
-        self._db = open_writing(path)
+        try:
+            self._db = open_writing(path)
+        except StorageError:
+            self._lock.close()
+            raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._series: dict[PointRef, int] = {}
         self._epochs: dict[tuple[str, str], int] = {}

@@ -33,18 +33,30 @@ def open_writing(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S_MAX)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
-        elif version != VERSION:
-            message = f"the store {path} is of version {version}, this program knows {VERSION}"
-            raise StorageError(message)
     except (sqlite3.Error, OSError) as error:
         message = f"the store {path} cannot be written: {error}"
         raise StorageError(message) from error
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        message = f"the store {path} cannot be written: {error}"
+        raise StorageError(message) from error
+    except StorageError:
+        connection.close()
+        raise
     return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+    elif version != VERSION:
+        message = f"the store {path} is of version {version}, this program knows {VERSION}"
+        raise StorageError(message)
 
 
 def open_reading(path: Path) -> sqlite3.Connection:

@@ -211,7 +211,7 @@ async def test_what_is_not_fit_is_quarantined_with_its_reason_and_acknowledged(
         Payload(timestamp_ms=at_ms, uuid=payload_uuid(EPOCH, 2),
                 metrics=(fit, Metric(name="hc_analyser/ph", value=None, datatype=DataType.DOUBLE)))
     )  # fmt: skip
-    poison = poison.replace(b"\x20\x0a", b"\x20\x63")  # data type 99: the payload cannot be decoded
+    poison = poison.replace(b"\x20\x0a\x69", b"\x20\x63\x69")  # data type 99: the payload cannot be decoded
     await gateway.publish(LIVE, b"garbage")
     await gateway.publish(LIVE, encode(Payload(timestamp_ms=at_ms, metrics=(fit,))))
     await gateway.publish("spBv1.0/elsewhere/DDATA/gw_east/plc_hc_outlet", good(99))
