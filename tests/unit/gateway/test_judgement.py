@@ -1,0 +1,147 @@
+"""Quality and report by exception, column by column."""
+
+import numpy as np
+import pytest
+
+from domain.drive import MaintainedCoil, Table
+from domain.ids import DeviceId, FacilityId
+from domain.park import Actuator, Feedback, HandCard, Point, Register, RegisterType, SafePosition
+from domain.quality import Quality, Reason
+from domain.words import Words
+from gateway.judgement import REASONS, Judge, Judged
+from gateway.reporting import Reporter
+from wire.modbus import Columns
+
+NAN = float("nan")
+
+
+def point(facility: str, name: str, *, is_state: bool = False, **other: object) -> Point:
+    kind = RegisterType.BIT if is_state else RegisterType.FLOAT32
+    return Point(
+        facility=FacilityId(facility),
+        name=name,
+        words=Words("点", "point"),
+        device=DeviceId("d"),
+        register=Register(table=Table.INPUT, address=0, type=kind),
+        unit="",
+        **other,  # type: ignore[arg-type]
+    )
+
+
+POINTS = [
+    point("analyser", "cod", range_min=0.0, range_max=500.0, dead_band=1.0, silence_s_max=60.0),
+    point("analyser", "calibrating", is_state=True),
+    point("analyser", "sensor_fault", is_state=True),
+    point("gate", "opened", is_state=True),
+    point("gate", "closed", is_state=True),
+    point("pool", "level", range_min=0.0),
+]
+GATE = Actuator(
+    facility=FacilityId("gate"),
+    device=DeviceId("d"),
+    safe_position=SafePosition.CLOSED,
+    drive=MaintainedCoil(coil=0),
+    feedback=Feedback(opened="opened", closed="closed", remote="remote"),
+    travel_time_s=10,
+    reversing_pause_s=1,
+    hand_card=HandCard(who="", phone="", where="", how=()),
+)
+ALL = np.arange(len(POINTS))
+
+
+def judge(*values: float, invalid: int | None = None) -> list[tuple[Quality, Reason | None]]:
+    is_invalid = np.zeros(len(POINTS), dtype=np.bool_)
+    if invalid is not None:
+        is_invalid[invalid] = True
+    seen = np.array(values, dtype=np.float64)
+    judged = Judge(POINTS, [GATE]).judge(Columns(values=seen, is_invalid=is_invalid), seen)
+    return [(Quality(int(q)), REASONS[r]) for q, r in zip(judged.quality, judged.reason, strict=True)]
+
+
+GOOD = (Quality.GOOD, None)
+
+
+def test_what_nothing_speaks_against_is_good() -> None:
+    assert judge(20, 0, 0, 0, 1, 2) == [GOOD] * 6
+
+
+@pytest.mark.parametrize("value", [-0.1, 500.1])
+def test_out_of_range_is_bad(value: float) -> None:
+    assert judge(value, 0, 0, 0, 1, 2)[0] == (Quality.BAD, Reason.RANGE)
+
+
+def test_a_fault_of_the_sensor_spoils_its_numbers_and_no_others() -> None:
+    judged = judge(20, 0, 1, 0, 1, 2)
+    assert judged[0] == (Quality.BAD, Reason.SENSOR_FAULT)
+    assert judged[1:] == [GOOD] * 5
+
+
+def test_calibration_makes_uncertain_and_a_fault_weighs_more() -> None:
+    assert judge(20, 1, 0, 0, 1, 2)[0] == (Quality.UNCERTAIN, Reason.CALIBRATION)
+    assert judge(20, 1, 1, 0, 1, 2)[0] == (Quality.BAD, Reason.SENSOR_FAULT)
+
+
+def test_both_limits_at_once_contradict_each_other() -> None:
+    assert judge(20, 0, 0, 1, 1, 2)[3:5] == [(Quality.BAD, Reason.CONTRADICTION)] * 2
+
+
+def test_no_value_is_bad() -> None:
+    assert judge(NAN, 0, 0, 0, 1, 2, invalid=0)[0] == (Quality.BAD, Reason.SENSOR_FAULT)
+
+
+class Told:
+    """A reporter with one good device."""
+
+    def __init__(self) -> None:
+        self.reporter = Reporter(POINTS)
+        self.quality = np.full(len(POINTS), int(Quality.GOOD), dtype=np.int16)
+
+    def at(self, ms: int, cod: float, *, quality: Quality = Quality.GOOD, silence: bool = True) -> list[int]:
+        values = np.array([cod, 0, 0, 0, 1, 2], dtype=np.float64)
+        self.quality[0] = int(quality)
+        judged = Judged(values=values, quality=self.quality, reason=np.zeros(len(POINTS), dtype=np.int8))
+        return self.reporter.select(judged, ALL, ms, after_silence=silence).tolist()
+
+
+def test_everything_is_told_once_and_then_what_left_its_dead_band() -> None:
+    told = Told()
+    assert told.at(1000, 20.0) == ALL.tolist()
+    assert told.at(2000, 21.0) == []
+    assert told.at(3000, 21.1) == [0]
+    assert told.at(4000, 21.0) == []
+
+
+def test_creeping_is_measured_from_what_was_told() -> None:
+    told = Told()
+    told.at(0, 20.0)
+    assert [bool(told.at(n * 1000, 20.0 + n * 0.4)) for n in range(1, 4)] == [False, False, True]
+
+
+def test_a_change_of_quality_is_told_once() -> None:
+    told = Told()
+    told.at(0, 20.0)
+    assert told.at(1000, 20.0, quality=Quality.BAD) == [0]
+    assert told.at(2000, 20.0, quality=Quality.BAD) == []
+
+
+def test_a_value_that_goes_or_comes_is_told() -> None:
+    told = Told()
+    told.at(0, 20.0)
+    assert told.at(1000, NAN) == [0]
+    assert told.at(2000, NAN) == []
+    assert told.at(3000, 20.0) == [0]
+
+
+def test_silence_has_a_limit() -> None:
+    told = Told()
+    told.at(0, 20.0)
+    assert told.at(59_999, 20.0) == []
+    assert told.at(60_000, 20.0, silence=False) == []
+    assert told.at(60_000, 20.0) == ALL.tolist()
+
+
+def test_what_could_not_be_kept_is_told_again() -> None:
+    told = Told()
+    told.at(0, 20.0)
+    told.reporter.forget()
+    assert told.at(1000, 20.0) == ALL.tolist()

@@ -1,0 +1,62 @@
+"""The sample clock: near its source, strictly rising per device, above the ceiling of the run before, never stepping."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.ids import DeviceId
+from gateway.sample_clock import SLEW, SampleClock
+
+A, B = DeviceId("a"), DeviceId("b")
+
+
+def test_it_follows_its_source() -> None:
+    clock = SampleClock(is_slewed=True)
+    assert clock.stamp(A, source_ms=1000, monotonic_s=0, speed=1) == 1000
+    assert clock.stamp(A, source_ms=2000, monotonic_s=1, speed=1) == 2000
+
+
+def test_times_rise_strictly_per_device_and_devices_do_not_push_each_other() -> None:
+    clock = SampleClock(is_slewed=False)
+    assert [clock.stamp(A, source_ms=5, monotonic_s=0, speed=1) for _ in range(3)] == [5, 6, 7]
+    assert clock.stamp(B, source_ms=5, monotonic_s=0, speed=1) == 5
+
+
+def test_a_step_of_the_source_is_slewed_both_ways() -> None:
+    for step in (-3_600_000, 3_600_000):
+        clock = SampleClock(is_slewed=True)
+        clock.stamp(A, source_ms=10**9, monotonic_s=0, speed=1)
+        after = clock.stamp(A, source_ms=10**9 + 1000 + step, monotonic_s=1, speed=1)
+        assert abs(after - (10**9 + 1000)) <= 1000 * SLEW
+        assert clock.offset_ms != 0
+
+
+def test_the_conductors_page_is_followed_at_any_speed() -> None:
+    clock = SampleClock(is_slewed=False)
+    clock.stamp(A, source_ms=0, monotonic_s=0, speed=60)
+    assert clock.stamp(A, source_ms=60_000, monotonic_s=1, speed=60) == 60_000
+
+
+def test_a_start_begins_above_the_ceiling_of_the_run_before() -> None:
+    clock = SampleClock(is_slewed=True, floor_ms=5000)
+    assert clock.stamp(A, source_ms=1000, monotonic_s=0, speed=1) == 5001
+
+
+def test_the_ceiling_runs_ahead_and_is_raised_in_time() -> None:
+    clock = SampleClock(is_slewed=True)
+    ceiling = clock.wanted_ceiling(source_ms=1000, speed=1)
+    assert ceiling is not None
+    clock.ceiling_ms = ceiling
+    assert clock.wanted_ceiling(source_ms=1000, speed=1) is None
+    assert clock.wanted_ceiling(source_ms=ceiling, speed=1) is not None
+
+
+@given(st.lists(st.tuples(st.integers(-5000, 5000), st.floats(0, 2)), max_size=50))
+def test_whatever_the_source_does_times_rise(steps: list[tuple[int, float]]) -> None:
+    clock = SampleClock(is_slewed=True)
+    source, now_s, last = 10**12, 0.0, 0
+    for step, passed_s in steps:
+        now_s += passed_s
+        source += round(passed_s * 1000) + step
+        stamp = clock.stamp(A, source_ms=source, monotonic_s=now_s, speed=1)
+        assert stamp > last
+        last = stamp
