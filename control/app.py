@@ -4,6 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import uvloop
+
 from control.api.application import application
 from control.api.parts import Parts
 from control.api.server import HttpServer
@@ -48,7 +50,7 @@ def main(settings: Path) -> int:
         sys.stderr.write(f"stoplog control: {words_of(error)}\n")
         return exit_of(error)
     configure(read.log.level)
-    return run_service("control", lambda tasks: serve(read, tasks))
+    return run_service("control", lambda tasks: serve(read, tasks), loop_factory=uvloop.new_event_loop)
 
 
 async def serve(settings: ControlSettings, tasks: Supervised) -> None:

@@ -1,10 +1,10 @@
 """The commands that control follows, by id and by actuator, and the doubt that an unknown outcome leaves; keeps no file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from control.commands.tracked import Tracked
 from domain.command import Action, Phase, State
-from domain.ids import CommandId, FacilityId
+from domain.ids import CommandId, FacilityId, GatewayId
 
 ENDED_MAX = 2_000
 """Ended commands that are kept in memory; older ones are read from the database."""
@@ -18,7 +18,7 @@ class Book:
         self._newest: dict[FacilityId, CommandId] = {}
         self._keys: dict[tuple[str, str], CommandId] = {}
         self._doubts: dict[FacilityId, float] = {}
-        self._void: list[CommandId] = []
+        self._void: dict[CommandId, float] = {}
 
     def load(self, commands: Iterable[Tracked], *, now_s: float) -> None:
         """Take what the database holds, oldest first, at a start."""
@@ -71,19 +71,23 @@ class Book:
         )
         return next(moves, None)
 
-    def void(self, command: CommandId) -> None:
+    def void(self, command: CommandId, *, now_s: float) -> None:
         """Its challenge went void before it was obeyed: it is to be asked for again."""
-        self._void.append(command)
+        self._void[command] = now_s
 
     def is_void(self, command: CommandId) -> bool:
         """Whether it waits to be asked for again."""
         return command in self._void
 
-    def take_void(self) -> Tracked | None:
-        """Return the next command that is to be asked for again, each once; None when there is none."""
-        while self._void:
-            found = self._commands.get(self._void.pop(0))
-            if found is not None:
+    def take_void(self, heard_s: Callable[[GatewayId], float]) -> Tracked | None:
+        """Return a command that is to be asked for again and can be, each once; None when there is none.
+
+        It can be when its gateway was heard since (`heard_s`, monotonic): before that no newer challenge is known.
+        """
+        for key, since_s in self._void.items():
+            found = self._commands.get(key)
+            if found is None or heard_s(found.gateway) > since_s:
+                del self._void[key]
                 return found
         return None
 

@@ -105,7 +105,7 @@ class Records:
         if found.tracked is not None:
             self._book.put(found.tracked, now_s=self._clock.monotonic())
             if found.is_void:
-                self._book.void(found.tracked.id)
+                self._book.void(found.tracked.id, now_s=self._clock.monotonic())
         if found.order is not None:
             self._orders.add(found.order)
         for listener in self._listeners:

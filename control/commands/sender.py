@@ -12,7 +12,7 @@ from control.database.recorder import Recorder
 from control.live.image import Image
 from domain.command import Phase
 from domain.errors import LinkError
-from domain.ids import CommandId
+from domain.ids import CommandId, GatewayId
 from runtime.clock import Clock
 from runtime.log import logger
 from runtime.mqtt import MqttLink
@@ -53,13 +53,16 @@ class Sender:
     async def run(self) -> None:
         """Look at every open command when something changed, and twice a second."""
         while True:
-            while (void := self._book.take_void()) is not None:
+            while (void := self._book.take_void(self._heard_s)) is not None:
                 await self._desk.reissue(void)
             for tracked in self._book.open():
                 await self._turn(tracked.id)
             self._end_doubts()
             self._forget()
             await self._changes.heard(timeout_s=TURN_S)
+
+    def _heard_s(self, gateway: GatewayId) -> float:
+        return self._image.pulses[gateway].received_s
 
     async def _turn(self, command: CommandId) -> None:
         tracked = self._book.get(command)

@@ -47,7 +47,14 @@ MOSQUITTO = Path("/usr/sbin/mosquitto")
 HOST = "127.0.0.1"
 WAIT_S = 15.0
 CLOCK = RealClock()
-CALM: dict[str, float] = {"ph": 7.2, "conductivity": 500.0, "cod": 20.0, "nh3n": 1.0, "level": 1.0, "volume": 100.0}
+CALM: dict[str, float] = {
+    "ph": 7.2,
+    "conductivity": 500.0,
+    "cod": 20.0,
+    "nh3n": 1.0,
+    "level": 1.0,
+    "volume": 100.0,
+}
 
 
 def free_port() -> int:
@@ -116,7 +123,9 @@ class Edge:
                 *(Subscription(topic=ours(self.park.id, self.id, channel), qos=1) for channel in heard),
                 Subscription(topic=sparkplug(self.park.id, Kind.NCMD, self.id)),
             ],
-            will=lambda: Will(topic=sparkplug(self.park.id, Kind.NDEATH, self.id), payload=encode(self._bd()), qos=1),
+            will=lambda: Will(
+                topic=sparkplug(self.park.id, Kind.NDEATH, self.id), payload=encode(self._bd()), qos=1
+            ),
         )
 
     def spawn(self, coro: object, name: str) -> None:
@@ -211,7 +220,12 @@ class Edge:
             "reasons": reasons or [],
             "warnings": [],
             "evidence": {
-                f"{message.actuator}/closed": {"value": True, "quality": 192, "observed_ms": CLOCK.now_ms(), "age_ms": 50}
+                f"{message.actuator}/closed": {
+                    "value": True,
+                    "quality": 192,
+                    "observed_ms": CLOCK.now_ms(),
+                    "age_ms": 50,
+                }
             },
             "instead_of": message.instead_of,
         }
@@ -263,11 +277,21 @@ class Edge:
         if message.actuator in self.mute:
             return
         if message.challenge not in self._challenges:
-            stale: Json = {"code": "challenge-stale", "zh": "挑战码失效", "en": "the challenge is stale", "values": {}}
+            stale: Json = {
+                "code": "challenge-stale",
+                "zh": "挑战码失效",
+                "en": "the challenge is stale",
+                "values": {},
+            }
             await self.command_record(message, token, "refused", [stale])
             return
         if message.actuator in self.local:
-            local: Json = {"code": "blocked-by-switching-hierarchy", "zh": "就地", "en": "local", "values": {}}
+            local: Json = {
+                "code": "blocked-by-switching-hierarchy",
+                "zh": "就地",
+                "en": "local",
+                "values": {},
+            }
             await self.command_record(message, token, "refused", [local])
             return
         match message.phase:
@@ -361,7 +385,9 @@ class Console:
         return await self.http.delete(path, params=query, headers={"X-Stoplog-Csrf": self.csrf})  # type: ignore[arg-type]
 
     async def command(self, actuator: str, action: str, **more: object) -> httpx.Response:
-        return await self.post("/commands", {"actuator": actuator, "action": action, "reason": "演练", **more})
+        return await self.post(
+            "/commands", {"actuator": actuator, "action": action, "reason": "演练", **more}
+        )
 
     async def live(self) -> dict[str, Any]:
         return (await self.get("/live")).json()  # type: ignore[no-any-return]
@@ -413,7 +439,9 @@ class Rig:
             gateway: Edge(park=self.park, id=gateway, signer=self.signers[gateway], verifier=self.verifier)
             for gateway in self.park.gateways
         }
-        (folder / "mosquitto.conf").write_text(f"user root\nlistener {self.broker_port} {HOST}\nallow_anonymous true\n")
+        (folder / "mosquitto.conf").write_text(
+            f"user root\nlistener {self.broker_port} {HOST}\nallow_anonymous true\n"
+        )
         (folder / "control.toml").write_text(self.settings())
 
     def settings(self) -> str:
@@ -472,7 +500,9 @@ port = {self.api_port}
             bad = [key for key, item in live["points"].items() if item["q"] != "good" or item["stale"]]
             if not bad:
                 return
-            assert CLOCK.monotonic() < end_s, f"never live: {bad[:5]} {(self.folder / 'control.log').read_text()}"
+            assert CLOCK.monotonic() < end_s, (
+                f"never live: {bad[:5]} {(self.folder / 'control.log').read_text()}"
+            )
             await asyncio.sleep(0.05)
 
     async def first(self) -> Console:
@@ -484,7 +514,9 @@ port = {self.api_port}
         assert (await console.sign_in("root", "correct horse")).is_success
         return console
 
-    async def person(self, admin: Console, username: str, *roles: str, enterprise: str | None = None) -> Console:
+    async def person(
+        self, admin: Console, username: str, *roles: str, enterprise: str | None = None
+    ) -> Console:
         body = {
             "username": username,
             "display_name": username,
