@@ -38,6 +38,7 @@ class Ledger:
         self._database = database
         self._entries: dict[tuple[CommandId, Phase], Entry] = {}
         self._unwritten: set[tuple[CommandId, Phase]] = set()
+        self._is_standing_unwritten = False
         self.term = 0
         self.orders = OrderSet()
         self.has_met_broker = False
@@ -85,7 +86,7 @@ class Ledger:
         rows = [self._row(self._entries[key]) for key in self._unwritten if key in self._entries]
         try:
             self._write("insert or replace into command values (?,?,?,?,?,?,?,?,?,?,?)", rows)
-            if self.is_failing:
+            if self._is_standing_unwritten:
                 self._write_standing()
         except StorageError:
             return False
@@ -122,6 +123,7 @@ class Ledger:
             return
 
     def _write_standing(self) -> None:
+        self._is_standing_unwritten = True
         rows: list[tuple[object, ...]] = [
             (held.id, dumps(order_body(held)).decode()) for held in self.orders.orders.values()
         ]
@@ -132,6 +134,7 @@ class Ledger:
             ("broker", str(int(self.has_met_broker))),
         ]
         self._write("insert or replace into meta values (?,?)", facts)
+        self._is_standing_unwritten = False
 
     def _write(self, statement: str, rows: list[tuple[object, ...]]) -> None:
         try:

@@ -1,0 +1,85 @@
+"""The Sparkplug session: births begin it, numbers run, the will belongs to its birth, only a rebirth is obeyed."""
+
+from domain.drive import Table
+from domain.ids import DeviceId, FacilityId, GatewayId, ParkId
+from domain.park import Point, Register, RegisterType
+from domain.quality import Quality, Reason
+from domain.words import Words
+from gateway.edge_node import REBIRTH, EdgeNode, data, is_rebirth
+from gateway.image import Told
+from wire.sparkplug import DataType, Metric, Payload, decode, encode, payload_uuid
+
+LEVEL = Point(
+    facility=FacilityId("pool"),
+    name="level",
+    words=Words("液位", "level"),
+    device=DeviceId("plc"),
+    register=Register(table=Table.INPUT, address=0, type=RegisterType.FLOAT32),
+    unit="m",
+    range_min=0.0,
+    range_max=5.0,
+)
+FULL = Told(point=LEVEL, value=4.5, quality=Quality.UNCERTAIN, reason=Reason.STALE, observed_ms=77)
+
+
+def node() -> EdgeNode:
+    return EdgeNode(park=ParkId("p"), gateway=GatewayId("gw"), bd_seq=254)
+
+
+def test_the_will_and_the_birth_of_a_session_carry_the_same_number_and_the_next_the_next() -> None:
+    edge = node()
+    seen = []
+    for _ in range(3):
+        topic, will = edge.will()
+        assert topic == "spBv1.0/p/NDEATH/gw"
+        _, birth = edge.birth(now_ms=1)
+        numbers = {m.value for p in (will, birth) for m in decode(p).metrics if m.name == "bdSeq"}
+        assert len(numbers) == 1
+        seen += numbers
+    assert seen == [255, 0, 1]
+
+
+def test_numbers_begin_with_the_birth_and_wrap() -> None:
+    edge = node()
+    topic, birth = edge.birth(now_ms=1)
+    assert topic == "spBv1.0/p/NBIRTH/gw"
+    assert decode(birth).seq == 0
+    assert [edge.next_seq() for _ in range(257)] == [*range(1, 256), 0, 1]
+    edge.birth(now_ms=2)
+    assert edge.next_seq() == 1
+
+
+def test_a_device_is_born_with_every_point_and_the_bounds_of_each() -> None:
+    topic, payload = node().device_birth("plc", [LEVEL], [FULL], now_ms=99)
+    assert topic == "spBv1.0/p/DBIRTH/gw/plc"
+    [metric] = decode(payload).metrics
+    assert (metric.name, metric.value, metric.timestamp_ms) == ("pool/level", 4.5, 77)
+    assert metric.properties == {"engUnit": "m", "engLow": 0.0, "engHigh": 5.0}
+    [unknown] = decode(node().device_birth("plc", [LEVEL], [], now_ms=99)[1]).metrics
+    assert (unknown.value, unknown.quality) == (None, Quality.UNCERTAIN)
+    assert decode(payload).uuid is None
+
+
+def test_data_carries_value_time_quality_reason_and_its_name() -> None:
+    payload = decode(data([FULL], now_ms=100, seq=3, uuid=payload_uuid("a" * 32, 7)))
+    assert (payload.seq, payload.uuid) == (3, "a" * 32 + "-7")
+    [metric] = payload.metrics
+    assert (metric.value, metric.timestamp_ms, metric.quality, metric.reason) == (
+        4.5,
+        77,
+        Quality.UNCERTAIN,
+        Reason.STALE,
+    )
+
+
+def test_only_a_rebirth_is_obeyed() -> None:
+    def command(*metrics: Metric) -> bytes:
+        return encode(Payload(timestamp_ms=1, metrics=metrics))
+
+    rebirth = Metric(name=REBIRTH, value=True, datatype=DataType.BOOLEAN)
+    assert is_rebirth(command(rebirth))
+    assert not is_rebirth(command(rebirth, rebirth))
+    assert not is_rebirth(command(Metric(name=REBIRTH, value=False, datatype=DataType.BOOLEAN)))
+    assert not is_rebirth(command(Metric(name="Node Control/Reboot", value=True, datatype=DataType.BOOLEAN)))
+    assert not is_rebirth(command())
+    assert not is_rebirth(b"\xff\xff")

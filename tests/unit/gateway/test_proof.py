@@ -1,0 +1,95 @@
+"""How a move ends: every pair of limits, with and without time-out, silence, local and fault."""
+
+import itertools
+
+import pytest
+
+from domain.command import Event
+from domain.position import Position
+from domain.quality import Quality
+from domain.sample import NEVER_READ, Reading
+from gateway.proof import PERCENT_TOLERANCE, Goal, Outcome, Seen, outcome
+
+
+def now(value: bool | float, quality: Quality = Quality.GOOD) -> Reading:
+    return Reading(value=value, quality=quality, age_s=0.1, fresh=True)
+
+
+def end(
+    goal: Goal, seen: Seen, *, over: bool = False, silent: bool = False, answered: bool = True
+) -> Event | None:
+    found = outcome(goal, seen, is_time_out=over, is_silence=silent, is_answered=answered)
+    return found.event if isinstance(found, Outcome) else None
+
+
+CLOSE = Goal(position=Position.CLOSED)
+
+
+@pytest.mark.parametrize(("opened", "closed"), list(itertools.product([False, True], repeat=2)))
+def test_only_limits_that_agree_prove_a_closure(opened: bool, closed: bool) -> None:
+    seen = Seen(opened=now(opened), closed=now(closed))
+    is_closed = closed and not opened
+    assert end(CLOSE, seen) == (Event.POSITION_REACHED if is_closed else None)
+    assert end(CLOSE, seen, over=True) == (Event.POSITION_REACHED if is_closed else Event.TRAVEL_EXCEEDED)
+
+
+@pytest.mark.parametrize("quality", [Quality.BAD, Quality.UNCERTAIN])
+def test_untrusted_limits_prove_nothing(quality: Quality) -> None:
+    seen = Seen(opened=now(False, quality), closed=now(True, quality))
+    assert end(CLOSE, seen) is None
+    assert end(CLOSE, seen, over=True) is None
+    assert end(CLOSE, seen, over=True, silent=True) is Event.SILENCE
+
+
+def test_silence_is_unknown_never_failed() -> None:
+    assert end(CLOSE, Seen(), over=True) is None
+    assert end(CLOSE, Seen(), over=True, silent=True) is Event.SILENCE
+
+
+def test_a_write_without_an_answer_is_proved_or_unknown_never_failed() -> None:
+    off = Seen(opened=now(True), closed=now(False))
+    assert end(CLOSE, off, over=True, answered=False) is None
+    assert end(CLOSE, off, over=True, silent=True, answered=False) is Event.SILENCE
+    there = Seen(opened=now(False), closed=now(True))
+    assert end(CLOSE, there, answered=False) is Event.POSITION_REACHED
+
+
+def test_local_ends_it_with_that_reason() -> None:
+    seen = Seen(opened=now(False), closed=now(False), remote=now(False))
+    found = outcome(CLOSE, seen, is_time_out=False, is_silence=False)
+    assert found is not None
+    assert found.event is Event.SWITCHED_TO_LOCAL
+    assert found.causes[0].code == "blocked-by-switching-hierarchy"
+
+
+def test_arrived_is_arrived_even_in_local() -> None:
+    assert end(CLOSE, Seen(opened=now(False), closed=now(True), remote=now(False))) is Event.POSITION_REACHED
+
+
+def test_a_fault_of_the_device_ends_it() -> None:
+    assert end(CLOSE, Seen(opened=now(True), closed=now(False), fault=now(True))) is Event.DEVICE_REFUSED
+
+
+def test_a_stop_is_proved_by_rest() -> None:
+    rest = Goal(is_rest=True)
+    limits = {"opened": now(False), "closed": now(False)}
+    assert end(rest, Seen(**limits, moving=now(False), has_moving=True)) is Event.POSITION_REACHED
+    assert end(rest, Seen(**limits, moving=now(True), has_moving=True)) is None
+    assert end(rest, Seen(**limits, moving=now(True), has_moving=True), over=True) is Event.TRAVEL_EXCEEDED
+    # Without a report of movement nobody can tell between the limits.
+    assert end(rest, Seen(**limits), over=True, silent=True) is Event.SILENCE
+
+
+def test_an_opening_is_proved_by_its_percent_at_rest() -> None:
+    goal = Goal(percent=40.0)
+    near, far = now(40.0 + PERCENT_TOLERANCE), now(40.0 + PERCENT_TOLERANCE + 0.1)
+    assert end(goal, Seen(percent=near, moving=now(False), has_moving=True)) is Event.POSITION_REACHED
+    assert end(goal, Seen(percent=near, moving=now(True), has_moving=True)) is None
+    assert end(goal, Seen(percent=far, moving=now(False), has_moving=True)) is None
+    assert end(goal, Seen(percent=NEVER_READ, moving=now(False), has_moving=True)) is None
+
+
+def test_a_look_wants_trusted_feedback_whatever_it_shows() -> None:
+    look = Goal(is_look=True)
+    assert end(look, Seen(opened=now(False), closed=now(False), remote=now(False))) is Event.POSITION_REACHED
+    assert end(look, Seen(), over=True, silent=True) is Event.SILENCE
