@@ -179,6 +179,7 @@ class Conductor:
 
     async def _set_links(self, bad: Mapping[DeviceId, PlayedFault]) -> None:
         for device, server in self._servers.items():
+            server.raise_failure()
             fault = bad.get(device)
             link = Link.UP if fault is None else _LINKS[fault.kind]
             slow_s = fault.value if fault is not None and link is Link.SLOW else 0.0

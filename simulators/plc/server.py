@@ -66,6 +66,7 @@ class PlcServer:
         self._now_ms = now_ms
         self._witness = witness
         self._server: _Server | None = None
+        self._failure: BaseException | None = None
 
     async def start(self) -> None:
         """Listen. Raises LinkError when the port is taken."""
@@ -106,6 +107,16 @@ class PlcServer:
             await self.start()
         elif before is Link.HUNG and link is not Link.HUNG:
             self._server.reset_connections()
+
+    def raise_failure(self) -> None:
+        """Raise what ended an answer: a log that cannot be written, or a bug. Does nothing when all is well."""
+        if self._failure is not None:
+            raise self._failure
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Remember the failure of an answer, if it failed."""
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
 
     def answer(self, pdu: ModbusPDU) -> ExcCodes | None:
         """Let the PLC's program take a request; a refusal is answered in its place.
@@ -182,6 +193,7 @@ class _Connection(ServerRequestHandler):
         task = self.loop.create_task(self._answer(request), name="modbus answer")
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
+        task.add_done_callback(self._plc.ended)
 
     def callback_disconnected(self, exc: Exception | None) -> None:
         super().callback_disconnected(exc)

@@ -10,7 +10,7 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from domain.errors import LinkError
+from domain.errors import LinkError, StorageError
 from domain.ids import point_ref
 from simulators.plc.server import Link, PlcServer
 from simulators.plc.station import Station, Written
@@ -154,6 +154,20 @@ async def test_a_slow_plc_answers_the_right_question_late(bench: Bench) -> None:
             await client.read_input_registers(20, count=2, device_id=1)
     async with bench.client() as client:
         assert (await client.read_input_registers(20, count=2, device_id=1)).registers == [0, 0x4000]
+
+
+async def test_a_log_that_cannot_be_written_is_no_secret(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("writes.jsonl: No space left on device")
+
+    monkeypatch.setattr(bench.notes, "wrote", full)
+    async with bench.client(timeout=0.2) as client:
+        with pytest.raises(ModbusException):
+            await client.write_coil(1, True, device_id=1)
+    with pytest.raises(StorageError):
+        bench.plc.raise_failure()
 
 
 async def test_a_taken_port_is_said(bench: Bench) -> None:
