@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 import vueParser from 'vue-eslint-parser'
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', '../static/**', 'src/data/api.d.ts'] },
+  { ignores: ['node_modules/**', '../static/**', 'src/data/schema.d.ts'] },
   ...tseslint.configs.strict,
   ...pluginVue.configs['flat/recommended'],
   {

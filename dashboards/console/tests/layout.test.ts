@@ -6,7 +6,7 @@ import type { Facility, Tier } from '../src/data/types'
 function facility(id: string, x: number, y: number, tier: Tier = 'park', flowsTo: string[] = []): Facility {
   return {
     id, x, y, tier, name: { zh: id, en: id }, kind: 'storm_node', line: null, enterprise: tier === 'enterprise' ? 'hc' : null,
-    flows_to: flowsTo.map((to) => ({ to, via: null })), capacity_m3: null, actuator: null, points: [],
+    flows_to: flowsTo.map((to) => ({ to, via: null })), capacity_m3: null, camera: null, actuator: null, points: [],
   }
 }
 

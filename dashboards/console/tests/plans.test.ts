@@ -2,27 +2,27 @@ import { describe, expect, it } from 'vitest'
 
 import { byUrgency } from '../src/data/alarms'
 import { enterpriseOf, planOf, spareSteps } from '../src/data/plans'
-import type { AlarmView, PreviewStep } from '../src/data/types'
+import type { AlarmView, PlanSummary, PreviewStep } from '../src/data/types'
 
 const name = { zh: '一键关闭', en: 'close' }
 
 function step(id: string, alternative: string | null): PreviewStep {
   return {
-    id, alternative, order: 1, group: 1, actuator: id, action: 'close', tier: 'park', travel_time_s: 60, needs_approval: false, already: false,
+    id, alternative, after: [], order: 1, group: 1, actuator: id, action: 'close', tier: 'park', travel_time_s: 60, needs_approval: false, already: false,
     warnings: [], refusals: [], on_failure: 'continue', words: name,
   }
 }
 
 function alarm(id: string, state: AlarmView['state'], severity: 1 | 2 | 3, raisedMs: number): AlarmView {
   return {
-    id, state, severity, rule: id, facility: 'hc_outlet', enterprise: 'hc', occurrence: 1, words: name, value: null, unit: null, limit: null,
+    id, state, severity, rule: id, facility: 'hc_outlet', enterprise: 'hc', occurrence: 1, words: name, value: null, unit: null, limit: null, side: 'above',
     raised_ms: raisedMs, cleared_ms: null, acknowledged_by: null,
   }
 }
 
 describe('plans', () => {
   it('belong to an enterprise or to the park', () => {
-    const plans = [{ id: 'p', name, scope: 'park' }, { id: 'h', name, scope: { enterprise: 'hc' } }]
+    const plans: PlanSummary[] = [{ id: 'p', name, scope: 'park' }, { id: 'h', name, scope: { enterprise: 'hc' } }]
     expect(plans.map(enterpriseOf)).toEqual([null, 'hc'])
     expect(planOf(plans, 'hc')?.id).toBe('h')
     expect(planOf(plans, 'ly')).toBeUndefined()

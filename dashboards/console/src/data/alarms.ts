@@ -3,7 +3,7 @@ import type { AlarmView } from './types'
 
 /** Unacknowledged before acknowledged, active before cleared, the more severe first, then the newest. */
 export function byUrgency(a: AlarmView, b: AlarmView): number {
-  return rank(a) - rank(b) || a.severity - b.severity || b.raised_ms - a.raised_ms
+  return rank(a) - rank(b) || a.severity - b.severity || (b.raised_ms ?? 0) - (a.raised_ms ?? 0)
 }
 
 function rank(alarm: AlarmView): number {

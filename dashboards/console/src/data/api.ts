@@ -2,6 +2,7 @@
 import type {
   Action,
   AuditPage,
+  AuditReport,
   CommandView,
   HandCard,
   HistoryBucket,
@@ -69,13 +70,14 @@ async function send(method: string, path: string, body: Json | undefined, header
 
 function noAnswer(cause: unknown): Problem {
   const detail = cause instanceof Error ? cause.message : String(cause)
-  return { type: 'about:blank', title: 'no answer', status: 0, detail, code: 'no-answer', reasons: [] }
+  return { type: 'about:blank', title: 'no answer', title_zh: '没有应答', status: 0, detail, code: 'no-answer', reasons: [] }
 }
 
 async function problemOf(answer: Response): Promise<Problem> {
   const fallback: Problem = {
     type: 'about:blank',
     title: answer.statusText,
+    title_zh: answer.statusText,
     status: answer.status,
     detail: '',
     code: `http-${answer.status}`,
@@ -139,8 +141,8 @@ export const api = {
   reportByHand: (actuator: string, body: { by: string; position: string; note: string }) =>
     request<Json>('POST', `/actuators/${id(actuator)}/hand-reports`, body),
 
-  select: (actuator: string, action: Action, parameters: { opening_percent?: number } = {}) =>
-    request<Select>('POST', '/selects', { actuator, action, parameters }),
+  select: (actuator: string, action: Action, reason: string) =>
+    request<Select>('POST', '/selects', { actuator, action, reason, parameters: {} }),
   cancelSelect: (select: string) => request<Json>('DELETE', `/selects/${id(select)}`),
   command: (order: CommandOrder, idempotencyKey: string) =>
     request<CommandView>(
@@ -169,7 +171,7 @@ export const api = {
   untag: (actuator: string) => request<Json>('DELETE', `/tags${query({ actuator })}`),
 
   audit: (filter: AuditQuery) => request<AuditPage>('GET', `/audit${query({ ...filter })}`),
-  auditVerify: () => request<Json>('GET', '/audit/verify'),
+  auditVerify: () => request<AuditReport>('GET', '/audit/verify'),
   history: (point: string, fromMs: number, toMs: number, buckets: number) =>
     request<{ points: HistoryBucket[] }>('GET', `/history${query({ point, from_ms: fromMs, to_ms: toMs, buckets })}`),
   system: () => request<{ [key: string]: Json }>('GET', '/system'),

@@ -77,6 +77,12 @@ export const en: Record<Key, string> = {
   no: 'no',
 
   position: 'Actual position',
+  last_seen: 'Last seen',
+  last_closed: 'closed (not proved)',
+  last_open: 'open (not proved)',
+  last_between: 'between (not proved)',
+  last_contradiction: 'limits disagree',
+  not_commissioned: 'Not commissioned: no remote control',
   command: 'Command',
   opening: 'Opening',
   mode: 'Control mode',

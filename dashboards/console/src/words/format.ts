@@ -1,5 +1,5 @@
 /** Numbers, times and ages as text; park time is shown, whatever zone this computer is set to. */
-import type { EvidenceValue, Json, PointDefinition, Value } from '../data/types'
+import type { Condition, Json, PointDefinition, Value } from '../data/types'
 import { say, t, type Key } from './index'
 
 const PARK_ZONE = 'Asia/Shanghai'
@@ -66,7 +66,7 @@ export interface NamedValue {
 }
 
 /** Values that came with a reason or a proof, as rows; the server may send a list of points or named figures. */
-export function namedValues(values: Json | EvidenceValue[] | undefined): NamedValue[] {
+export function namedValues(values: Json | Condition['values'] | undefined): NamedValue[] {
   if (values === null || values === undefined) return []
   if (Array.isArray(values)) return values.flatMap((each) => pointRow(each as Json))
   if (typeof values !== 'object') return [{ name: '', text: plain(values) }]

@@ -75,6 +75,12 @@ export const zh = {
   no: '否',
 
   position: '实际位置',
+  last_seen: '末次所见',
+  last_closed: '关(未经证实)',
+  last_open: '开(未经证实)',
+  last_between: '中间(未经证实)',
+  last_contradiction: '限位矛盾',
+  not_commissioned: '未联调,不可遥控',
   command: '命令',
   opening: '开度',
   mode: '控制方式',
