@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 import rfc8785
@@ -19,7 +20,10 @@ def dumps(value: Json) -> bytes:
 def loads(data: bytes) -> dict[str, Json]:
     """Return the object in `data`. Raises RemoteProtocolError unless it is one JSON object with unique keys."""
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if b"\\" in data:
+            # An escaped half of a surrogate pair is no text: nothing could write it down again.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         message = f"not JSON: {error}"
         raise RemoteProtocolError(message) from error
@@ -40,6 +44,14 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         message = "a key stands twice"
         raise ValueError(message)
     return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        message = f"{text[:20]} is too large"
+        raise ValueError(message)
+    return value
 
 
 def _no_constant(name: str) -> Json:

@@ -366,7 +366,7 @@ def _ranges(fields: Fields, name: str) -> Ranges:
     found: list[tuple[int, int]] = []
     for item in fields.sequence(name):
         match item:
-            case [int(first), int(last)] if 0 <= first <= last:
+            case [int(first), int(last)] if type(first) is type(last) is int and 0 <= first <= last:
                 found.append((first, last))
             case _:
                 message = f"{name}: [first, last] is wanted, not {item!r}"

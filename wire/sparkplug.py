@@ -15,6 +15,8 @@ from wire.sparkplug_schema import PayloadMessage
 
 METRICS_MAX = 10_000
 """A payload with more metrics is refused: no device of a park has as many points."""
+TIME_MS_MAX = 2**53 - 1
+"""Beyond it a time is no longer a number to JSON and to databases; in milliseconds that is far away."""
 REASON_KEY = "stoplog_reason"
 """Our property that says why a quality is not good (domain.quality.Reason)."""
 
@@ -108,11 +110,15 @@ def decode(data: bytes) -> Payload:
     if len(message.metrics) > METRICS_MAX:
         reason = f"{len(message.metrics)} metrics, at most {METRICS_MAX}"
         raise RemoteProtocolError(reason)
+    uuid = message.uuid
+    if not isinstance(uuid, str):
+        reason = "the uuid is no text"
+        raise RemoteProtocolError(reason)
     return Payload(
-        timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
+        timestamp_ms=_time(message),
         metrics=tuple(_read(metric) for metric in message.metrics),
         seq=message.seq if message.HasField("seq") else None,
-        uuid=message.uuid if message.HasField("uuid") else None,
+        uuid=uuid if message.HasField("uuid") else None,
     )
 
 
@@ -123,7 +129,8 @@ def peek(data: bytes) -> tuple[str | None, int]:
         message.ParseFromString(data)
     except DecodeError:
         return None, 0
-    return message.uuid if message.HasField("uuid") else None, len(message.metrics)
+    uuid = message.uuid
+    return uuid if isinstance(uuid, str) and message.HasField("uuid") else None, len(message.metrics)
 
 
 def _write(message: "_Metric", metric: Metric) -> None:
@@ -168,8 +175,9 @@ _SIGNED_BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataTy
 
 
 def _read(message: "_Metric") -> Metric:
-    if not message.name:
-        reason = "a metric has no name (aliases are not used)"
+    name = message.name
+    if not name or not isinstance(name, str):
+        reason = f"a metric has no name (aliases are not used): {name!r:.80}"
         raise RemoteProtocolError(reason)
     try:
         datatype = DataType(message.datatype)
@@ -178,14 +186,23 @@ def _read(message: "_Metric") -> Metric:
         raise RemoteProtocolError(reason) from error
     properties = _properties(message)
     return Metric(
-        name=message.name,
+        name=name,
         value=_value(message, datatype),
         datatype=datatype,
-        timestamp_ms=message.timestamp if message.HasField("timestamp") else None,
+        timestamp_ms=_time(message),
         quality=_quality(properties.pop("Quality", None)),
         reason=_reason(properties.pop(REASON_KEY, None)),
         properties=properties,
     )
+
+
+def _time(message: "_Metric | _Payload") -> int | None:
+    if not message.HasField("timestamp"):
+        return None
+    if message.timestamp > TIME_MS_MAX:
+        reason = f"the time {message.timestamp} is no time"
+        raise RemoteProtocolError(reason)
+    return message.timestamp
 
 
 def _value(message: "_Metric", datatype: DataType) -> Value | int | None:
@@ -210,7 +227,7 @@ def _properties(message: "_Metric") -> dict[str, str | float]:
     for key, item in zip(message.properties.keys, message.properties.values, strict=False):
         which = item.WhichOneof("value")
         value = None if which is None else getattr(item, which)
-        if isinstance(value, str | int | float):
+        if isinstance(value, str | int | float) and isinstance(key, str):
             found[key] = value
     return found
 
@@ -221,7 +238,7 @@ def _quality(value: str | float | None) -> Quality:
         return Quality.GOOD
     try:
         return Quality(int(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         return Quality.UNCERTAIN
 
 
@@ -253,7 +270,8 @@ class _PropertySet(Protocol):
 
 
 class _Metric(Protocol):
-    name: str
+    name: str | bytes
+    """protobuf gives bytes when the peer sent no UTF-8."""
     timestamp: int
     datatype: int
     is_null: bool
@@ -278,7 +296,7 @@ class _Metrics(Protocol):
 class _Payload(Protocol):
     timestamp: int
     seq: int
-    uuid: str
+    uuid: str | bytes
     metrics: _Metrics
 
     def HasField(self, name: str) -> bool: ...  # noqa: N802

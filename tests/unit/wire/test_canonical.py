@@ -1,0 +1,57 @@
+"""Canonical JSON: one spelling out; in, only what every reader would read alike."""
+
+import pytest
+
+from domain.errors import RemoteProtocolError
+from wire.canonical import digest, dumps, loads
+
+
+def test_one_spelling() -> None:
+    assert (
+        dumps({"b": 1.0, "a": [True, None, "关"], "c": 1e21})
+        == '{"a":[true,null,"关"],"b":1,"c":1e+21}'.encode()
+    )
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53])
+def test_what_has_no_spelling(value: float) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        dumps({"a": value})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"1",
+        b'"x"',
+        b"null",
+        b"{",
+        b'{"a":1,"a":2}',
+        b'{"x":{"a":1,"a":1}}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'{"a":1e999}',
+        b'{"a":-1e999}',
+        b'{"a":"\\ud800"}',
+        b'{"\\uDC00":1}',
+        b'{"a":"\xff"}',
+        b'{"a":01}',
+        b"{'a':1}",
+        b'{"a":1}{"b":2}',
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
+    ids=lambda data: data[:24].decode("latin-1"),
+)
+def test_refused(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        loads(data)
+
+
+def test_pairs_of_surrogates_are_text() -> None:
+    assert loads(b'{"a":"\\ud83d\\ude00"}') == {"a": "\N{GRINNING FACE}"}

@@ -1,0 +1,142 @@
+"""Sparkplug payloads of others: what we accept, what we refuse, and how we name our own."""
+
+import struct
+
+import pytest
+
+from domain.errors import RemoteProtocolError
+from domain.quality import Quality, Reason
+from wire.sparkplug import METRICS_MAX, DataType, Metric, Payload, decode, encode, parse_uuid, payload_uuid
+from wire.sparkplug_schema import PayloadMessage
+
+
+def raw(**fields: object) -> bytes:
+    """A payload with one metric, as a stranger might write it."""
+    message = PayloadMessage()
+    metric = message.metrics.add()  # type: ignore[attr-defined]
+    metric.name, metric.datatype = "hc_outlet/closed", int(DataType.DOUBLE)
+    for key, value in fields.items():
+        setattr(metric, key, value)
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def with_property(key: str, kind: str, value: object) -> bytes:
+    message = PayloadMessage()
+    metric = message.metrics.add()  # type: ignore[attr-defined]
+    metric.name, metric.datatype, metric.double_value = "x", int(DataType.DOUBLE), 1.0
+    metric.properties.keys.append(key)
+    item = metric.properties.values.add()
+    setattr(item, kind, value)
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def test_only_a_doubtful_value_says_so() -> None:
+    good = Metric(name="x", value=1.0, datatype=DataType.DOUBLE)
+    stale = Metric(
+        name="x", value=1.0, datatype=DataType.DOUBLE, quality=Quality.UNCERTAIN, reason=Reason.STALE
+    )
+    assert b"Quality" not in encode(Payload(timestamp_ms=1, metrics=(good,)))
+    assert b"Quality" in encode(Payload(timestamp_ms=1, metrics=(stale,)))
+
+
+def test_a_float_of_another_host_is_a_number() -> None:
+    (metric,) = decode(raw(datatype=int(DataType.FLOAT), float_value=1.5)).metrics
+    assert metric.value == 1.5
+
+
+@pytest.mark.parametrize(
+    ("datatype", "field", "value", "expected"),
+    [
+        (DataType.INT8, "int_value", 0xFF, -1),
+        (DataType.INT16, "int_value", 0x8000, -32768),
+        (DataType.INT32, "int_value", 0xFFFFFFFF, -1),
+        (DataType.INT64, "long_value", 2**64 - 1, -1),
+        (DataType.UINT32, "int_value", 0xFFFFFFFF, 2**32 - 1),
+        (DataType.UINT64, "long_value", 2**63, 2**63),
+    ],
+)
+def test_integers_in_twos_complement(datatype: DataType, field: str, value: int, expected: int) -> None:
+    (metric,) = decode(raw(datatype=int(datatype), **{field: value})).metrics
+    assert metric.value == expected
+
+
+def test_nan_is_no_value() -> None:
+    (metric,) = decode(raw(double_value=float("nan"))).metrics
+    assert metric.value is None
+
+
+def test_null_wins_over_a_value() -> None:
+    (metric,) = decode(raw(is_null=True, double_value=1.0)).metrics
+    assert metric.value is None
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"\xff\xff\xff", "payload"),
+        (raw(name=""), "no name"),
+        (raw(datatype=99), "data type 99"),
+        (raw(datatype=0), "data type 0"),
+        (raw(bytes_value=b"x"), "bytes"),
+        (raw(timestamp=2**60), "time"),
+        (encode(Payload(timestamp_ms=2**60)), "time"),
+    ],
+)
+def test_refused(data: bytes, word: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=word):
+        decode(data)
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    data = raw(name="zzzz").replace(b"zzzz", b"zz\xff\xfe")
+    with pytest.raises(RemoteProtocolError):
+        decode(data)
+
+
+def test_too_many_metrics_are_refused() -> None:
+    metric = Metric(name="x", value=True, datatype=DataType.BOOLEAN)
+    with pytest.raises(RemoteProtocolError, match="10001 metrics"):
+        decode(encode(Payload(timestamp_ms=1, metrics=(metric,) * (METRICS_MAX + 1))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "quality"),
+    [
+        ("int_value", 192, Quality.GOOD),
+        ("int_value", 500, Quality.UNCERTAIN),
+        ("int_value", 0, Quality.BAD),
+        ("int_value", 7, Quality.UNCERTAIN),
+        ("string_value", "fine", Quality.UNCERTAIN),
+        ("double_value", float("inf"), Quality.UNCERTAIN),
+        ("double_value", float("nan"), Quality.UNCERTAIN),
+    ],
+)
+def test_a_quality_that_we_do_not_know_is_uncertain(kind: str, value: object, quality: Quality) -> None:
+    (metric,) = decode(with_property("Quality", kind, value)).metrics
+    assert metric.quality is quality
+
+
+def test_a_reason_that_we_do_not_know_is_none() -> None:
+    (metric,) = decode(with_property("stoplog_reason", "string_value", "sunspots")).metrics
+    assert metric.reason is None
+
+
+@pytest.mark.parametrize("uuid", [None, "", "x", "0" * 32, "0" * 32 + "-", "0" * 31 + "-1", "G" * 32 + "-1", "A" * 32 + "-1", "0" * 32 + "--1", "0" * 32 + "-1x", "0" * 32 + "-" + "9" * 19, "0" * 32 + "-²"])  # fmt: skip
+def test_names_that_are_not_ours(uuid: str | None) -> None:
+    with pytest.raises(RemoteProtocolError):
+        parse_uuid(uuid)
+
+
+def test_our_names() -> None:
+    assert payload_uuid("ab" * 16, 7) == "ab" * 16 + "-7"
+    assert parse_uuid("ab" * 16 + "-7") == ("ab" * 16, 7)
+
+
+def test_a_double_keeps_all_its_bits() -> None:
+    value = struct.unpack("<d", b"\x01" * 8)[0]
+    (metric,) = decode(
+        encode(Payload(timestamp_ms=1, metrics=(Metric(name="x", value=value, datatype=DataType.DOUBLE),)))
+    ).metrics
+    assert metric.value == value
