@@ -24,7 +24,7 @@ from simulators.plc.server import PlcServer
 from simulators.plc.written import WriteLog
 from simulators.record import Record
 from simulators.saved import Saved, load
-from simulators.scenario import Scenario, starts_at
+from simulators.scenario import Scenario, is_live, starts_at
 from simulators.scenario_file import known_names, load_scenario
 from simulators.settings import SimulatorSettings
 from simulators.water.model import WaterConfig
@@ -145,7 +145,7 @@ def _resume(settings: SimulatorSettings, scenario: Scenario | None) -> tuple[Clo
     """
     path = _page_path(settings)
     real_ms = RealClock().now_ms()
-    start_ms = starts_at(scenario, real_ms=real_ms)
+    start_ms = starts_at(scenario, real_ms=real_ms, speed=settings.speed)
     saved = load(settings.state / "plcs.json")
     name = None if scenario is None else scenario.id
     is_resumed = saved is not None and saved.scenario == name
@@ -153,8 +153,7 @@ def _resume(settings: SimulatorSettings, scenario: Scenario | None) -> tuple[Clo
         page = ClockPage(path, start_ms=saved.at_ms if is_resumed and saved else start_ms, speed=0.0)
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}") from error
-    is_live = scenario is None or scenario.starts_at_present
-    if is_live and start_ms - page.clock.now_ms() > PRESENT_GAP_MS_MAX:
+    if is_live(scenario, speed=settings.speed) and start_ms - page.clock.now_ms() > PRESENT_GAP_MS_MAX:
         page.skip_to(start_ms)
     if is_resumed and saved is not None:
         return page, saved

@@ -70,14 +70,26 @@ class Scenario:
 
 PRESENT_S = 5.0
 """A scenario played from now on starts this far behind the machine's own time."""
+LEAD_S = 43_200.0
+"""Model seconds that a fast demonstration without a scenario has before it reaches the present and slows down to it."""
 SPARE_S = 600.0
 """A scenario played ahead of the wall ends this long before the present, so that getting ready has time."""
 
 
-def starts_at(scenario: Scenario | None, *, real_ms: int) -> int:
-    """Return the model time at which to start, whole seconds in ms, when the machine's own time is `real_ms`."""
-    if scenario is None or scenario.starts_at_present:
+def is_live(scenario: Scenario | None, *, speed: float) -> bool:
+    """Whether it is played in the present: asked so, and no faster than the wall."""
+    return (scenario is None or scenario.starts_at_present) and speed <= 1.0
+
+
+def starts_at(scenario: Scenario | None, *, real_ms: int, speed: float) -> int:
+    """Return the model time at which to start, whole seconds in ms, when the machine's own time is `real_ms`.
+
+    What would be played in the present, but faster than the wall, starts `LEAD_S` before it.
+    """
+    if is_live(scenario, speed=speed):
         return int(real_ms / 1000 - PRESENT_S) * 1000
+    if scenario is None or scenario.starts_at_present:
+        return int(real_ms / 1000 - LEAD_S) * 1000
     latest_s = int(real_ms / 1000 - scenario.duration_s - SPARE_S)
     return latest_s * 1000 if scenario.start_ms is None else min(scenario.start_ms, latest_s * 1000)
 

@@ -136,7 +136,7 @@ async def _interactive(options: Options) -> int:
         loop.add_signal_handler(number, stop)
     run = Run(
         speed=options.speed,
-        scenario=options.scenario,
+        scenario=options.scenario or _quiet_day(options.park),
         seed=options.seed,
         keep_freed=options.keep_freed,
         with_link=True,
@@ -164,6 +164,12 @@ def _greet(demo: Demo, took_s: float) -> None:
         f"  日志 / logs:             {demo.layout.state / 'logs'}\n"
         "  Ctrl-C 停止 / stops everything\n"
     )
+
+
+def _quiet_day(park: Path) -> Path | None:
+    """Return the park's scenario for a demonstration without an accident; None when it has none."""
+    file = park / "scenarios" / "quiet-day.yaml"
+    return file if file.exists() else None
 
 
 async def _report(demo: Demo) -> None:

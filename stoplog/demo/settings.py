@@ -199,7 +199,6 @@ def _common(layout: Layout, identity: str, metrics_port: int) -> dict[str, TomlV
     keys, secret = layout.state / "keys", layout.state / "secrets" / f"{identity}.password"
     return {
         "park": str(layout.park_folder),
-        "device_overrides": str(layout.state / "devices.json"),
         "clock": {"kind": "page", "page": str(layout.state / "clock.page")},
         "broker": {
             "host": layout.broker.host,
@@ -222,6 +221,7 @@ def _gateway(layout: Layout, gateway: str, run: Run) -> Toml:
         journal["keep_freed"] = str(layout.freed(gateway))
     return {
         "gateway": gateway,
+        "device_overrides": str(layout.state / "devices.json"),
         **_common(layout, gateway, layout.gateway_metrics_ports[gateway]),
         "journal": journal,
     }

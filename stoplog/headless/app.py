@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -50,7 +50,10 @@ def play(options: Options, result_file: Path | None) -> int:
     shutil.rmtree(state, ignore_errors=True)
     (port,) = free_ports(1)
     began_s = RealClock().monotonic()
-    result = asyncio.run(_play(replace(options, state=state, port=port, keep_freed=True), scenario, park))
+    options = replace(options, state=state, port=port, keep_freed=True)
+    outcome = asyncio.run(_play(options, scenario, park))
+    say("  everything stopped; counting")
+    result = _result(options, scenario, park, outcome)
     result.wall_s = round(RealClock().monotonic() - began_s, 1)
     if result_file is not None:
         result_file.write_text(
@@ -60,7 +63,18 @@ def play(options: Options, result_file: Path | None) -> int:
     return Exit.OK if not result.problems else Exit.PARK
 
 
-async def _play(options: Options, scenario: Scenario, park: Park) -> Result:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a run has left when everything has stopped."""
+
+    timeline: Timeline
+    status: Mapping[str, Json]
+    """Of the simulator, at the scenario's end."""
+    baseline: Mapping[str, Json]
+    restarts: int
+
+
+async def _play(options: Options, scenario: Scenario, park: Park) -> _Outcome:
     # The park comes up in real time; the scenario's speed begins when it is live.
     run = Run(speed=1.0, scenario=options.scenario, seed=options.seed, keep_freed=True, with_link=False)
     timeline = Timeline()
@@ -75,14 +89,11 @@ async def _play(options: Options, scenario: Scenario, park: Park) -> Result:
             )
             await _to_the_end(demo, scenario, simulator, timeline, operator, chief)
             status = await simulator.status()
-            await simulator.set_speed(1.0)
             gateways = tuple(str(gateway) for gateway in park.gateways)
             await demo.supervisor.stop(*gateways)
             baseline = await simulator.baseline_kg()
         restarts = demo.supervisor.restarts
-        layout = demo.layout
-    say("  everything stopped; counting")
-    return _result(options, scenario, park, timeline, status, baseline, restarts, layout.state)
+    return _Outcome(timeline=timeline, status=status, baseline=baseline, restarts=restarts)
 
 
 async def _to_the_end(
@@ -151,10 +162,8 @@ async def _people(demo: Demo) -> AsyncIterator[tuple[Person, Person]]:
         yield operator, chief
 
 
-def _result(
-    options: Options, scenario: Scenario, park: Park, timeline: Timeline, status: Mapping[str, Json],
-    baseline: Mapping[str, Json], restarts: int, state: Path,
-) -> Result:  # fmt: skip
+def _result(options: Options, scenario: Scenario, park: Park, outcome: _Outcome) -> Result:
+    state, timeline, status = options.state, outcome.timeline, outcome.status
     accepted, stored = read_run(state, park)
     samples = verdict(accepted, stored, compare(accepted, stored))
     control = state / "control"
@@ -168,7 +177,7 @@ def _result(
         seed=options.seed if options.seed is not None else scenario.seed,
         spilled_kg=cast("float", status["spilled_kg"]),
         escaped_kg=cast("Mapping[str, float]", status["escaped_kg"]),
-        baseline_kg=cast("Mapping[str, float]", baseline["escaped_kg"]),
+        baseline_kg=cast("Mapping[str, float]", outcome.baseline["escaped_kg"]),
         held_kg=cast("Mapping[str, float]", status["held_kg"]),
         spill_to_alarm_s=None
         if spill_s is None
@@ -180,7 +189,7 @@ def _result(
         wall_s=0.0,
         samples=samples.counts,
         audit={"records": audit.records, "verified": audit.verified},
-        restarts=restarts,
+        restarts=outcome.restarts,
         problems=[
             *samples.problems,
             *judge_truth(state, park, accepted, speed=options.speed),

@@ -4,13 +4,13 @@ Its journals must have drained: the gateways have stopped, and ingest has answer
 """
 
 import asyncio
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.park import Park
 from domain.quality import Quality
 from domain.sample import Value
+from ingest.quarantine import read_quarantine
 from simulators.happenings import read_happenings
 from simulators.plc.served import read_served
 from stoplog.oracle.qualities import played_faults, unexplained
@@ -101,7 +101,7 @@ def _stored(state: Path, park: Park) -> Stored:
         duplicated=duplicated,
         redelivered=tally.redelivered,
         conflicts=tally.conflicts,
-        quarantined=_quarantined(state / "ingest" / "ingest.sqlite"),
+        quarantined=read_quarantine(state / "ingest" / "ingest.sqlite").samples,
     )
 
 
@@ -111,12 +111,6 @@ async def _tally(path: Path, park: Park) -> Tally:
         return await reader.tally()
     finally:
         await reader.close()
-
-
-def _quarantined(path: Path) -> int:
-    with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as database:
-        (count,) = database.execute("SELECT count(*) FROM quarantine").fetchone()
-    return int(count)
 
 
 def _few(problems: list[str]) -> list[str]:
