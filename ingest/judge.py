@@ -18,9 +18,6 @@ from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
 WHOLE = -1
 """The index that stands for all samples of a payload."""
 
-_INT64 = 1 << 63
-"""Sparkplug's times are unsigned; a database's are not."""
-
 
 class Why(StrEnum):
     """Reasons for quarantine."""
@@ -143,7 +140,7 @@ def _each(name: PayloadName, sender: _Sender, payload: Payload, park: Park, beli
                     why=fault[0],
                     detail=fault[1],
                     point=metric.name,
-                    observed_ms=at_ms if at_ms is not None and at_ms < _INT64 else None,
+                    observed_ms=at_ms,
                     value=None if metric.value is None else str(metric.value)[:1000],
                 )
             )

@@ -137,7 +137,10 @@ class VictoriaStore(VictoriaHistory):
         self._retention_ms = settings.retention_days * DAY_MS
         self._writer = LineWriter(settings, token="")
         self._seen: dict[tuple[str, str], RangeSet] = {}
-        self._process: tuple[float, float] | None = None
+        self._turn = asyncio.Lock()
+        self._start_s: float | None = None
+        """The server's start before the first write that is not durable; None: there is none."""
+        self._refused = 0.0
         self._duplicates = self._conflicts = self._redelivered = 0
 
     def oldest_ms(self, now_ms: int) -> int:
@@ -148,27 +151,35 @@ class VictoriaStore(VictoriaHistory):
         return seen is not None and name.offset in seen
 
     async def write(self, payloads: Sequence[StoredPayload]) -> None:
-        if self._process is None:
-            self._process = await self._state()
-        again = [row for payload in payloads if self.was_seen(payload.name) for row in payload.rows]
-        fresh = [row for payload in payloads if not self.was_seen(payload.name) for row in payload.rows]
-        kept, refused = await self._compare(again)
-        lines = [encode_lines(self._park, [*fresh, *kept]), encode_lines(self._park, refused, name=REFUSED)]
-        await self._writer.write("\n".join(line for line in lines if line))
+        async with self._turn:
+            if self._start_s is None:
+                # The first write since all was durable: what happened to the server before concerns nobody.
+                self._start_s, self._refused = await self._state()
+            again = [row for payload in payloads if self.was_seen(payload.name) for row in payload.rows]
+            fresh = [row for payload in payloads if not self.was_seen(payload.name) for row in payload.rows]
+            kept, refused = await self._compare(again)
+            lines = (
+                encode_lines(self._park, [*fresh, *kept]),
+                encode_lines(self._park, refused, name=REFUSED),
+            )
+            await self._writer.write("\n".join(line for line in lines if line))
         for payload in payloads:
             self._redelivered += self.was_seen(payload.name)
             name = payload.name
             self._seen.setdefault((name.gateway, name.epoch), RangeSet()).add(name.offset)
 
     async def secure(self) -> bool:
-        """Take a snapshot and drop it; True when the process and its counts of refused rows are as before the writes."""
-        before = self._process
-        name = json.loads(await self._text("/snapshot/create"))["snapshot"]
-        with suppress(StorageError):  # a snapshot left behind costs space, not data
-            await self._text("/snapshot/delete", snapshot=name)
+        """Take a snapshot and drop it; True when the process is as before the writes and has thrown no row away."""
+        async with self._turn:
+            before = self._start_s
+            name = json.loads(await self._text("/snapshot/create"))["snapshot"]
+            with suppress(StorageError):  # a snapshot left behind costs space, not data
+                await self._text("/snapshot/delete", snapshot=name)
+            after, _ = await self._state()
+            self._start_s = None
         await asyncio.sleep(COUNTS_LAG_S)
-        self._process = await self._state()
-        return before is None or before == self._process
+        known, (_, self._refused) = self._refused, await self._state()
+        return before is None or (before == after and self._refused == known)
 
     async def tally(self) -> Tally:
         return Tally(

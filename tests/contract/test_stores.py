@@ -4,15 +4,10 @@ The InfluxDB 2 adapter is asked for its writing side only, at VictoriaMetrics' c
 """
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from domain.errors import StorageError
@@ -22,46 +17,13 @@ from runtime.clock import RealClock
 from stores.open import open_history, open_store
 from stores.port import PayloadName, Row, StoredPayload, TimeSeriesStore
 from stores.settings import StoreSettings
+from tests.service.victoria import Victoria
 
-BINARY = Path("/usr/bin/victoria-metrics")
 PARK = ParkId("lingang")
 CLOCK = RealClock()
 NOW_MS = CLOCK.now_ms() // 3_600_000 * 3_600_000 - 3_600_000
 """A full hour in the recent past: within every retention."""
 COD, CLOSED = PointRef("hc_analyser/cod"), PointRef("hc_outlet/closed")
-
-
-class Victoria:
-    """A server process that can be killed and started again on its data."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [BINARY, f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}",
-             "-dedup.minScrapeInterval=1ms", "-loggerLevel=ERROR", "-memory.allowedBytes=200MB"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        until_s = CLOCK.monotonic() + 20
-        while not self.answers():
-            assert CLOCK.monotonic() < until_s, "VictoriaMetrics did not start"
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=0.2, trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
 
 class Bench:
@@ -89,8 +51,6 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def victoria(tmp_path: Path) -> Iterator[Bench]:
-    if not BINARY.exists():
-        pytest.skip(f"{BINARY} is not installed: apt-get install victoria-metrics")
     server = Victoria(tmp_path / "victoria")
     server.start()
     yield Bench(StoreSettings(kind="victoriametrics", url=f"http://127.0.0.1:{server.port}"), server)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from runtime.mqtt import MqttLink, Subscription
 from stores.ranges import RangeSet
 from stores.sqlite_reader import SqliteHistory, everything
 from tests.service.brokers import CLOCK, Broker, eventually, free_port
+from tests.service.victoria import Victoria
 from wire.messages import acknowledgement
 from wire.signing import Role, Verifier, load_verifier, new_key, public_part
 from wire.sparkplug import DataType, Metric, Payload, encode, payload_uuid
@@ -151,8 +153,9 @@ async def ingest(broker: Broker, tmp_path: Path) -> AsyncIterator[Ingest]:
     made.kill()
 
 
-@pytest.fixture
-async def gateway(broker: Broker, ingest: Ingest) -> AsyncIterator[MqttLink]:
+@asynccontextmanager
+async def playing_gateway(broker: Broker, ingest: Ingest) -> AsyncIterator[MqttLink]:
+    """A peer that publishes as a gateway and notes what is acknowledged."""
     link = MqttLink(
         broker.settings(), client_id="gw_east", clock=CLOCK,
         subscriptions=[Subscription(topic=ours(PARK_ID, "gw_east", Channel.ACK_SAMPLES), qos=1)],
@@ -162,12 +165,20 @@ async def gateway(broker: Broker, ingest: Ingest) -> AsyncIterator[MqttLink]:
         return
 
     tasks = [asyncio.create_task(link.run(nothing)), asyncio.create_task(ingest.listen(link))]
-    await eventually(lambda: link.is_connected, what="the gateway is connected")
-    await ingest.is_up()
-    yield link
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        await eventually(lambda: link.is_connected, what="the gateway is connected")
+        await ingest.is_up()
+        yield link
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def gateway(broker: Broker, ingest: Ingest) -> AsyncIterator[MqttLink]:
+    async with playing_gateway(broker, ingest) as link:
+        yield link
 
 
 def stored(folder: Path) -> Sequence[tuple[str, int]]:
@@ -222,7 +233,7 @@ async def test_what_is_not_fit_is_quarantined_with_its_reason_and_acknowledged(
             reading("hc_outlet/opened", value=True, at_ms=4_000_000),
             reading("hc_bund/closed", value=True, at_ms=at_ms), reading("hc_analyser/ph", float("inf"), at_ms),
             reading("hc_analyser/nh3n", "text", at_ms), reading("hc_analyser/conductivity", None, at_ms),
-            reading("hc_outlet/moving", value=True, at_ms=(1 << 64) - 1),
+            reading("hc_outlet/moving", value=True, at_ms=at_ms + 900_000_000),
         ),
     )  # fmt: skip
     await gateway.publish(LIVE, poison)
@@ -240,6 +251,7 @@ async def test_what_is_not_fit_is_quarantined_with_its_reason_and_acknowledged(
     assert places == {(2, -1), *((0, place) for place in range(1, 9))}
 
 
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 async def test_a_store_that_is_held_by_another_process_keeps_the_worker_from_starting(
     gateway: MqttLink, ingest: Ingest, tmp_path: Path
 ) -> None:
@@ -254,6 +266,7 @@ async def test_a_store_that_is_held_by_another_process_keeps_the_worker_from_sta
     assert "Traceback" not in second.stderr
 
 
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 @pytest.mark.parametrize(("edit", "status", "said"), [
     (("right", "wrong"), 77, "refuses user 'gw'"),
     (("port = ", "porrt = "), 78, "porrt"),
@@ -274,3 +287,57 @@ async def test_a_start_that_cannot_be_says_why_in_one_message(
     assert (run.returncode, said in run.stderr, "Traceback" in run.stderr) == (status, True, False), (
         run.stderr
     )
+
+
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+async def test_a_store_that_is_gone_means_no_acknowledgement_until_it_is_back(
+    broker: Broker, tmp_path: Path
+) -> None:
+    server = Victoria(tmp_path / "victoria")
+    server.start()
+    await broker.is_up()
+    worker = Ingest(tmp_path, broker, f'kind = "victoriametrics"\nurl = "http://127.0.0.1:{server.port}"')
+    worker.start()
+    try:
+        async with playing_gateway(broker, worker) as gateway:
+            await gateway.publish(LIVE, good(0))
+            await eventually(lambda: 0 in worker.received, what="received")
+            await eventually(lambda: 0 in worker.durable, what="durable after a snapshot", within_s=20)
+            server.kill()
+            await gateway.publish(LIVE, good(1))
+            await asyncio.sleep(2)
+            assert 1 not in worker.received
+            assert not worker.is_ready()
+            server.start()
+            await eventually(lambda: 1 in worker.received, what="received when the store is back")
+            # The server lost nothing of the second payload, so the snapshot after it makes it durable.
+            await eventually(lambda: 1 in worker.durable, what="durable again", within_s=20)
+            assert await worker.stop() == 0
+    finally:
+        worker.kill()
+        server.kill()
+
+
+async def test_a_shared_subscription_is_proven_or_said_not_to_deliver(broker: Broker, tmp_path: Path) -> None:
+    await broker.is_up()
+    worker = Ingest(tmp_path, broker, f'path = "{tmp_path}/store.sqlite"')
+    path = tmp_path / "ingest.toml"
+    path.write_text("shared = true\n" + path.read_text())
+    worker.start()
+    try:
+        if broker.kind == "mosquitto":
+            async with playing_gateway(broker, worker) as gateway:
+                await gateway.publish(LIVE, good(0))
+                await eventually(lambda: 0 in worker.durable, what="stored through the shared subscription")
+        else:
+            url = f"http://127.0.0.1:{worker.metrics_port}/health/ready"
+            await eventually(lambda: "canary" in asked(url), what="it says that nothing is delivered")
+    finally:
+        worker.kill()
+
+
+def asked(url: str) -> str:
+    try:
+        return httpx.get(url, timeout=1, trust_env=False).text
+    except httpx.HTTPError:
+        return ""

@@ -16,7 +16,7 @@ from ingest.acks import Acks
 from ingest.judge import WHOLE, Judged, Span, Why, judge
 from runtime.parkfiles.loading import load_park
 from stores.port import PayloadName, Row
-from wire.sparkplug import DataType, Metric, Payload, encode, payload_uuid
+from wire.sparkplug import TIME_MS_MAX, DataType, Metric, Payload, encode, payload_uuid
 from wire.topics import Channel, Kind, ours, sparkplug
 
 EPOCH = "ab" * 16
@@ -80,7 +80,7 @@ CASES: list[tuple[Metric, Why]] = [
     (metric(at_ms=None), Why.NO_TIME),
     (metric(at_ms=BELIEVED.oldest_ms - 1), Why.TOO_OLD),
     (metric(at_ms=BELIEVED.newest_ms + 1), Why.IN_FUTURE),
-    (metric(at_ms=(1 << 64) - 1), Why.IN_FUTURE),
+    (metric(at_ms=TIME_MS_MAX), Why.IN_FUTURE),
 ]
 
 
@@ -105,6 +105,10 @@ def test_a_payload_that_is_not_ours_is_refused_whole(
     found = judged(data, topic)
     assert (found.name, found.rows) == (name, ())
     assert [(item.index, item.why) for item in found.refused] == [(WHOLE, why)]
+
+
+def test_a_time_that_no_database_holds_is_refused_with_its_payload() -> None:
+    assert judged(payload(metric(at_ms=(1 << 64) - 1))).refused[0].why is Why.UNREADABLE
 
 
 def test_a_refused_payload_stands_for_its_samples() -> None:

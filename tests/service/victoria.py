@@ -1,0 +1,50 @@
+"""A real VictoriaMetrics as a process of a test, killed and started again on its data."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.brokers import CLOCK
+
+BINARY = Path("/usr/bin/victoria-metrics")
+
+
+class Victoria:
+    """A server process that can be killed and started again on its data."""
+
+    def __init__(self, folder: Path) -> None:
+        """Skip the test, saying what to install, when the server is not there."""
+        if not BINARY.exists():
+            pytest.skip(f"{BINARY} is not installed: apt-get install victoria-metrics")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [BINARY, f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}",
+             "-dedup.minScrapeInterval=1ms", "-loggerLevel=ERROR", "-memory.allowedBytes=200MB"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        until_s = CLOCK.monotonic() + 20
+        while not self.answers():
+            assert CLOCK.monotonic() < until_s, "VictoriaMetrics did not start"
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=0.2, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
