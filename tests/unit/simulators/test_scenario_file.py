@@ -107,10 +107,12 @@ def test_a_scenario_ends_before_the_present(known: Known, tmp_path: Path) -> Non
     assert starts_at(past, real_ms=now_ms, speed=60.0) + past.duration_s * 1000 < now_ms
     assert starts_at(past, real_ms=now_ms, speed=60.0) % 1000 == 0
     live = load(STORM.replace("seed:", "start: present\nseed:"), known, tmp_path)
-    assert now_ms - 10_000 < starts_at(live, real_ms=now_ms, speed=60.0) < now_ms
+    assert now_ms - 10_000 < starts_at(live, real_ms=now_ms, speed=1.0) < now_ms
+    assert starts_at(live, real_ms=now_ms, speed=60.0) < now_ms - 3_600_000
+    assert starts_at(None, real_ms=now_ms, speed=60.0) == starts_at(live, real_ms=now_ms, speed=60.0)
     fixed = load(STORM.replace("seed:", "start: 2026-06-15T06:00:00Z\nseed:"), known, tmp_path)
     assert starts_at(fixed, real_ms=now_ms, speed=60.0) == 1_781_503_200_000
-    assert starts_at(fixed, real_ms=1_781_503_200_000) < 1_781_503_200_000
+    assert starts_at(fixed, real_ms=1_781_503_200_000, speed=60.0) < 1_781_503_200_000
 
 
 @pytest.mark.parametrize(
