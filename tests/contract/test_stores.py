@@ -1,4 +1,4 @@
-"""What every time-series store promises, asked of each real one: SQLite in a file, VictoriaMetrics as a process.
+"""What every time-series store promises, asked of each: SQLite in a file, VictoriaMetrics as a process, the fake.
 
 The InfluxDB 2 adapter is asked for its writing side only, at VictoriaMetrics' compatible endpoint: no InfluxDB 2 runs here.
 """
@@ -15,8 +15,9 @@ from domain.ids import GatewayId, ParkId, PointRef
 from domain.quality import Quality, Reason
 from runtime.clock import RealClock
 from stores.open import open_history, open_store
-from stores.port import PayloadName, Row, StoredPayload, TimeSeriesStore
+from stores.port import History, PayloadName, Row, StoredPayload, TimeSeriesStore
 from stores.settings import StoreSettings
+from tests.fakes.memory_store import MemoryServer, MemoryStore
 from tests.service.victoria import Victoria
 
 PARK = ParkId("lingang")
@@ -29,24 +30,40 @@ COD, CLOSED = PointRef("hc_analyser/cod"), PointRef("hc_outlet/closed")
 class Bench:
     """One kind of store under test, opened as often as a test wants."""
 
-    def __init__(self, settings: StoreSettings, server: Victoria | None) -> None:
+    def __init__(self, settings: StoreSettings | MemoryServer, server: Victoria | None = None) -> None:
         self.settings = settings
         self.server = server
 
     @asynccontextmanager
     async def opened(self, park: ParkId = PARK) -> AsyncIterator[TimeSeriesStore]:
-        store = open_store(self.settings, park=park, clock=CLOCK)
+        store = self._store(park)
         try:
             yield store
         finally:
             await store.close()
 
+    def _store(self, park: ParkId) -> TimeSeriesStore:
+        if isinstance(self.settings, MemoryServer):
+            return MemoryStore(self.settings, park=park)
+        return open_store(self.settings, park=park, clock=CLOCK)
 
-@pytest.fixture(params=["sqlite", "victoriametrics"])
+    def history(self) -> History:
+        if isinstance(self.settings, MemoryServer):
+            return MemoryStore(self.settings, park=PARK)
+        return open_history(self.settings, park=PARK)
+
+
+@pytest.fixture(params=["memory", "sqlite", "victoriametrics"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    if request.param == "sqlite":
-        return Bench(StoreSettings(kind="sqlite", path=tmp_path / "store.sqlite"), None)
-    return request.getfixturevalue("victoria")
+    match request.param:
+        case "memory":
+            return Bench(MemoryServer())
+        case "sqlite":
+            return Bench(StoreSettings(kind="sqlite", path=tmp_path / "store.sqlite"))
+        case _:
+            found = request.getfixturevalue("victoria")
+            assert isinstance(found, Bench)
+            return found
 
 
 @pytest.fixture
@@ -179,7 +196,7 @@ async def test_parks_do_not_mix(bench: Bench) -> None:
 
 
 async def test_history_reads_beside_the_writer(bench: Bench) -> None:
-    history = open_history(bench.settings, park=PARK)
+    history = bench.history()
     async with bench.opened() as store:
         await store.write([payload(0, row(1, 1.0))])
         await store.secure()
@@ -237,7 +254,8 @@ async def test_a_server_that_is_gone_is_a_storage_error(victoria: Bench) -> None
 
 
 async def test_the_influxdb_adapter_writes_lines_that_a_compatible_server_takes(victoria: Bench) -> None:
-    influx = Bench(victoria.settings.model_copy(update={"kind": "influxdb2"}), None)
+    assert isinstance(victoria.settings, StoreSettings)
+    influx = Bench(victoria.settings.model_copy(update={"kind": "influxdb2"}))
     async with influx.opened() as writer, victoria.opened() as reader:
         assert writer.is_durable_when_written
         await writer.write([payload(0, row(1, 1.5), row(2, None, quality=Quality.BAD, reason=Reason.LINK))])
