@@ -19,6 +19,7 @@ import httpx
 
 from domain.command import Action, Phase
 from domain.definition import definition_hashes
+from domain.errors import LinkError
 from domain.ids import FacilityId, GatewayId
 from domain.order import OrderSet
 from domain.park import Park
@@ -45,7 +46,9 @@ from wire.topics import Channel, Kind, ours, parse_ours, sparkplug
 ROOT = Path(__file__).parents[3]
 MOSQUITTO = Path("/usr/sbin/mosquitto")
 HOST = "127.0.0.1"
-WAIT_S = 15.0
+WAIT_S = 30.0
+START_S = 90.0
+"""Wall seconds for a start: importing alone takes seconds on a machine that is busy with something else."""
 CLOCK = RealClock()
 CALM: dict[str, float] = {
     "ph": 7.2,
@@ -237,9 +240,16 @@ class Edge:
     async def _beat(self) -> None:
         while True:
             if self.is_beating and self.link.is_connected:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(LinkError):
                     await self.beat()
+                    await self._say_again()
             await asyncio.sleep(0.5)
+
+    async def _say_again(self) -> None:
+        """Records are said until they are acknowledged."""
+        old_ms = CLOCK.now_ms() - 1000
+        for item in [item for item in self.journal.values() if item.at_ms < old_ms]:
+            await self.link.publish(self._topic(Channel.RECORDS), self.signer.sign(record_body(item)), qos=1)
 
     async def _listen(self) -> None:
         while True:
@@ -484,7 +494,7 @@ port = {self.api_port}
 
     async def is_up(self) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:
-            end_s = CLOCK.monotonic() + WAIT_S
+            end_s = CLOCK.monotonic() + START_S
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"{self.url}/health/ready")).is_success:

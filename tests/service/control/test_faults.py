@@ -1,0 +1,145 @@
+"""What goes wrong around a running control: its database, its broker, its port, its secrets; and how it ends."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+from control.audit.verify import verify_audit
+from tests.service.control.rig import HOST, Rig, rig, until
+
+
+async def test_without_the_database_closures_go_out_openings_do_not_and_everything_is_imported_once(
+    tmp_path: Path,
+) -> None:
+    def prepare(made: Rig) -> None:
+        made.east.opened |= {"hc_outlet"}
+
+    async with rig(tmp_path, prepare=prepare) as made:
+        admin = await made.first()
+        operator = await made.person(admin, "zhao", "operator")
+        await made.is_live(operator)
+        database = made.state / "control.sqlite"
+        lock = sqlite3.connect(database, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        try:
+            closed = await operator.command("hc_outlet", "close")
+            assert closed.status_code == 202, closed.text
+            command = closed.json()["id"]
+            await operator.state(command, "confirmed")
+            assert (made.state / "spool.jsonl").stat().st_size > 0
+            refused = await operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+            assert "audit-unavailable" in [reason["code"] for reason in refused.json()["reasons"]]
+            assert made.east.journal, "what is not committed is not acknowledged"
+            for _ in range(100):
+                alarms = (await operator.get("/alarms")).json()
+                if any(alarm["rule"] == "system_database" for alarm in alarms):
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                raise AssertionError(alarms)
+        finally:
+            lock.execute("ROLLBACK")
+            lock.close()
+        await until(lambda: not (made.state / "spool.jsonl").exists(), why="the spool is imported")
+        # The edge says again what was not acknowledged.
+        for item in list(made.east.journal.values()):
+            from wire.messages import record_body
+            from wire.topics import Channel, ours
+
+            token = made.east.signer.sign(record_body(item))
+            await made.east.link.publish(ours(made.park.id, made.east.id, Channel.RECORDS), token, qos=1)
+        await until(lambda: not made.east.journal, why="every record is acknowledged")
+        records = (await operator.get("/audit", object="hc_outlet", limit=500)).json()["records"]
+        requested = [item for item in records if item["kind"] == "command.request"]
+        assert [item["body"]["command"] for item in requested] == [command]
+        states = [
+            item["body"]["record"]["body"]["state"] for item in records if item["kind"] == "edge.command"
+        ]
+        assert sorted(states) == ["confirmed", "operating"]
+        assert (await admin.get("/audit/verify")).json()["verified"]
+
+
+async def test_it_ends_cleanly_sealed_and_what_it_left_verifies_off_line(tmp_path: Path) -> None:
+    async with rig(tmp_path) as made:
+        await made.first()
+        assert made.kill("control", signal.SIGTERM) == 0
+        report = verify_audit(
+            made.state / "control.sqlite", made.state / "checkpoints.jsonl", tmp_path / "trusted.jwks"
+        )
+        assert report.verified, report
+        assert report.sealed == report.records > 0
+        assert "Traceback" not in (tmp_path / "control.log").read_text()
+
+
+async def test_a_busy_port_and_a_missing_broker_each_get_one_line(tmp_path: Path) -> None:
+    made = Rig(tmp_path)
+    made.start_broker()
+    try:
+        with socket.socket() as taken:
+            taken.bind((HOST, made.api_port))
+            taken.listen()
+            assert await ended(made) == 69
+        said = (tmp_path / "control.log").read_text()
+        assert f"cannot listen on {HOST}:{made.api_port}" in said
+        assert "Traceback" not in said
+        made.kill("broker")
+        settings = (
+            (tmp_path / "control.toml").read_text().replace("broker_wait_s = 5.0", "broker_wait_s = 0.5")
+        )
+        (tmp_path / "control.toml").write_text(settings)
+        assert await ended(made) == 69
+        assert "Traceback" not in (tmp_path / "control.log").read_text()
+    finally:
+        await made.close()
+
+
+async def test_a_wrong_password_an_absent_key_and_an_unknown_setting_refuse_the_start(tmp_path: Path) -> None:
+    made = Rig(tmp_path)
+    (tmp_path / "passwords").write_text("")
+    (tmp_path / "mosquitto.conf").write_text(
+        f"user root\nlistener {made.broker_port} {HOST}\nallow_anonymous false\npassword_file {tmp_path}/passwords\n"
+    )
+    made.start_broker()
+    try:
+        await asyncio.sleep(0.3)
+        assert await ended(made) == 77
+        text = (tmp_path / "control.toml").read_text()
+        (tmp_path / "control.toml").write_text(text.replace("control.jwk", "nothing.jwk"))
+        assert await ended(made) == 78
+        (tmp_path / "control.toml").write_text(text + "colour = 1\n")
+        assert await ended(made) == 78
+        log = (tmp_path / "control.log").read_text()
+        assert "api.colour" in log
+        assert "Traceback" not in log
+    finally:
+        await made.close()
+
+
+async def test_a_killed_broker_is_found_again(tmp_path: Path) -> None:
+    async with rig(tmp_path) as made:
+        admin = await made.first()
+        await made.is_live(admin)
+        made.kill("broker")
+        for _ in range(200):
+            live = await admin.live()
+            if all(item["stale"] for item in live["points"].values()):
+                break
+            await asyncio.sleep(0.05)
+        else:
+            raise AssertionError("nothing goes stale")
+        made.start_broker()
+        await made.is_live(admin)
+
+
+async def ended(made: Rig) -> int:
+    made.start_control()
+    process = made._processes.pop("control")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(40):
+            while process.poll() is None:
+                await asyncio.sleep(0.05)
+    assert process.returncode is not None, "it does not end"
+    return process.returncode

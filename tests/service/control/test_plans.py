@@ -1,0 +1,146 @@
+"""One-key plans through a running control: shown, run to the proof, carried on after a kill, approved by a second person."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from tests.service.control.rig import Console, Rig, rig, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OUTLETS = {f"{name}_outlet" for name in ("hc", "ly", "qs", "bh", "jt", "yx", "dc", "ml")}
+
+
+@dataclass
+class House:
+    rig: Rig
+    admin: Console
+    operator: Console
+    chief: Console
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    def prepare(made: Rig) -> None:
+        for edge in made.edges.values():
+            edge.opened |= OUTLETS | {"river_sluice_1", "net_sluice_1"}
+
+    async with rig(tmp_path_factory.mktemp("house"), prepare=prepare) as made:
+        admin = await made.first()
+        operator = await made.person(admin, "zhao", "operator")
+        chief = await made.person(admin, "qian", "shift_chief")
+        await made.is_live(operator)
+        yield House(made, admin, operator, chief)
+
+
+async def start(house: House, plan: str, **more: object) -> str:
+    preview = (await house.operator.get(f"/plans/{plan}/preview")).json()
+    body = {"content_hash": preview["content_hash"], "reason": "演练", "accept_warnings": True, **more}
+    response = await house.operator.post(f"/plans/{plan}/runs", body)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+async def test_a_plan_is_said_in_words_before_it_runs(house: House) -> None:
+    preview = (await house.operator.get("/plans/close_ly/preview")).json()
+    outlet, diversion, bund = preview["steps"][:3]
+    assert outlet["words"]["zh"].startswith("关闭")
+    assert (outlet["already"], bund["already"]) == (False, True)
+    assert diversion["action"] == "open"
+    assert preview["pools"][0]["facility"] == "ly_pool"
+    assert preview["pools"][0]["free_m3"] == preview["pools"][0]["capacity_m3"] - 100.0
+    travel = house.rig.park.actuators
+    assert preview["expected_s"] == max(
+        travel["ly_outlet"].travel_time_s,  # type: ignore[index]
+        travel["ly_diversion"].travel_time_s,  # type: ignore[index]
+    )
+    response = await house.operator.post(
+        "/plans/close_ly/runs", {"content_hash": "0" * 64, "accept_warnings": True}
+    )
+    assert (response.status_code, response.json()["code"]) == (409, "content-changed")
+
+
+async def test_one_key_closes_an_enterprise_and_proves_every_step(house: House) -> None:
+    run = await start(house, "close_hc")
+    view = await house.operator.run_state(run, "done")
+    steps = {step["id"]: step for step in view["steps"]}
+    assert {step["state"] for key, step in steps.items() if key != "trunk"} == {"confirmed"}
+    assert steps["trunk"]["state"] == "skipped"
+    assert all(step["evidence"] and step["proved_ms"] for key, step in steps.items() if key != "trunk")
+    assert steps["bund"]["command"] is None, "it was closed already: nothing was sent"
+    orders = (await house.operator.get("/orders")).json()
+    assert {order["actuator"] for order in orders} == {"hc_outlet", "hc_bund", "hc_sewage"}
+    await until(lambda: len(house.rig.east.orders.orders) == 3, why="the edge holds the orders")
+    refused = await house.operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+    assert "keep-closed-order" in [reason["code"] for reason in refused.json()["reasons"]]
+
+
+async def test_a_gate_that_cannot_be_closed_takes_its_alternative_and_shows_its_hand_card(
+    house: House,
+) -> None:
+    east = house.rig.east
+    east.local.add("qs_outlet")
+    await east.data("qs_outlet/remote")
+    await asyncio.sleep(0.5)
+    run = await start(house, "close_qs")
+    view = await house.operator.run_state(run, "done_with_failures")
+    steps = {step["id"]: step for step in view["steps"]}
+    assert steps["outlet"]["state"] == "refused"
+    assert steps["outlet"]["reasons"][0]["code"] == "blocked-by-switching-hierarchy"
+    assert steps["trunk"]["state"] == "confirmed"
+    assert "net_sluice_1" in [item.actuator for item in east.obeyed]
+    card = (await house.operator.get("/actuators/qs_outlet/hand-card")).json()
+    assert card["phone"] and card["how"]
+    report = {"by": "李明", "position": "closed", "note": "摇上去了"}
+    assert (await house.operator.post("/actuators/qs_outlet/hand-reports", report)).status_code == 201
+    live = await house.operator.live()
+    assert live["actuators"]["qs_outlet"]["hand_report"]["by"] == "李明"
+    assert live["actuators"]["qs_outlet"]["position"] == "open", "a report is no proof"
+    east.local.discard("qs_outlet")
+    await east.birth()
+    await house.rig.is_live(house.operator)
+
+
+async def test_river_steps_wait_for_another_person_in_another_session(house: House) -> None:
+    east = house.rig.east
+    run = await start(house, "close_park")
+    view = await house.operator.run_state(run, "waiting_approval", within_s=40)
+    states = {step["actuator"]: step["state"] for step in view["steps"]}
+    assert states["river_sluice_1"] == "waiting_approval"
+    assert states["ml_outlet"] == "confirmed"
+    assert "river_sluice_1" not in [item.actuator for item in east.obeyed]
+    body = {"dispatch_order": "2026-118", "clearance": True}
+    own = await house.operator.post(f"/runs/{run}/approve", body)
+    assert (own.status_code, own.json()["code"]) == (409, "approval-missing")
+    unclear = await house.chief.post(f"/runs/{run}/approve", {**body, "clearance": False})
+    assert unclear.status_code == 422
+    assert (await house.chief.post(f"/runs/{run}/approve", body)).status_code == 200
+    view = await house.operator.run_state(run, "done")
+    assert view["approval"]["by"] == "qian"
+    assert "river_sluice_1" in [item.actuator for item in east.obeyed]
+    records = (await house.operator.get("/audit", object="close_park")).json()["records"]
+    assert {"plan.started", "plan.waiting_approval", "plan.approved", "plan.done"} <= {
+        item["kind"] for item in records
+    }
+
+
+async def test_a_run_goes_on_after_control_was_killed_and_no_command_acts_twice(house: House) -> None:
+    east = house.rig.east
+    east.travel_s = 4.0
+    east.opened |= {"bh_outlet", "bh_sewage", "bh_bund"}
+    await east.birth()
+    await house.rig.is_live(house.operator)
+    before = len(east.obeyed)
+    run = await start(house, "close_bh")
+    await until(lambda: len(east.obeyed) > before, why="a gate moves")
+    house.rig.kill("control")
+    house.rig.start_control()
+    await house.rig.is_up()
+    view = await house.operator.run_state(run, "done", "done_with_failures", within_s=30)
+    assert view["state"] == "done"
+    moves = [(item.actuator, item.action) for item in east.obeyed[before:]]
+    assert len(moves) == len(set(moves)), moves
+    east.travel_s = 0.2
