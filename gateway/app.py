@@ -78,9 +78,10 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     outside = Outside(
         broker, node, clock=clock, client_id=gateway, subscriptions=subscriptions(park.id, gateway)
     )
-    live, reports = Lane(outside.publish), Lane(outside.publish)
+    # Three lanes, so that no heartbeat waits for the broker's answer to a record, nor behind a burst of samples.
+    live, reports, early = Lane(outside.publish), Lane(outside.publish), Lane(outside.publish)
 
-    records = Records(storage.records, signer, reports, park=park.id, gateway=gateway, clock=clock)
+    records = Records(storage.records, signer, reports, early, park=park.id, gateway=gateway, clock=clock)
     stations, images = build_stations(
         park, gateway, clock=clock, times=storage.times, metrics=metrics, floor_s=settings.floors.poll_s
     )
@@ -125,7 +126,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         times=storage.times,
         definitions=definitions,
         signer=signer,
-        lane=reports,
+        lane=early,
         is_full=keeper.is_full,
     )
     old_samples = Backfill(
@@ -183,6 +184,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         ("sample clock", storage.times.run()),
         ("live", live.run()),
         ("reports", reports.run()),
+        ("early", early.run()),
         ("intake", intake.run()),
         ("housekeeping", keeper.run(desk)),
         ("heartbeat", pulse.run(lambda: outside.link.is_connected)),

@@ -213,6 +213,10 @@ class Desk:
         if message.instead_of is None:
             return False
         old = self._ledger.entry(message.instead_of, Phase.OPERATE)
+        held = self._selects.get(message.actuator)
+        if held is not None and held.entry.id == message.instead_of:
+            del self._selects[message.actuator]
+            self._transcript.advance(held.entry, Event.WITHDRAW)
         if old is None:
             void = replace(entry, id=message.instead_of, hash="void", state=State.WITHDRAWN, record=None)
             self._ledger.put(void)

@@ -6,8 +6,8 @@ What may be moved was decided before (gateway.desk); how a move ended is decided
 from collections.abc import Callable, Coroutine
 
 from domain.admission import Direction
-from domain.command import Action, Event
-from domain.drive import MaintainedCoil, Write, writes
+from domain.command import Action, Event, State
+from domain.drive import MaintainedCoil, MomentaryCoils, Repeat, Write, writes
 from domain.errors import LinkError, LinkLost, LinkTimeout
 from domain.ids import CommandId, FacilityId
 from domain.park import Actuator
@@ -89,8 +89,9 @@ class Executor:
             return
         running = self._running.get(facility)
         if running is not None and job.shares_outcome_with(running):
-            self._operating(job)
             running.joined.append(job)
+            if running.entry.state is State.OPERATING:
+                self._operating(job)
             return
         if running is not None:
             self._end(
@@ -126,7 +127,7 @@ class Executor:
         """Stop the move that was taken over and let the drive rest; return the wall seconds that this took."""
         drive = job.actuator.drive
         stop = writes(drive, Action.STOP)
-        is_moving = before is not None and before.has_written
+        is_moving = (before is not None and before.has_written) or self._would_be_upset(job)
         if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
             return 0.0
         begun_s = self._clock.monotonic()
@@ -142,6 +143,14 @@ class Executor:
             return 0.0
         await self._clock.sleep(job.actuator.reversing_pause_s)
         return self._clock.monotonic() - begun_s
+
+    def _would_be_upset(self, job: Job) -> bool:
+        """Whether the drive is on its way, and another pulse would stop or turn it instead of sending it on."""
+        drive, moving = job.actuator.drive, job.actuator.feedback.moving
+        if not isinstance(drive, MomentaryCoils) or drive.repeat is Repeat.SAFE or moving is None:
+            return False
+        reading = self._field.reading(job.actuator.point(moving))
+        return reading.is_trusted and reading.value is True
 
     async def _move(self, job: Job, pause_s: float) -> Outcome | None:
         """Write once and prove; None when another command has taken over."""
@@ -167,7 +176,7 @@ class Executor:
                     return Outcome(event=Event.REFUSE, causes=(lost,))
                 if job.is_over:
                     return None
-                if not job.is_fresh(pause_s):
+                if not job.may_write(pause_s):
                     return Outcome(event=Event.TIME_OUT, causes=(lost,))
                 await self._clock.sleep(0.0, floor_s=RETRY_S)
             except LinkTimeout:
@@ -188,7 +197,7 @@ class Executor:
         link = self._field.station_of(job.actuator).link
 
         def permit() -> bool:
-            if job.is_over or not job.is_fresh(grace_s):
+            if not job.may_write(grace_s):
                 return False
             job.has_written = True
             return True
@@ -230,10 +239,11 @@ class Executor:
         return None
 
     def _operating(self, job: Job) -> None:
-        if not job.is_over:
-            self._transcript.advance(
-                job.entry, Event.OPERATE, warnings=job.warnings, instead_of=job.instead_of
-            )
+        for one in (job, *job.joined):
+            if not one.is_over and one.entry.state is not State.OPERATING:
+                self._transcript.advance(
+                    one.entry, Event.OPERATE, warnings=one.warnings, instead_of=one.instead_of
+                )
 
     def _end(self, job: Job, found: Outcome) -> None:
         if job.is_over:

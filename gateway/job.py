@@ -66,6 +66,12 @@ class Job:
             case _:
                 return self.actuator.travel_timeout_s
 
+    def may_write(self, grace_s: float) -> bool:
+        """Whether it, or one that shares its outcome, may still be written (I3)."""
+        return not self.is_over and (
+            self.is_fresh(grace_s) or any(other.is_fresh(grace_s) for other in self.joined)
+        )
+
     def shares_outcome_with(self, other: "Job") -> bool:
         """Whether both are moves toward the same limit at the safe end (I2)."""
         ours, theirs = self.goal.position, other.goal.position

@@ -26,6 +26,7 @@ class Records:
         journal: Journal,
         signer: Signer,
         lane: Lane,
+        early: Lane,
         *,
         park: ParkId,
         gateway: GatewayId,
@@ -36,6 +37,7 @@ class Records:
         self._journal = journal
         self._signer = signer
         self._lane = lane
+        self._early = early
         self._clock = clock
         self._held: deque[bytes] = deque()
         self._log = logger("records")
@@ -69,7 +71,7 @@ class Records:
 
     def repeat(self, token: bytes) -> None:
         """Publish the record of something that was asked again, early and without keeping it twice."""
-        self._lane.put(self._reply, token)
+        self._early.put(self._reply, token)
 
     def flush(self) -> bool:
         """Journal what is held in memory; return whether nothing is held any more."""

@@ -112,7 +112,9 @@ def build(folder: Path) -> tuple[FullJournal, Records, ManualClock]:
     clock = ManualClock()
     journal = FullJournal.open(folder, gateway="gw", epoch="a" * 32, clock=clock)
     assert isinstance(journal, FullJournal)
-    records = Records(journal, SIGNER, Lane(unheard), park=ParkId("p"), gateway=GatewayId("gw"), clock=clock)
+    records = Records(
+        journal, SIGNER, Lane(unheard), Lane(unheard), park=ParkId("p"), gateway=GatewayId("gw"), clock=clock
+    )
     return journal, records, clock
 
 
