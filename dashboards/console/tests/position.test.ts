@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { actionWords, commandStateWords, commandWords, isInMotion, positionWords } from '../src/data/position'
+import { actionWords, commandStateWords, commandWords, isInMotion, positionWords, shortCommandWords } from '../src/data/position'
 import type { Action, ActuatorView, CommandBrief, Position, Quality } from '../src/data/types'
 
 const POSITIONS: Position[] = ['closed', 'open', 'between', 'contradiction', 'unknown']
@@ -106,9 +106,10 @@ describe('commandWords', () => {
   it('never sounds like a position', () => {
     for (const action of ACTIONS) {
       for (const state of STATES) {
-        const words = commandWords(command(action, state))
-        expect(words?.zh ?? '').not.toMatch(/到位/)
-        expect(words?.en ?? '').not.toMatch(/closed|limit/i)
+        for (const words of [commandWords(command(action, state)), shortCommandWords(command(action, state))]) {
+          expect(words?.zh ?? '').not.toMatch(/到位/)
+          expect(words?.en ?? '').not.toMatch(/closed|limit/i)
+        }
       }
     }
   })

@@ -104,6 +104,20 @@ export function commandWords(command: Pick<CommandBrief, 'action' | 'state'> | n
   return { zh: `${action.zh} · ${state.zh}`, en: `${action.en} · ${state.en}` }
 }
 
+const SHORT_ACTIONS: Record<string, Words> = {
+  open: { zh: '开', en: 'Open' },
+  close: { zh: '关', en: 'Close' },
+  set: { zh: '开度', en: 'Set' },
+}
+
+/** The same for places where room is short: 「关 执行中」. */
+export function shortCommandWords(command: Pick<CommandBrief, 'action' | 'state'> | null): Words | null {
+  if (commandWords(command) === null || command === null) return null
+  const action = SHORT_ACTIONS[command.action] ?? actionWords(command.action)
+  const state = commandStateWords(command.state)
+  return { zh: `${action.zh} ${state.zh}`, en: `${action.en} ${state.en}` }
+}
+
 /** Moving, or about to: what the strip of moving actuators and its stop buttons show. */
 export function isInMotion(view: Pick<ActuatorView, 'moving' | 'command'>): boolean {
   if (view.moving === true) return true
