@@ -1,23 +1,32 @@
-"""`stoplog check`: prints every fault of a park's files with file, line, field and remedy; it mends nothing."""
+"""`stoplog check`: prints every fault of a park's files with file, line, field and remedy; it mends nothing.
 
+The park's own files come first; its simulated water (network, storms, scenarios), where there is any, in the same run.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
+from domain.errors import ConfigurationError, Fault
+from domain.park import Park
 from runtime.exits import Exit
 from runtime.parkfiles import check_park, load_park
+from simulators.scenario_file import known_names, load_scenario
+from simulators.water.network import load_network
+from simulators.water.storm import load_storm
 
 
 def run_check(folder: Path) -> int:
     """Check the park in `folder`, print what was found and return the exit status: 0 sound, 65 faults."""
     faults = check_park(folder)
+    park = None if faults else load_park(folder)
+    faults += check_simulated(folder, park)
     for fault in faults:
         print(fault)
-    if faults:
+    if faults or park is None:
         files = len({fault.file for fault in faults})
-        print(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {files} file{'s' if files > 1 else ''}"
-        )
+        print(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {files} file{'s' * (files > 1)}")
         return Exit.PARK
-    park = load_park(folder)
     print(
         f"{folder}: {park.words.zh} {park.words.en}: {len(park.enterprises)} enterprises, "
         f"{len(park.facilities)} facilities, {len(park.devices)} PLCs, {len(park.points)} points, "
@@ -25,3 +34,32 @@ def run_check(folder: Path) -> int:
         f"{len(park.plans)} plans: no fault"
     )
     return Exit.OK
+
+
+def check_simulated(folder: Path, park: Park | None) -> Iterator[Fault]:
+    """Yield the faults of the simulated water; scenarios speak of the park's things and wait for a sound one."""
+    for storm in _files(folder / "storms", "*.csv"):
+        yield from _faults_of(load_storm, storm)
+    places: frozenset[str] | None = None
+    network = folder / "network" / "network.yaml"
+    if network.parent.is_dir():
+        found = _faults_of(load_network, network)
+        yield from found
+        if not found:
+            places = frozenset(load_network(network).spill_places)
+    if park is not None and places is not None:
+        known = known_names(park, folder, places)
+        for scenario in _files(folder / "scenarios", "*.yaml"):
+            yield from _faults_of(partial(load_scenario, known=known), scenario)
+
+
+def _files(folder: Path, pattern: str) -> Iterable[Path]:
+    return sorted(folder.glob(pattern)) if folder.is_dir() else ()
+
+
+def _faults_of(load: Callable[[Path], object], path: Path) -> tuple[Fault, ...]:
+    try:
+        load(path)
+    except ConfigurationError as error:
+        return error.faults
+    return ()

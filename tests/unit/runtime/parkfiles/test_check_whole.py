@@ -1,4 +1,4 @@
-"""A park is checked whole: missing files, other encodings, many faults at once, and what the command prints."""
+"""A park is checked whole: missing files, other encodings, and many faults at once."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from runtime.parkfiles import check_park
-from stoplog.check import run_check
 
 PARK = Path(__file__).parents[4] / "parks" / "lingang"
 
@@ -67,14 +66,3 @@ def test_no_folder(tmp_path: Path) -> None:
     (fault,) = check_park(tmp_path / "nowhere")
     assert fault.kind == "file-missing"
     assert str(fault) == f"{tmp_path}/nowhere: is no folder — name the folder of a park [file-missing]"
-
-
-def test_the_command_says_what_is_wrong_and_how_much(park: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_check(park) == 0
-    assert capsys.readouterr().out.endswith("no fault\n")
-    (park / "plans.yaml").unlink()
-    (park / "alarms.yaml").unlink()
-    assert run_check(park) == 65
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.rpartition(" ")[2] for line in lines[:2]] == ["[file-missing]", "[file-missing]"]
-    assert lines[2:] == ["2 faults in 2 files"]
