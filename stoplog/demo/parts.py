@@ -21,21 +21,24 @@ class Part:
     listens: int | None = None
 
 
-def parts(layout: Layout, park: Park) -> Sequence[Part]:
-    """Return the parts in the order in which they start."""
+def parts(layout: Layout, park: Park) -> Sequence[Sequence[Part]]:
+    """Return the parts in the order in which they start; those of one stage start side by side.
+
+    The simulator makes the page of model time, which every service reads.
+    """
     gateways = [
         _service("gateway", layout, name=gateway, health_port=layout.gateway_metrics_ports[gateway])
         for gateway in park.gateways
     ]
-    found = [
-        _service("simulator", layout, name="simulator", health_port=None, listens=layout.simulator_port),
+    simulator = _service(
+        "simulator", layout, name="simulator", health_port=None, listens=layout.simulator_port
+    )
+    centre = (
         _service("ingest", layout, name="ingest", health_port=layout.ingest_metrics_port),
         _service("control", layout, name="control", health_port=layout.control_metrics_port),
-        *gateways,
-    ]
-    if layout.broker.is_embedded:
-        found.insert(0, _broker(layout))
-    return found
+    )
+    first = (_broker(layout), simulator) if layout.broker.is_embedded else (simulator,)
+    return first, centre, gateways
 
 
 def _service(

@@ -32,9 +32,10 @@ class Supervisor:
     """The processes of one demonstration."""
 
     def __init__(
-        self, parts: Sequence[Part], *, logs: Path, clock: Clock, say: Callable[[str], None]
+        self, stages: Sequence[Sequence[Part]], *, logs: Path, clock: Clock, say: Callable[[str], None]
     ) -> None:
-        self._parts = {part.name: part for part in parts}
+        self._stages = stages
+        self._parts = {part.name: part for stage in stages for part in stage}
         self._logs = logs
         self._clock = clock
         self._say = say
@@ -43,12 +44,9 @@ class Supervisor:
         self.restarts = 0
 
     async def start_all(self) -> None:
-        """Start every part and wait until each is ready. Raises PartFailedError."""
-        for part in self._parts.values():
-            began = self._clock.monotonic()
-            await self._start(part)
-            await self._wait_ready(part)
-            self._say(f"  {part.name:<10} ready after {self._clock.monotonic() - began:4.1f} s")
+        """Start every part, stage by stage, and wait until each is ready. Raises PartFailedError."""
+        for stage in self._stages:
+            await asyncio.gather(*(self._bring_up(part) for part in stage))
 
     def watch(self) -> None:
         """From now on restart each part that dies."""
@@ -56,20 +54,31 @@ class Supervisor:
             self._watchers[part.name] = asyncio.create_task(self._watch(part), name=f"watch {part.name}")
 
     async def stop(self, *names: str) -> None:
-        """Stop the parts named (all, when none is), the last started first; what does not stop is killed."""
-        for name in [name for name in reversed(self._parts) if name in names or not names]:
-            watcher = self._watchers.pop(name, None)
-            if watcher is not None:
-                watcher.cancel()
-                await asyncio.wait([watcher])
-            process = self._running.pop(name, None)
-            if process is not None and process.returncode is None:
-                await self._stop(name, process)
+        """Stop the parts named (all, when none is), the last stage first; what does not stop is killed."""
+        for stage in reversed(self._stages):
+            await asyncio.gather(
+                *(self._take_down(part.name) for part in stage if part.name in names or not names)
+            )
 
     def pid(self, name: str) -> int | None:
         """Return the process id of a part; None while it is not running."""
         process = self._running.get(name)
         return process.pid if process is not None and process.returncode is None else None
+
+    async def _bring_up(self, part: Part) -> None:
+        began_s = self._clock.monotonic()
+        await self._start(part)
+        await self._wait_ready(part)
+        self._say(f"  {part.name:<10} ready after {self._clock.monotonic() - began_s:4.1f} s")
+
+    async def _take_down(self, name: str) -> None:
+        watcher = self._watchers.pop(name, None)
+        if watcher is not None:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+        process = self._running.pop(name, None)
+        if process is not None and process.returncode is None:
+            await self._stop(name, process)
 
     async def _start(self, part: Part) -> None:
         log = self._logs / f"{part.name}.log"

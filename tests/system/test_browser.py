@@ -89,14 +89,19 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     # One key: what will move, then every step's proof.
     page.get_by_test_id("nav-onekey").click()
     page.get_by_test_id("plan-close_hc").click()
-    expect(page.get_by_test_id("step-hc_outlet")).to_be_visible()
+    expect(page.get_by_test_id("preview-hc_outlet")).to_be_visible()
     shoot(page, "one-key-preview")
     page.get_by_test_id("plan-run").click()
-    page.get_by_test_id("plan-reason").fill("雨水排口电导率超限,疑似泄漏")
+    page.get_by_test_id("plan-reason-other").check()
+    page.get_by_test_id("plan-reason-text").fill("雨水排口电导率超限,疑似泄漏")
+    accept = page.get_by_test_id("plan-accept-warnings")
+    if accept.count():
+        accept.check()
+    shoot(page, "one-key-confirm")
     page.get_by_test_id("plan-confirm").click()
-    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(re.compile("关到位"), timeout=60 * MS)
+    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(re.compile("关限位 = 1"), timeout=60 * MS)
     expect(page.get_by_test_id("step-proof-hc_diversion")).to_contain_text(
-        re.compile("开到位"), timeout=60 * MS
+        re.compile("开限位 = 1"), timeout=60 * MS
     )
     shoot(page, "one-key-proof")
 
