@@ -30,6 +30,7 @@ const WORDS: Record<PositionKind, Words> = {
 const PUMP_WORDS: Partial<Record<PositionKind, Words>> = {
   closed: { zh: '已停止', en: 'Stopped' },
   open: { zh: '运行中', en: 'Running' },
+  between: { zh: '启停过程中', en: 'Starting or stopping' },
 }
 
 type PositionInput = Pick<ActuatorView, 'position' | 'quality' | 'fresh'>
