@@ -86,7 +86,7 @@ def can_connect(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def eventually(is_true: Callable[[], bool], *, what: str, within_s: float = 15.0) -> None:
+async def eventually(is_true: Callable[[], bool], *, what: str, within_s: float = 40.0) -> None:
     until_s = CLOCK.monotonic() + within_s
     while not is_true():
         assert CLOCK.monotonic() < until_s, f"never: {what}"

@@ -33,7 +33,7 @@ class Victoria:
              "-dedup.minScrapeInterval=1ms", "-loggerLevel=ERROR", "-memory.allowedBytes=200MB"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until_s = CLOCK.monotonic() + 20
+        until_s = CLOCK.monotonic() + 60
         while not self.answers():
             assert CLOCK.monotonic() < until_s, "VictoriaMetrics did not start"
 
