@@ -98,6 +98,7 @@ export const en: Record<Key, string> = {
   tag_reason: 'Reason of the tag',
   tag_hours: 'Hours',
   keep_closed: 'Keep-closed order',
+  order_unproved: 'order unproved',
   by_hand: 'Hand report',
   by_hand_note: 'A hand report is no proof of position',
   safe_position: 'Safe position',

@@ -96,6 +96,7 @@ export const zh = {
   tag_reason: '挂牌原因',
   tag_hours: '时长(小时)',
   keep_closed: '禁开令(保持关闭)',
+  order_unproved: '禁开未证实',
   by_hand: '人工报告',
   by_hand_note: '人工报告不是到位证据',
   safe_position: '安全位',
