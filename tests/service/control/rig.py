@@ -487,6 +487,10 @@ port = {self.api_port}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(command_line, stdout=log, stderr=log, cwd=ROOT)
 
+    def release(self, name: str) -> "subprocess.Popen[bytes]":
+        """Hand a process over to the test."""
+        return self._processes.pop(name)
+
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         process = self._processes.pop(name)
         os.kill(process.pid, number)

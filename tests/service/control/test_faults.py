@@ -1,7 +1,6 @@
 """What goes wrong around a running control: its database, its broker, its port, its secrets; and how it ends."""
 
 import asyncio
-import contextlib
 import signal
 import socket
 import sqlite3
@@ -136,10 +135,6 @@ async def test_a_killed_broker_is_found_again(tmp_path: Path) -> None:
 
 async def ended(made: Rig) -> int:
     made.start_control()
-    process = made._processes.pop("control")
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(40):
-            while process.poll() is None:
-                await asyncio.sleep(0.05)
-    assert process.returncode is not None, "it does not end"
-    return process.returncode
+    process = made.release("control")
+    await until(lambda: process.poll() is not None, within_s=90, why="it ends")
+    return int(process.returncode)

@@ -1,0 +1,66 @@
+"""The database: migrated to what the code names, whole or not at all; the spool keeps its chain."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from control.audit.entry import Entry
+from control.database.change import Change, Write
+from control.database.connection import migrate
+from control.database.spool import Spool
+from control.database.tables import METADATA
+from domain.words import Words
+
+CHANGE = Change(
+    writes=(Write(table="facts", row={"name": "n", "value": "1"}),),
+    entries=(
+        Entry(at_ms=1, actor="zhao", kind="k", object="o", words=Words("词", "word"), body={"x": [1, None]}),
+    ),
+)
+
+
+def test_the_newest_migration_makes_the_tables_that_the_code_names(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    migrate(path)
+    migrate(path)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+    assert found == []
+
+
+def test_a_database_that_was_never_finished_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE facts (name TEXT)")
+    connection.close()
+    migrate(path)
+
+
+def test_the_spool_gives_back_what_was_written(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.jsonl")
+    spool.append(CHANGE)
+    spool.append(CHANGE)
+    again = Spool(tmp_path / "spool.jsonl")
+    assert len(again) == 2
+    assert [change for _, change in again.lines()] == [CHANGE, CHANGE]
+    again.clear()
+    assert len(Spool(tmp_path / "spool.jsonl")) == 0
+
+
+def test_a_torn_line_and_what_follows_an_edit_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "spool.jsonl"
+    spool = Spool(path)
+    for _ in range(3):
+        spool.append(CHANGE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert len(Spool(path)) == 2
+    first, second, third = whole.splitlines(keepends=True)
+    path.write_bytes(first + second.replace(b"zhao", b"qian") + third)
+    assert len(Spool(path)) == 2, "the edited line still stands, the one that named its hash does not"

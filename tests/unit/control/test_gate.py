@@ -1,0 +1,130 @@
+"""The gate at the centre: authority, area, tier, definition and what differs between the two directions (I6, I14, I18)."""
+
+from dataclasses import replace
+
+import pytest
+
+from control.commands.gate import Clear, Link, NeedsConfirmation, Request, Verdict, consider
+from control.live.image import Image
+from control.people.roles import Person, Role
+from domain.admission import Situation
+from domain.command import Action
+from domain.definition import definition_hashes
+from domain.ids import FacilityId
+from domain.order import OrderSet
+from domain.refusal import Code, Refused
+from tests.unit.control.world import OUTLET, PARK, RIVER, image, person
+
+NOW_S = 100.0
+OWN = definition_hashes(PARK, PARK.actuators[OUTLET])
+HEARD = Link(is_heard=True, definition=OWN)
+OPERATOR = person(Role.OPERATOR)
+
+
+def ask(
+    action: Action,
+    *,
+    who: Person = OPERATOR,
+    seen: Image | None = None,
+    link: Link = HEARD,
+    is_recordable: bool = True,
+    executing: Action | None = None,
+    **more: object,
+) -> Verdict:
+    live = seen or image()
+    situation = Situation(
+        read=lambda ref: live.reading(ref, now_s=NOW_S),
+        unit_of=live.unit_of,
+        orders=OrderSet(),
+        executing=executing,
+    )
+    request = replace(Request(actuator=OUTLET, action=action), **more)  # type: ignore[arg-type]
+    definition = (
+        definition_hashes(PARK, PARK.actuators[request.actuator])
+        if request.actuator in PARK.actuators
+        else OWN
+    )
+    return consider(
+        request, who, PARK, situation, link=link, definition=definition, is_recordable=is_recordable
+    )
+
+
+def codes(verdict: Verdict) -> list[Code]:
+    assert isinstance(verdict, Refused), verdict
+    return [cause.code for cause in verdict.reasons]
+
+
+def test_what_is_well_may_open_and_close() -> None:
+    assert isinstance(ask(Action.OPEN), Clear)
+    assert isinstance(ask(Action.CLOSE, seen=image(hc_outlet__opened=True, hc_outlet__closed=False)), Clear)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.ENGINEER, Role.AUDITOR, Role.SYSTEM, Role.ADMINISTRATOR])
+def test_other_roles_move_nothing(role: Role) -> None:
+    for action in (Action.OPEN, Action.CLOSE, Action.STOP):
+        assert Code.NO_AUTHORITY in codes(ask(action, who=person(role)))
+
+
+def test_an_enterprise_closes_its_own_and_opens_nothing() -> None:
+    own, other = person(Role.ENTERPRISE, enterprise="hc"), person(Role.ENTERPRISE, enterprise="ly")
+    assert isinstance(ask(Action.CLOSE, who=own), Clear)
+    assert codes(ask(Action.CLOSE, who=other)) == [Code.NO_AUTHORITY]
+    assert codes(ask(Action.OPEN, who=own)) == [Code.NO_AUTHORITY]
+    confined = person(Role.SHIFT_CHIEF, enterprise="ly")
+    assert codes(ask(Action.CLOSE, who=confined)) == [Code.NO_AUTHORITY]
+
+
+def test_without_the_log_the_link_or_one_definition_nothing_opens_and_everything_closes() -> None:
+    assert codes(ask(Action.OPEN, is_recordable=False)) == [Code.AUDIT]
+    assert codes(ask(Action.OPEN, link=Link(is_heard=False, definition=OWN))) == [Code.LINK]
+    edited = Link(is_heard=True, definition=(OWN[0], "other"))
+    assert codes(ask(Action.OPEN, link=edited)) == [Code.DEFINITION]
+    for link in (edited, Link(is_heard=False, definition=None)):
+        assert isinstance(ask(Action.CLOSE, is_recordable=False, link=link), Clear)
+    another_drive = Link(is_heard=True, definition=("other", "other"))
+    assert codes(ask(Action.CLOSE, link=another_drive)) == [Code.DEFINITION]
+    assert isinstance(ask(Action.STOP, link=another_drive, is_recordable=False), Clear)
+
+
+def test_a_warning_toward_safe_is_accepted_by_name() -> None:
+    seen = image(now_s=0.0)
+    verdict = ask(Action.CLOSE, seen=seen)
+    assert isinstance(verdict, NeedsConfirmation)
+    assert [cause.code for cause in verdict.warnings] == [Code.STALE_INPUT]
+    assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({"another"})), NeedsConfirmation)
+    assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({"stale-input"})), Clear)
+    assert Code.STALE_INPUT in codes(ask(Action.OPEN, seen=seen, accepted=frozenset({"stale-input"})))
+
+
+def test_the_river_needs_a_second_person_but_to_stop() -> None:
+    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER))
+    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, approved_by="zhao"))
+    link = Link(is_heard=True, definition=definition_hashes(PARK, PARK.actuators[RIVER]))
+    assert isinstance(ask(Action.CLOSE, actuator=RIVER, approved_by="qian", link=link), Clear)
+    assert isinstance(ask(Action.STOP, actuator=RIVER, link=link), Clear)
+
+
+def test_an_interlock_refuses_with_its_values() -> None:
+    verdict = ask(Action.OPEN, seen=image(hc_outlet__cod=400.0))
+    assert codes(verdict) == [Code.INTERLOCK]
+    assert isinstance(verdict, Refused)
+    assert "400.0" in verdict.reasons[0].values["hc_outlet/cod"]
+
+
+def test_one_move_at_a_time_and_a_closure_takes_over() -> None:
+    assert codes(ask(Action.OPEN, executing=Action.OPEN)) == [Code.BUSY]
+    assert isinstance(ask(Action.CLOSE, executing=Action.OPEN), Clear)
+    assert isinstance(ask(Action.STOP, executing=Action.OPEN), Clear)
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "code"),
+    [
+        (Action.OPEN, {"actuator": FacilityId("nothing")}, Code.UNKNOWN_ACTUATOR),
+        (Action.OPEN, {"parameters": {"opening_percent": 40.0}}, Code.MALFORMED),
+        (Action.SET, {}, Code.MALFORMED),
+        (Action.SET, {"parameters": {"opening_percent": 101.0}}, Code.MALFORMED),
+    ],
+)
+def test_what_makes_no_sense_is_refused(action: Action, more: dict[str, object], code: Code) -> None:
+    assert codes(ask(action, **more)) == [code]

@@ -1,0 +1,69 @@
+"""The live image: what a reading is worth after births, gaps, deaths and silence (I15)."""
+
+from control.live.pulse import SILENCE_S_MAX
+from domain.position import Position
+from domain.quality import Quality, Reason
+from tests.unit.control.world import GW, OUTLET, PARK, PLC, image, payload, ref
+from wire.sparkplug import Payload
+from wire.topics import Kind
+
+NOW_S = 100.0
+CLOSED = ref("hc_outlet/closed")
+
+
+def test_what_was_born_and_heard_is_trusted() -> None:
+    made = image()
+    reading = made.reading(CLOSED, now_s=NOW_S)
+    assert reading.is_trusted
+    assert made.indication(PARK.actuators[OUTLET], now_s=NOW_S).position is Position.CLOSED
+
+
+def test_nothing_is_known_of_what_was_never_said() -> None:
+    assert not image().reading(ref("hc_outlet/nothing"), now_s=NOW_S).is_trusted
+
+
+def test_silence_of_the_gateway_makes_every_position_unknown() -> None:
+    made = image()
+    late_s = NOW_S + SILENCE_S_MAX + 0.1
+    assert not made.reading(CLOSED, now_s=late_s).fresh
+    found = made.indication(PARK.actuators[OUTLET], now_s=late_s)
+    assert (found.position, found.last_seen) == (Position.UNKNOWN, Position.CLOSED)
+
+
+def test_a_gap_makes_uncertain_and_says_so() -> None:
+    made = image()
+    changed = made.take(Kind.DDATA, GW, PLC, payload(7, hc_outlet__cod=1.0))
+    assert set(changed) == set(PARK.points), "every point behind the gateway is another now"
+    reading = made.reading(CLOSED, now_s=NOW_S)
+    assert (reading.quality, reading.reason) == (Quality.UNCERTAIN, Reason.GAP)
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == 20.0, (
+        "what came after the gap is not used"
+    )
+    assert made.indication(PARK.actuators[OUTLET], now_s=NOW_S).position is Position.UNKNOWN
+
+
+def test_a_dead_device_and_a_dead_gateway_are_not_believed() -> None:
+    made = image()
+    assert made.take(Kind.DDEATH, GW, PLC, Payload(timestamp_ms=1, seq=2))
+    assert made.reading(CLOSED, now_s=NOW_S).reason is Reason.LINK
+    made = image()
+    assert made.take(Kind.NDEATH, GW, None, Payload(timestamp_ms=1))
+    assert made.reading(CLOSED, now_s=NOW_S).reason is Reason.LINK
+
+
+def test_data_changes_what_it_names_and_no_more() -> None:
+    made = image()
+    assert made.take(Kind.DDATA, GW, PLC, payload(2, hc_outlet__cod=55.0)) == ("hc_outlet/cod",)
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == 55.0
+
+
+def test_an_unknown_gateway_an_unknown_point_and_another_devices_point_change_nothing() -> None:
+    made = image()
+    assert made.take(Kind.NBIRTH, GW.__class__("stranger"), None, Payload(timestamp_ms=1, seq=0)) == ()
+    assert made.take(Kind.DDATA, GW, PLC, payload(2, nobody__cod=1.0)) == ()
+
+
+def test_after_our_own_link_was_away_nothing_is_believed() -> None:
+    made = image()
+    made.doubt_all()
+    assert not made.reading(CLOSED, now_s=NOW_S).is_trusted

@@ -1,0 +1,113 @@
+"""Every state of a command against every state that an edge may report, and every end of waiting."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from control.commands.lifecycle import path, timeout_events
+from control.commands.patience import is_overdue
+from control.commands.tracked import Tracked, Transition, body, tracked
+from domain.command import TRANSITIONS, Action, Command, Phase, State, next_state
+from domain.ids import CommandId, FacilityId, GatewayId
+
+NOW_MS = 1_700_000_000_000
+
+
+def made(state: State = State.REQUESTED, **more: object) -> Tracked:
+    command = Command(
+        id=CommandId("ab" * 16),
+        actuator=FacilityId("hc_outlet"),
+        action=Action.CLOSE,
+        author="zhao",
+        reason="演练",
+        state=state,
+        changed_ms=NOW_MS,
+    )
+    held = Tracked(
+        command=command,
+        gateway=GatewayId("gw_east"),
+        created_ms=NOW_MS,
+        expires_ms=NOW_MS + 60_000,
+        is_away=False,
+        wanted=Phase.OPERATE,
+    )
+    return replace(held, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("start", "reported"), [*itertools.product(State, State)])
+def test_a_report_leads_along_the_table_or_nowhere(start: State, reported: State) -> None:
+    events = path(start, reported)
+    if events is None:
+        # APPROVED is the centre's own: no report leads there.
+        assert reported is State.APPROVED or _is_unreachable(start, reported)
+        return
+    state = start
+    for event in events:
+        state = next_state(state, event)
+    assert state is reported
+
+
+def _is_unreachable(start: State, reported: State) -> bool:
+    seen, waiting = {start}, [start]
+    while waiting:
+        for following in TRANSITIONS.get(waiting.pop(), {}).values():
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return reported not in seen
+
+
+@pytest.mark.parametrize("state", [state for state in State if state.is_final])
+def test_an_outcome_never_changes(state: State) -> None:
+    held = made(state)
+    for reported in State:
+        after = held.reported(Phase.OPERATE, Transition(state=reported, at_ms=NOW_MS + 1))
+        assert after.state is state
+    assert held.timed_out(now_ms=NOW_MS + 1) is held
+
+
+@pytest.mark.parametrize("state", [state for state in State if not state.is_final])
+@pytest.mark.parametrize("was_operated", [True, False])
+def test_waiting_ends_every_state(state: State, was_operated: bool) -> None:
+    sent = frozenset({Phase.OPERATE}) if was_operated else frozenset[Phase]()
+    held = made(state, sent=sent)
+    expected = State.UNKNOWN if state is State.OPERATING or was_operated else State.EXPIRED
+    after = held.timed_out(now_ms=NOW_MS + 99)
+    assert after.state is expected
+    assert after.transitions[-1].state is expected
+    assert timeout_events(after.state, was_operated=was_operated) == ()
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+def test_no_state_lasts_for_ever(speed: float) -> None:
+    late_ms = NOW_MS + 3_600_000 * int(speed)
+    for state in State:
+        if not state.is_final:
+            assert is_overdue(made(state), None, now_ms=late_ms, speed=speed)
+            assert not is_overdue(made(state), None, now_ms=NOW_MS + 10, speed=speed)
+
+
+def test_a_report_may_skip_what_was_lost() -> None:
+    after = made().reported(Phase.OPERATE, Transition(state=State.FAILED, at_ms=NOW_MS + 5))
+    assert after.state is State.FAILED
+    assert [item.state for item in after.transitions] == [State.FAILED]
+    assert Phase.OPERATE in after.answered
+
+
+def test_only_bytes_that_we_signed_are_ours() -> None:
+    import hashlib
+
+    held = made().signed(Phase.OPERATE, b"a.b.c")
+    assert held.is_ours(hashlib.sha256(b"a.b.c").hexdigest())
+    assert not held.is_ours(hashlib.sha256(b"a.b.d").hexdigest())
+
+
+def test_it_is_kept_whole_in_the_database() -> None:
+    held = made(instead_of=CommandId("cd" * 16), accepted=("stale-input",), idempotency_key="k", run="r1")
+    held = held.signed(Phase.OPERATE, b"a.b.c").published()
+    held = held.reported(
+        Phase.OPERATE,
+        Transition(state=State.OPERATING, at_ms=NOW_MS + 1, reasons=({"code": "x"},), evidence={"p": 1}),
+    )
+    assert tracked(body(held)) == held

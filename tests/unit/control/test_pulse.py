@@ -1,0 +1,60 @@
+"""Heartbeats: what is fresh, what is stale, and what is an old pulse said again (I15)."""
+
+from dataclasses import replace
+
+import pytest
+
+from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, Pulse
+from domain.ids import DeviceId, GatewayId, ParkId
+from wire.messages import Heartbeat
+
+PLC = DeviceId("plc_a")
+BEAT = Heartbeat(
+    park=ParkId("p"), gateway=GatewayId("gw"), epoch="a" * 32, challenge="c1", term=1, sent_ms=1000,
+    ages_ms={"plc_a": 400, "plc_b": None}, stale_after_ms={"plc_a": 500, "plc_b": 500}, journal_payloads=0,
+    journal_full=False, records_pending=0, clock_offset_ms=0, definitions={}, orders="",
+)  # fmt: skip
+
+
+def test_without_a_heartbeat_nothing_is_fresh() -> None:
+    pulse = Pulse()
+    assert not pulse.is_fresh(PLC, now_s=0.0)
+    assert pulse.age_s(PLC, now_s=0.0) is None
+    assert pulse.state(now_s=0.0) == "offline"
+
+
+@pytest.mark.parametrize(
+    ("after_s", "is_fresh", "state"),
+    [
+        (0.0, True, "online"),
+        (SILENCE_S_MAX, True, "online"),
+        (SILENCE_S_MAX + 0.1, False, "stale"),
+        (OFFLINE_S_MIN + 0.1, False, "offline"),
+    ],
+)
+def test_silence_makes_stale(after_s: float, is_fresh: bool, state: str) -> None:
+    pulse = Pulse()
+    assert pulse.take(BEAT, now_s=100.0)
+    assert pulse.is_fresh(PLC, now_s=100.0 + after_s) is is_fresh
+    assert pulse.state(now_s=100.0 + after_s) == state
+    assert pulse.age_s(PLC, now_s=100.0 + after_s) == pytest.approx(0.4 + after_s)
+
+
+def test_the_heartbeat_says_which_device_is_stale() -> None:
+    pulse = Pulse()
+    pulse.take(replace(BEAT, ages_ms={"plc_a": 501}), now_s=0.0)
+    assert not pulse.is_fresh(PLC, now_s=0.0)
+    assert not pulse.is_fresh(DeviceId("plc_b"), now_s=0.0)
+
+
+def test_an_old_pulse_said_again_makes_nothing_fresh() -> None:
+    pulse = Pulse()
+    later = replace(BEAT, challenge="c2", sent_ms=2000)
+    restarted = replace(BEAT, epoch="b" * 32, challenge="c3", sent_ms=1500)
+    assert pulse.take(BEAT, now_s=0.0)
+    assert not pulse.take(BEAT, now_s=1.0)
+    assert pulse.take(later, now_s=2.0)
+    assert not pulse.take(BEAT, now_s=3.0)
+    assert pulse.take(restarted, now_s=4.0), "a restart may step the clock back"
+    assert not pulse.take(later, now_s=5.0), "its epoch is over"
+    assert pulse.received_s == 4.0

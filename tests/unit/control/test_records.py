@@ -1,0 +1,93 @@
+"""What one record of an edge changes, and nothing else."""
+
+from dataclasses import replace
+
+from control.commands.records import as_ranges
+from control.commands.reports import named, report
+from domain.command import Phase, State
+from domain.refusal import Code
+from tests.unit.control.test_lifecycle import NOW_MS, made
+from tests.unit.control.world import GW, OUTLET, PARK
+from wire.canonical import Json
+from wire.messages import Record
+
+STALE: Json = {"code": Code.CHALLENGE_STALE.value, "zh": "", "en": "", "values": {}}
+
+
+def record(state: str = "confirmed", **body: Json) -> Record:
+    said: dict[str, Json] = {
+        "id": "ab" * 16, "phase": "operate", "hash": "", "action": "close", "author": "zhao", "reason": "",
+        "state": state, "reasons": [], "evidence": None, **body,
+    }  # fmt: skip
+    return Record(
+        park=PARK.id,
+        gateway=GW,
+        epoch="e" * 32,
+        offset=7,
+        at_ms=NOW_MS + 5,
+        kind="command",
+        actuator=OUTLET,
+        body=said,
+    )
+
+
+def test_a_report_moves_its_command_and_is_written_with_it() -> None:
+    found = report(record(), made(), PARK)
+    assert found.tracked is not None
+    assert found.tracked.state is State.CONFIRMED
+    assert [write.table for write in found.change.writes] == ["records", "commands"]
+    assert [entry.kind for entry in found.change.entries] == ["edge.command"]
+    assert named(record()) == "ab" * 16
+
+
+def test_a_report_of_other_bytes_is_kept_and_moves_nothing() -> None:
+    held = made().signed(Phase.OPERATE, b"a.b.c")
+    found = report(record("refused", hash="00" * 32), held, PARK)
+    assert found.tracked is None
+    assert [write.table for write in found.change.writes] == ["records"]
+
+
+def test_a_late_report_is_kept_as_late() -> None:
+    found = report(record("confirmed"), made(State.UNKNOWN), PARK)
+    assert found.tracked is not None
+    assert found.tracked.state is State.UNKNOWN
+    assert found.change.entries[0].body["is_late"] is True
+
+
+def test_a_void_challenge_asks_again_toward_safe_only() -> None:
+    said = record("refused", reasons=[STALE])
+    assert report(said, made(), PARK).is_void
+    assert not report(said, made(is_away=True), PARK).is_void
+    assert not report(record("refused", reasons=[STALE, {"code": "tagged-out"}]), made(), PARK).is_void
+
+
+def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none() -> None:
+    own = report(record("operating", author=f"edge:{GW}"), None, PARK)
+    assert own.tracked is not None
+    assert own.tracked.state is State.OPERATING
+    assert own.tracked.wanted is None
+    assert report(record("refused", author="mallory"), None, PARK).tracked is None
+
+
+def test_an_order_of_the_edge_is_taken_over() -> None:
+    order: Json = {
+        "id": "gw:e:1", "kind": "keep_closed", "actuator": "hc_outlet", "by": "edge:gw", "reason": "COD",
+        "since_ms": 1, "until_ms": None,
+    }  # fmt: skip
+    said = replace(record(), kind="order", body={"order": order})
+    found = report(said, None, PARK)
+    assert found.order is not None
+    assert found.order.id == "gw:e:1"
+    assert [write.table for write in found.change.writes] == ["records", "orders"]
+
+
+def test_what_cannot_be_read_is_kept_word_for_word() -> None:
+    said = replace(record(), body={"id": 7})
+    found = report(said, None, PARK)
+    assert found.tracked is None
+    assert found.change.entries[0].body["record"]
+
+
+def test_offsets_become_ranges() -> None:
+    assert as_ranges({5, 1, 2, 3, 9}) == ((1, 3), (5, 5), (9, 9))
+    assert as_ranges([]) == ()

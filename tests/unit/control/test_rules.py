@@ -1,0 +1,63 @@
+"""Every route has a rule, every rule a route; and the rules say what the roles may do."""
+
+import re
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from control.api.application import application
+from control.api.guard import PREFIX
+from control.api.rules import NOT_CONFINED, RULES, Area
+from control.people.roles import Role
+
+PUBLIC_ROUTES = {
+    ("GET", "/setup"), ("POST", "/setup"), ("POST", "/session"), ("POST", "/session/link"),
+    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics"),
+}  # fmt: skip
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every route of the application but the console's files."""
+    found = set()
+    for context in iter_route_contexts(application(None).routes):
+        if not context.path or context.path == "/":
+            continue
+        for method in context.methods or {"WS"}:
+            found.add((method, context.path.removeprefix(PREFIX)))
+    return found
+
+
+def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
+    assert routes() == set(RULES)
+
+
+def test_only_what_must_be_public_is() -> None:
+    assert {key for key, rule in RULES.items() if rule.roles is None} == PUBLIC_ROUTES
+    assert {key for key, rule in RULES.items() if not rule.needs_csrf} == {
+        key for key in PUBLIC_ROUTES if key[0] == "POST"
+    }
+
+
+@pytest.mark.parametrize("key", [key for key in sorted(RULES) if "{" in key[1]])
+def test_a_route_with_an_id_is_held_against_an_area(key: tuple[str, str]) -> None:
+    assert RULES[key].area not in {Area.NONE, Area.FILTERED}
+    name = re.findall(r"{(\w+)}", key[1])[0]
+    assert RULES[key].area.value in {name, "command"}
+
+
+def test_a_confined_person_gets_nothing_of_the_whole_park() -> None:
+    enterprise = {
+        key for key, rule in RULES.items() if rule.roles is not None and Role.ENTERPRISE in rule.roles
+    }
+    own_session = {("GET", "/session"), ("DELETE", "/session")}
+    for key in enterprise - own_session:
+        assert RULES[key].area is not Area.NONE, key
+    whole = {key for key, rule in RULES.items() if rule.area is Area.NONE and rule.roles is not None}
+    people = {("GET", "/users"), ("POST", "/users")}
+    assert whole - own_session - people == set(NOT_CONFINED)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR, Role.SYSTEM])
+def test_who_only_looks_moves_nothing(role: Role) -> None:
+    writes = {key for key, rule in RULES.items() if key[0] in {"POST", "DELETE"} and rule.roles is not None}
+    assert {key for key in writes if role in (RULES[key].roles or ())} == {("DELETE", "/session")}

@@ -1,0 +1,129 @@
+"""A plan's run: order, failures, alternatives, approval and abort, on plans made for the purpose (I9, I10)."""
+
+from dataclasses import replace
+
+import pytest
+
+from control.plans.compile import groups
+from control.plans.entries import body
+from control.plans.entries import run as run_of
+from control.plans.run import APPROVAL_MS_MAX, Approval, Run, RunState, StepState, begin, ready, settled
+from domain.command import Action
+from domain.ids import FacilityId, PlanId
+from domain.plan import OnFailure, Plan, Step
+from domain.words import Words
+
+NOW_MS = 1_700_000_000_000
+C, A, H = OnFailure.CONTINUE, OnFailure.ALTERNATIVE, OnFailure.HOLD_DEPENDANTS
+
+
+def step(key: str, *after: str, on_failure: OnFailure = C, alternative: str | None = None) -> Step:
+    return Step(
+        id=key,
+        actuator=FacilityId(key),
+        action=Action.CLOSE,
+        after=after,
+        on_failure=on_failure,
+        alternative=alternative,
+    )
+
+
+def plan(*steps: Step) -> Plan:
+    return Plan(id=PlanId("p"), words=Words("方案", "plan"), enterprise=None, steps=steps)
+
+
+def run(of: Plan) -> Run:
+    return Run(
+        id="r", plan=of.id, content_hash="h", author="zhao", session="s1", roles=("operator",), enterprise=None,
+        reason="", started_ms=NOW_MS, accepts_warnings=True, steps=begin(of.steps),
+    )  # fmt: skip
+
+
+def at(item: Run, **states: StepState) -> Run:
+    for key, state in states.items():
+        item = item.with_step(replace(item.steps[key], state=state))
+    return item
+
+
+def started(item: Run, of: Plan) -> tuple[list[str], Run]:
+    steps, after = ready(item, of)
+    return [found.id for found in steps], after
+
+
+S = StepState
+
+
+def test_steps_with_nothing_between_them_start_together() -> None:
+    of = plan(step("a"), step("b"), step("c", "a", "b"), step("d", "c"))
+    assert started(run(of), of)[0] == ["a", "b"]
+    assert started(at(run(of), a=S.CONFIRMED, b=S.RUNNING), of)[0] == []
+    assert started(at(run(of), a=S.CONFIRMED, b=S.CONFIRMED), of)[0] == ["c"]
+    assert dict(groups(of)) == {"a": 1, "b": 1, "c": 2, "d": 3}
+
+
+@pytest.mark.parametrize("bad", [S.FAILED, S.UNKNOWN, S.REFUSED])
+def test_a_failure_takes_its_declared_way_and_other_branches_go_on(bad: StepState) -> None:
+    on = plan(step("a"), step("b", "a"), step("x"))
+    assert started(at(run(on), a=bad), on)[0] == ["b", "x"]
+    hold = plan(step("a", on_failure=H), step("b", "a"), step("c", "b"), step("x"))
+    names, after = started(at(run(hold), a=bad), hold)
+    assert names == ["x"]
+    assert (after.steps["b"].state, after.steps["c"].state) == (S.SKIPPED, S.SKIPPED)
+
+
+def test_an_alternative_runs_only_instead() -> None:
+    of = plan(step("a", on_failure=A, alternative="z"), step("b", "a"), step("z"))
+    assert started(run(of), of)[0] == ["a"]
+    names, after = started(at(run(of), a=S.CONFIRMED), of)
+    assert (names, after.steps["z"].state) == (["b"], S.SKIPPED)
+    assert started(at(run(of), a=S.FAILED), of)[0] == ["z"]
+    assert started(at(run(of), a=S.FAILED, z=S.CONFIRMED), of)[0] == ["b"]
+    assert started(at(run(of), a=S.FAILED, z=S.FAILED), of)[0] == ["b"], (
+        "the alternative's own way is to go on"
+    )
+
+
+def test_the_whole_is_what_its_steps_are() -> None:
+    of = plan(step("a"), step("b"))
+    assert settled(at(run(of), a=S.RUNNING, b=S.WAITING_APPROVAL), now_ms=1).state is RunState.RUNNING
+    assert (
+        settled(at(run(of), a=S.CONFIRMED, b=S.WAITING_APPROVAL), now_ms=1).state is RunState.WAITING_APPROVAL
+    )
+    assert settled(at(run(of), a=S.CONFIRMED, b=S.SKIPPED), now_ms=1).state is RunState.DONE
+    over = settled(at(run(of), a=S.CONFIRMED, b=S.UNKNOWN), now_ms=7)
+    assert (over.state, over.ended_ms) == (RunState.DONE_WITH_FAILURES, 7)
+
+
+def test_an_abort_starts_nothing_more_and_leaves_what_moves() -> None:
+    of = plan(step("a"), step("b", "a"), step("r"))
+    item = replace(at(run(of), a=S.RUNNING, r=S.WAITING_APPROVAL), is_aborted=True)
+    names, after = started(item, of)
+    assert names == []
+    assert [found.state for found in after.steps.values()] == [S.RUNNING, S.SKIPPED, S.SKIPPED]
+    assert settled(after, now_ms=1).state is RunState.ABORTED
+
+
+@pytest.mark.parametrize(
+    ("change", "is_good"),
+    [
+        ({}, True),
+        ({"by": "zhao"}, False),
+        ({"session": "s1"}, False),
+        ({"content_hash": "other"}, False),
+        ({"at_ms": NOW_MS - APPROVAL_MS_MAX - 1}, False),
+        ({"at_ms": NOW_MS + 1}, False),
+    ],
+)
+def test_an_approval_is_another_persons_of_this_content_and_not_old(
+    change: dict[str, object], is_good: bool
+) -> None:
+    approval = Approval(by="qian", session="s2", content_hash="h", dispatch_order="118", at_ms=NOW_MS)
+    item = replace(run(plan(step("a"))), approval=replace(approval, **change))  # type: ignore[arg-type]
+    assert item.is_approved(now_ms=NOW_MS) is is_good
+
+
+def test_it_is_kept_whole_in_the_database() -> None:
+    of = plan(step("a"), step("b"))
+    approval = Approval(by="qian", session="s2", content_hash="h", dispatch_order="118", at_ms=NOW_MS)
+    item = replace(at(run(of), a=S.CONFIRMED), approval=approval)
+    assert run_of(body(item)) == item

@@ -1,0 +1,77 @@
+"""Sparkplug's session rules as a host has to keep them."""
+
+from itertools import pairwise
+
+import pytest
+
+from control.live.session import REBIRTH_S_MAX, REBIRTH_S_MIN, Session
+from domain.ids import DeviceId
+from domain.quality import Reason
+from wire.sparkplug import DataType, Metric, Payload
+from wire.topics import Kind
+
+PLC = DeviceId("plc_a")
+
+
+def payload(seq: int | None, bd_seq: int | None = None) -> Payload:
+    metrics = () if bd_seq is None else (Metric(name="bdSeq", value=bd_seq, datatype=DataType.INT64),)
+    return Payload(timestamp_ms=1, metrics=metrics, seq=seq)
+
+
+def born() -> Session:
+    session = Session()
+    assert session.take(Kind.NBIRTH, None, payload(0, bd_seq=3))
+    assert session.take(Kind.DBIRTH, PLC, payload(1))
+    return session
+
+
+def test_nothing_is_believed_before_the_birth() -> None:
+    session = Session()
+    assert session.hold is Reason.GAP
+    assert not session.take(Kind.DDATA, PLC, payload(5))
+
+
+def test_data_in_order_is_believed_across_the_turn_of_the_counter() -> None:
+    session = born()
+    for count in range(2, 600):
+        assert session.take(Kind.DDATA, PLC, payload(count % 256))
+    assert session.hold is None
+
+
+@pytest.mark.parametrize("seq", [None, 1, 3, 255])
+def test_a_gap_holds_everything_until_a_birth(seq: int | None) -> None:
+    session = born()
+    assert not session.take(Kind.DDATA, PLC, payload(seq))
+    assert session.hold is Reason.GAP
+    assert not session.take(Kind.DDATA, PLC, payload(2))
+    assert session.take(Kind.NBIRTH, None, payload(0, bd_seq=3))
+    assert session.hold is None
+    assert not session.take(Kind.DDATA, PLC, payload(1)), "its device is not born yet"
+
+
+def test_the_death_of_an_older_connection_concerns_nobody() -> None:
+    session = born()
+    session.take(Kind.NDEATH, None, payload(None, bd_seq=2))
+    assert session.hold is None
+    session.take(Kind.NDEATH, None, payload(None, bd_seq=3))
+    assert session.hold is Reason.LINK
+
+
+def test_a_dead_device_is_not_believed_and_the_others_are() -> None:
+    session = born()
+    assert session.take(Kind.DBIRTH, DeviceId("plc_b"), payload(2))
+    assert session.take(Kind.DDEATH, PLC, payload(3))
+    assert session.born == {"plc_b"}
+    assert not session.take(Kind.DDATA, PLC, payload(4))
+    assert session.take(Kind.DDATA, DeviceId("plc_b"), payload(5))
+
+
+def test_rebirths_are_asked_for_at_a_bounded_rate() -> None:
+    session = Session()
+    asked = [now_s for now_s in range(600) if session.asks_rebirth(now_s=float(now_s))]
+    gaps = [after - before for before, after in pairwise(asked)]
+    assert asked[0] == 0
+    assert min(gaps) >= REBIRTH_S_MIN
+    assert max(gaps) <= REBIRTH_S_MAX + 1
+    assert len(asked) < 30
+    assert not born().asks_rebirth(now_s=0.0)
