@@ -14,6 +14,7 @@ from domain.park import Park
 from gateway.backfill import Backfill
 from gateway.challenges import Challenges
 from gateway.desk import Desk
+from gateway.drain import drain
 from gateway.edge_node import EdgeNode
 from gateway.executor import Executor
 from gateway.field import Field
@@ -174,9 +175,11 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     await health.start()
 
     recover(storage.ledger, field, executor, transcript, records, epoch=storage.epoch)
+    polls = []
     for station in stations:
         station.poller.listen(publisher.tell, watch.polled)
-        tasks.start(station.poller.run(), name=f"poll {station.image.device.id}")
+        polls.append(tasks.start(station.poller.run(), name=f"poll {station.image.device.id}"))
+    tasks.before_end(lambda: drain(polls, (storage.samples, storage.records), clock))
     for name, backfill in (("samples", old_samples), ("records", old_records)):
         tasks.start(backfill.run(), name=f"{name} again")
         tasks.start(backfill.keep(), name=f"{name} to disk")

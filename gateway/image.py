@@ -59,6 +59,8 @@ class DeviceImage:
         """Whether it answers; a device is born dead."""
         self.read_s = -np.inf
         """Monotonic seconds of its last good answer."""
+        self._read_speed = np.inf
+        """Model seconds per wall second when it last answered."""
         self._judge = Judge(points, actuators)
         self._reporter = Reporter(points)
         self._values = np.full(count, np.nan)
@@ -71,8 +73,18 @@ class DeviceImage:
         self._asked_s = np.full(count, -np.inf)
         self._read_s = np.full(count, -np.inf)
 
-    def take(self, rows: Rows, columns: Columns, *, observed_ms: int, asked_s: float, read_s: float) -> Rows:
+    def take(
+        self,
+        rows: Rows,
+        columns: Columns,
+        *,
+        observed_ms: int,
+        asked_s: float,
+        read_s: float,
+        speed: float = 1.0,
+    ) -> Rows:
         """Take what a poll has read into `rows` (asked for at `asked_s`); return the rows to tell."""
+        self._read_speed = speed
         self._values[rows] = columns.values
         is_invalid = np.zeros(len(self.points), dtype=np.bool_)
         is_invalid[rows] = columns.is_invalid
@@ -124,7 +136,7 @@ class DeviceImage:
             reason=REASONS[self._now.reason[row]],
             observed_ms=int(self._observed_ms[row]),
             age_s=age_s,
-            fresh=age_s is not None and age_s <= stale_after_s(group, speed=speed),
+            fresh=age_s is not None and age_s <= stale_after_s(group, speed=self._pace(speed)),
         )
 
     def asked_s(self, row: int) -> float:
@@ -139,12 +151,16 @@ class DeviceImage:
             if len(rows)
             and -np.inf
             < self._read_s[rows].max()
-            < now_s - stale_after_s(self.device.groups[name], speed=speed)
+            < now_s - stale_after_s(self.device.groups[name], speed=self._pace(speed))
         ]
 
     def stale_after_s(self, *, speed: float) -> float:
         """Return the wall seconds of silence after which the device counts as dead."""
-        return min(stale_after_s(group, speed=speed) for group in self.device.groups.values())
+        return min(stale_after_s(group, speed=self._pace(speed)) for group in self.device.groups.values())
+
+    def _pace(self, speed: float) -> float:
+        """Return the speed by which silence is judged: a read made before time went faster was due by the old speed."""
+        return min(speed, self._read_speed)
 
     def _value(self, row: int, number: float) -> Value | None:
         if number != number:  # noqa: PLR0124 # NaN

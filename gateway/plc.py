@@ -167,6 +167,7 @@ class PlcLink:
             self._drop("no answer")
             raise LinkTimeout(f"{self.device.id}: no answer") from error
         except (ModbusException, OSError) as error:
+            _pass_on_cancellation()
             was_connected = client.connected
             self._drop("no answer" if was_connected else "connection lost")
             kind = LinkTimeout if was_connected else LinkLost
@@ -179,6 +180,13 @@ class PlcLink:
         if self._client is not None:
             self._client.close()
         self._client, self.fault = None, fault
+
+
+def _pass_on_cancellation() -> None:
+    """The library turns a cancellation into an error of its own; whoever cancelled us must get what was asked."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _tune(client: AsyncModbusTcpClient) -> None:

@@ -21,6 +21,8 @@ from wire.modbus import BlockDecoder, Columns
 
 NAP_S_MAX = 0.25
 """Wall seconds: a change of speed and a silence are noticed within this."""
+OTHERS_GRACE_S = 1.0
+"""Wall seconds more for a group that has not had its turn yet."""
 REFUSED_AGAIN_S = 600.0
 """Wall seconds after which addresses that the device refused are asked for again."""
 
@@ -60,15 +62,17 @@ class Poller:
         self._metrics = metrics
         self._floor_s = floor_s
         self._log = logger("poller").bind(device=image.device.id)
-        self._due_s = {
-            name: clock.monotonic() + start_after_s for name, rows in image.groups.items() if len(rows)
-        }
         self._started_s = clock.monotonic() + start_after_s
+        self._slot_s: dict[str, float] = {}
+        """Group → when its last poll was due; the next is due one period later, at the speed of that moment."""
         self._refused: frozenset[int] = frozenset()
         self._refused_s = 0.0
         self._plan: Mapping[str, list[tuple[Block, BlockDecoder]]] = {}
         self._replan()
         self._hurried: dict[str, int] = {}
+        for name, rows in image.groups.items():
+            if len(rows):
+                self._slot_s[name] = self._started_s - self._period_s(name)
         self._wake = asyncio.Event()
         self._polled = asyncio.Event()
         self._silent: set[str] = set()
@@ -84,20 +88,23 @@ class Poller:
         try:
             while True:
                 await self._turn()
-                self._notice_silence()
         finally:
             self.link.close()
 
     async def _turn(self) -> None:
         """Poll the most urgent group that is due, or wait for one."""
         now_s = self._clock.monotonic()
-        ready = [name for name, due_s in self._due_s.items() if due_s <= now_s]
+        due_s = {name: self._due_s(name) for name in self._slot_s}
+        ready = [name for name in due_s if due_s[name] <= now_s]
         if not ready:
-            await self._nap(min(self._due_s.values(), default=now_s + NAP_S_MAX) - now_s)
+            await self._nap(min(due_s.values(), default=now_s + NAP_S_MAX) - now_s)
             return
         name = min(ready, key=self._urgency)
         await self._poll(name)
-        self._due_s[name] = max(self._due_s[name] + self._period_s(name), self._clock.monotonic())
+        is_late = due_s[name] + self._period_s(name) < self._clock.monotonic()
+        self._slot_s[name] = self._clock.monotonic() if is_late else due_s[name]
+        # Only now: after a pause of our own process the PLC is asked first, and called silent if it does not answer.
+        self._notice_silence(name)
 
     @contextlib.contextmanager
     def hurry(self, groups: frozenset[str]) -> Iterator[None]:
@@ -113,8 +120,8 @@ class Poller:
 
     def poll_now(self, groups: frozenset[str]) -> None:
         """Make `groups` due."""
-        for name in groups & self._due_s.keys():
-            self._due_s[name] = self._clock.monotonic()
+        for name in groups & self._slot_s.keys():
+            self._slot_s[name] = self._clock.monotonic() - self._period_s(name)
         self._wake.set()
 
     async def polled(self, timeout_s: float) -> None:
@@ -173,6 +180,7 @@ class Poller:
             observed_ms=self._times.stamp(self.image.device.id),
             asked_s=asked_s,
             read_s=self._clock.monotonic(),
+            speed=self._clock.speed,
         )
 
     async def _find_refused(self, block: Block) -> Rows:
@@ -204,7 +212,7 @@ class Poller:
         self._replan()
         return np.concatenate(told)
 
-    def _notice_silence(self) -> None:
+    def _notice_silence(self, polled: str) -> None:
         now_s, speed = self._clock.monotonic(), self._clock.speed
         image = self.image
         if self._refused and now_s - self._refused_s > REFUSED_AGAIN_S:
@@ -217,7 +225,9 @@ class Poller:
             self._tell(image, self._doubt_all(Quality.BAD, Reason.LINK), Turn.DEATH)
             return
         if image.is_alive:
-            for name in set(image.stale_groups(now_s=now_s, speed=speed)) - self._silent:
+            late = {polled} & set(image.stale_groups(now_s=now_s, speed=speed))
+            late |= set(image.stale_groups(now_s=now_s - OTHERS_GRACE_S, speed=speed))
+            for name in late - self._silent:
                 self._silent.add(name)
                 at = self._times.stamp(image.device.id)
                 rows = image.doubt(image.groups[name], Quality.UNCERTAIN, Reason.STALE, observed_ms=at)
@@ -253,8 +263,11 @@ class Poller:
             return self._floor_s
         return period_s(self._group(name), speed=self._clock.speed, floor_s=self._floor_s)
 
+    def _due_s(self, name: str) -> float:
+        return self._slot_s[name] + self._period_s(name)
+
     def _urgency(self, name: str) -> tuple[bool, bool, float]:
-        return (self._hurried.get(name, 0) == 0, not self._group(name).is_critical, self._due_s[name])
+        return (self._hurried.get(name, 0) == 0, not self._group(name).is_critical, self._due_s(name))
 
 
 def _nobody(*_: object) -> None:

@@ -31,6 +31,7 @@ class Supervised:
         self._name = name
         self._log = logger(name)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._draining: Callable[[], Awaitable[None]] | None = None
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._ended = asyncio.Event()
         self._body: asyncio.Task[object] | None = None
@@ -57,6 +58,10 @@ class Supervised:
         """Await `close` when every task has ended; the last one given is the first to go."""
         self._closing.append(close)
 
+    def before_end(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Await `drain` when a signal asks for the end, while every task still runs; it bounds its own time."""
+        self._draining = drain
+
     @property
     def is_stopping(self) -> bool:
         """Whether the service is to end."""
@@ -76,6 +81,8 @@ class Supervised:
         try:
             if error is None and self._tasks:
                 await self._ended.wait()
+                if self._draining is not None and self.status is Exit.OK:
+                    await self._draining()
         finally:
             self._ended.set()
             await self._cancel_all()

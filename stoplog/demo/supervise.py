@@ -18,8 +18,8 @@ READY_S_MAX = 45.0
 """A part that is not ready by then has failed; on two busy cores the slowest takes about 8 s."""
 RESTART_S_MIN, RESTART_S_MAX = 0.5, 10.0
 """Pause before a restart, doubled at each; back to the least after a minute without a death."""
-STOP_S_MAX = 10.0
-"""A part that has not stopped by then is killed."""
+STOP_S_MAX = 20.0
+"""A part that has not stopped by then is killed; a gateway takes up to 8 s to have its journals acknowledged."""
 LOG_BYTES_MAX = 20_000_000
 """A longer log starts anew when the part starts; the one before is kept as `.1`."""
 
