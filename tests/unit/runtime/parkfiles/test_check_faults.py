@@ -231,8 +231,8 @@ EDITS = {
     ),
     "outlet that leads nowhere": Edit(
         "facilities.yaml",
-        "at: [690, 220], flows_to: [net_sluice_1, public_inlet, buffer_inlet]",
-        "at: [690, 220]",
+        ", flows_to: [net_sluice_1, public_inlet, buffer_inlet]",
+        "",
         "facilities.net_n3.flows_to",
         "no-path",
     ),
