@@ -108,8 +108,10 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     # Who moved what, when and why.
     page.get_by_test_id("nav-audit").click()
     expect(page.get_by_test_id("audit-row").first).to_be_visible()
-    expect(page.locator("body")).to_contain_text("hc_outlet")
-    expect(page.locator("body")).to_contain_text("wang")
+    expect(page.get_by_test_id("audit-row").filter(has_text="关闭恒川雨水排口:到位").first).to_be_visible()
+    expect(page.get_by_test_id("audit-row").filter(has_text="wang").first).to_be_visible()
+    page.get_by_test_id("audit-verify").click()
+    expect(page.get_by_test_id("audit-verdict")).to_have_attribute("data-verified", "true", timeout=20 * MS)
     shoot(page, "audit")
 
     page.get_by_test_id("nav-overview").click()
