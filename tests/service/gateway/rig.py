@@ -11,18 +11,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from domain.command import Action, Phase
 from domain.definition import definition_hashes
-from domain.ids import CommandId, FacilityId, GatewayId
-from domain.park import Park
+from domain.ids import CommandId, FacilityId
 from runtime.clock import ClockPage, RealClock
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from runtime.parkfiles.loading import load_park
-from simulators.plc.server import PlcServer
-from simulators.plc.station import Station, Written
+from tests.service.gateway.plcs import GW, HOST, Plcs
 from wire.messages import (
     Acknowledgement,
     CommandMessage,
@@ -42,71 +40,16 @@ from wire.topics import Channel, Kind, ours, parse_ours, parse_sparkplug
 
 ROOT = Path(__file__).parents[3]
 MOSQUITTO = Path("/usr/sbin/mosquitto")
-HOST = "127.0.0.1"
 START_MS = 1_780_000_000_000 - 10**10
-WAIT_S = 15.0
-GW = GatewayId("gw_east")
-CALM = {"ph": 7.2, "conductivity": 500.0, "cod": 20.0, "nh3n": 1.0, "level": 1.0, "volume": 100.0}
-"""What instruments show when nothing is wrong."""
+WAIT_S = 20.0
+START_S = 60.0
+"""Wall seconds for a gateway to read every PLC: machines that test are busy machines."""
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-@dataclass
-class Wrote:
-    """One write as a PLC saw it."""
-
-    device: str
-    function: int
-    address: int
-    values: tuple[int, ...]
-
-
-class Plcs:
-    """The simulated PLCs of one gateway."""
-
-    def __init__(self, park: Park, page: ClockPage, ports: dict[str, int], *, opened: Sequence[str]) -> None:
-        self.writes: list[Wrote] = []
-        self.served_reads = 0
-        self._page = page
-        openings = {FacilityId(name): 1.0 for name in opened}
-        self.stations: dict[str, Station] = {}
-        self.servers: dict[str, PlcServer] = {}
-        for device in park.devices_of(GW):
-            station = Station(park, device.id, now_ms=page.clock.now_ms(), openings=openings)
-            for point in station.instruments:
-                station.image.put(point.ref, CALM.get(point.name, 0.0) if not point.is_boolean else False)
-            self.stations[device.id] = station
-            self.servers[device.id] = PlcServer(
-                station, host=HOST, port=ports[device.id], now_ms=page.clock.now_ms, witness=self
-            )
-
-    def wrote(
-        self, station: Station, function: int, address: int, values: Sequence[int], results: Sequence[Written]
-    ) -> None:
-        self.writes.append(Wrote(station.device.id, function, address, tuple(values)))
-
-    def served(self, station: Station, function: int, address: int, values: Sequence[int]) -> None:
-        self.served_reads += 1
-
-    def now_ms(self) -> int:
-        return self._page.clock.now_ms()
-
-    async def run(self) -> None:
-        for server in self.servers.values():
-            await server.start()
-        while True:
-            for station in self.stations.values():
-                station.tick(self.now_ms())
-            await asyncio.sleep(0.02)
-
-    async def stop(self) -> None:
-        for server in self.servers.values():
-            await server.stop()
 
 
 class Peer:
@@ -383,16 +326,16 @@ async def running(
         if start:
             rig.start_gateway()
             devices = list(rig.plcs.stations)
-            await peer.until(lambda: alive(peer, devices))
+            await peer.until(lambda: alive(peer, devices), timeout_s=START_S)
         yield rig, peer
         for task in tasks:
             if task.done():
                 task.result()
     finally:
-        rig.close()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        rig.close()
         await rig.plcs.stop()
         if os.environ.get("SHOW_LOG"):
             sys.stderr.write(rig.log())

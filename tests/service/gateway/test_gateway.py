@@ -10,7 +10,8 @@ from domain.ids import PointRef
 from runtime.journal_format import region_of, scan
 from simulators.plc.drive import Ask, Asked
 from simulators.plc.server import Link
-from tests.service.gateway.rig import GW, MOSQUITTO, Peer, Rig, alive, running
+from tests.service.gateway.plcs import GW
+from tests.service.gateway.rig import MOSQUITTO, START_S, Peer, Rig, alive, running
 from wire.sparkplug import DataType, Metric, Payload, decode, encode
 from wire.topics import Kind, sparkplug
 
@@ -164,7 +165,7 @@ async def test_every_journalled_payload_arrives_once_by_name(tmp_path: Path, dea
             peer.is_acknowledging = True
             peer.beats.clear()
             rig.start_gateway()
-            await peer.until(lambda: alive(peer, list(rig.plcs.stations)))
+            await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=START_S)
         else:
             rig.stop_broker()
             await asyncio.sleep(2)
@@ -194,8 +195,8 @@ async def test_a_kill_after_the_write_ends_unknown(tmp_path: Path) -> None:
         rig.kill_gateway()
         peer.beats.clear()
         rig.start_gateway()
-        await peer.until(lambda: "unknown" in peer.states(message.id))
-        await peer.until(lambda: alive(peer, list(rig.plcs.stations)))
+        await peer.until(lambda: "unknown" in peer.states(message.id), timeout_s=START_S)
+        await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=START_S)
         await peer.send(token)  # the same bytes: the recorded outcome, no effect
         await asyncio.sleep(1)
         assert len(rig.plcs.writes) == 1
@@ -207,11 +208,11 @@ async def test_a_kill_after_the_write_ends_unknown(tmp_path: Path) -> None:
 async def test_on_a_full_disk_it_polls_closes_cuts_off_and_says_so(tmp_path: Path) -> None:
     async with running(tmp_path, opened=["hc_outlet", "ly_outlet"], start=False) as (rig, peer):
         rig.start_gateway()
-        await peer.until(lambda: alive(peer, list(rig.plcs.stations)))
+        await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=START_S)
         rig.stop_gateway()
         peer.beats.clear()
         rig.start_gateway(file_bytes_max=40_000)
-        await peer.until(lambda: alive(peer, list(rig.plcs.stations)))
+        await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=START_S)
         await peer.until(lambda: peer.beats[-1].journal_full, timeout_s=60)
         await peer.until(lambda: peer.kinds("journal"))
         count = len([t for t, _ in peer.messages if "DDATA" in t])

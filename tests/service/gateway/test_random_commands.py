@@ -43,7 +43,8 @@ from runtime.journal import Journal
 from runtime.parkfiles.loading import load_park
 from simulators.plc.drive import Ask, Asked
 from simulators.plc.station import Station as Plc
-from tests.service.gateway.rig import CALM, GW, ROOT
+from tests.service.gateway.plcs import CALM, GW
+from tests.service.gateway.rig import ROOT
 from wire.messages import CommandMessage, command_body, record
 from wire.modbus import Columns
 from wire.signing import Role, load_signer, load_verifier, new_key, public_part

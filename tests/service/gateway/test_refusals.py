@@ -12,7 +12,8 @@ from domain.ids import FacilityId, GatewayId, PointRef
 from domain.order import Order, OrderKind, OrderSet
 from domain.park import SafePosition
 from simulators.plc.server import Link
-from tests.service.gateway.rig import GW, MOSQUITTO, Peer, Rig, running
+from tests.service.gateway.plcs import GW
+from tests.service.gateway.rig import MOSQUITTO, Peer, Rig, running
 from wire.messages import CommandMessage, Evidence, OrdersMessage
 from wire.signing import Role, load_signer, new_key
 
@@ -127,6 +128,7 @@ async def test_evidence_from_behind_another_gateway_counts_while_it_is_fresh(tmp
             await peer.until(lambda: peer.of(message.id))
             return peer.codes(message.id)
 
+        await peer.until(lambda: peer.value("intake/conductivity") == 500.0)
         assert "stale-input" not in await answer(age_ms=200)
         assert "stale-input" in await answer(age_ms=4999)  # the age of the challenge is added
 

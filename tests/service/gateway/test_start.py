@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not MOSQUITTO.exists(), reason="mosquitto is not
 def start(rig: Rig) -> tuple[int, str]:
     code = f"import sys; from pathlib import Path; from gateway.app import main; sys.exit(main(Path({str(rig.settings)!r})))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
@@ -48,7 +48,7 @@ def test_a_full_disk_at_the_first_start(tmp_path: Path) -> None:
     try:
         rig.start_gateway(file_bytes_max=3000)
         assert rig.process is not None
-        assert rig.process.wait(timeout=30) == 73
+        assert rig.process.wait(timeout=60) == 73
         assert "cannot be written" in rig.log()
         assert "Traceback" not in rig.log()
     finally:
@@ -81,7 +81,7 @@ async def test_after_its_first_start_it_needs_no_broker_to_start(tmp_path: Path)
         edited(rig, f"port = {rig.metrics_port}", f"port = {free_port()}")
         before = rig.plcs.served_reads
         rig.start_gateway()
-        await peer.until(lambda: rig.plcs.served_reads > before + 50, timeout_s=30)
+        await peer.until(lambda: rig.plcs.served_reads > before + 50, timeout_s=60)
         peer.beats.clear()
         rig.start_broker()
-        await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=30)
+        await peer.until(lambda: alive(peer, list(rig.plcs.stations)), timeout_s=60)
