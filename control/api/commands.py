@@ -7,9 +7,10 @@ from fastapi import APIRouter, Header, Query
 
 from control.api import find
 from control.api.models import NewCommand, NewHandReport, NewSelect
+from control.api.outcomes import CommandShape, HandCardShape, SelectShape, WhyShape
 from control.api.parts import Parts, Service, Who, area_of
 from control.api.problems import Problem
-from control.api.shapes import CommandShape, HandCardShape, HandReportShape, SelectShape, WhyShape, says
+from control.api.shapes import HandReportShape, says
 from control.commands.desk import Accepted, Declined, Outcome
 from control.commands.entries import causes
 from control.commands.gate import Clear, NeedsConfirmation, Request

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from control.api import find
 from control.api.models import NewApproval, NewRun, Nothing
+from control.api.outcomes import PreviewShape, RunShape
 from control.api.park import scope
 from control.api.parts import Service, Who, area_of
 from control.api.problems import Problem, no_authority
-from control.api.shapes import PlanShape, PreviewShape, RunShape, RunSummary, says
+from control.api.shapes import PlanShape, RunSummary, says
 from control.commands.entries import causes
 from control.commands.gate import MAY_CLOSE
 from control.live.scope import is_plan_within

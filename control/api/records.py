@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from control.api.outcomes import AuditPage, AuditReportShape, CheckpointShape, HistoryShape
 from control.api.parts import Service, Who
 from control.api.problems import Problem, not_found
-from control.api.shapes import AuditPage, AuditReportShape, CheckpointShape, HistoryShape, says
+from control.api.shapes import says
 from control.audit.log import Query as AuditQuery
 from control.audit.verify import verify_audit
 from domain.ids import PointRef

@@ -8,7 +8,9 @@ from control.database.tables import METADATA
 engine = create_engine(
     context.config.get_main_option("sqlalchemy.url") or "",
     poolclass=pool.NullPool,
-    connect_args={"isolation_level": None},  # sqlite3 would begin nothing before a CREATE TABLE: a kill would leave half
+    connect_args={
+        "isolation_level": None
+    },  # sqlite3 would begin nothing before a CREATE TABLE: a kill would leave half
 )
 with engine.begin() as connection:
     connection.exec_driver_sql("BEGIN IMMEDIATE")

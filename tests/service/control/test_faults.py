@@ -7,7 +7,8 @@ import sqlite3
 from pathlib import Path
 
 from control.audit.verify import verify_audit
-from tests.service.control.rig import HOST, Rig, rig, until
+from tests.service.control.console import until
+from tests.service.control.rig import HOST, Rig, rig
 
 
 async def test_without_the_database_closures_go_out_openings_do_not_and_everything_is_imported_once(
@@ -131,6 +132,27 @@ async def test_a_killed_broker_is_found_again(tmp_path: Path) -> None:
             raise AssertionError("nothing goes stale")
         made.start_broker()
         await made.is_live(admin)
+
+
+async def test_the_demonstrations_link_signs_in_once_in_all_time(tmp_path: Path) -> None:
+    def prepare(made: Rig) -> None:
+        (tmp_path / "link.token").write_text("t" * 43)
+        with (tmp_path / "control.toml").open("a") as file:
+            file.write(f'[demo]\nlink_token_file = "{tmp_path / "link.token"}"\n')
+
+    async with rig(tmp_path, prepare=prepare) as made:
+        first, second = made.console(), made.console()
+        answer = await first.http.post("/session/link", json={"token": "t" * 43})
+        assert answer.status_code == 200, answer.text
+        assert "shift_chief" in answer.json()["user"]["roles"]
+        assert (await second.http.post("/session/link", json={"token": "t" * 43})).status_code == 403
+        assert (await second.get("/setup")).json() == {"needed": False}
+        assert (await second.sign_in("demo", "t" * 43)).status_code == 401, "this user has no password"
+        made.kill("control")
+        made.start_control()
+        await made.is_up()
+        assert (await second.http.post("/session/link", json={"token": "t" * 43})).status_code == 403
+        assert (await first.get("/session")).is_success, "the session outlives a restart"
 
 
 async def ended(made: Rig) -> int:

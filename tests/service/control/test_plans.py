@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from tests.service.control.rig import Console, Rig, rig, until
+from tests.service.control.console import Console, until
+from tests.service.control.rig import Rig, rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,0 +1,175 @@
+"""The shapes of what the API answers about acts and their records: why, commands, plans, runs, audit, history."""
+
+from typing import Any, Literal
+
+from control.api.shapes import ActionWord, Anything, QualityWord, Reason, RunSummary, Shape, WordsShape
+
+
+class ConditionValue(Shape):
+    point: str
+    value: float | bool | str | None
+    unit: str
+    quality: QualityWord
+    age_s: float | None
+    stale: bool
+
+
+class Condition(Shape):
+    text: str
+    words: WordsShape
+    verdict: Literal["true", "false", "unknown"]
+    values: list[ConditionValue]
+
+
+class WhyShape(Shape):
+    allowed: bool
+    warnings: list[Reason]
+    refusals: list[Reason]
+    conditions: list[Condition]
+
+
+class SelectShape(Shape):
+    id: str
+    expires_ms: int
+
+
+class TransitionShape(Shape):
+    state: str
+    at_ms: int
+    reasons: list[Anything]
+    evidence: Anything
+
+
+class CommandShape(Shape):
+    id: str
+    actuator: str
+    action: ActionWord
+    parameters: dict[str, float]
+    state: str
+    author: str
+    reason: str
+    created_ms: int
+    expires_ms: int
+    run: str | None
+    instead_of: str | None
+    replaced_by: str | None
+    transitions: list[TransitionShape]
+    outcome: str | None
+
+
+class HandCardShape(Shape):
+    title: WordsShape
+    who: str
+    phone: str
+    where: str
+    how: list[str]
+
+
+class PreviewStep(Shape):
+    id: str
+    order: int
+    group: int
+    actuator: str
+    action: ActionWord
+    tier: Literal["enterprise", "park", "river"]
+    travel_time_s: float
+    needs_approval: bool
+    already: bool
+    warnings: list[Reason]
+    refusals: list[Reason]
+    on_failure: Literal["continue", "alternative", "hold_dependants"]
+    alternative: str | None
+    after: list[str]
+    words: WordsShape
+
+
+class PoolRoom(Shape):
+    facility: str
+    capacity_m3: float | None
+    volume_m3: float | None
+    free_m3: float | None
+    quality: QualityWord
+
+
+class PreviewShape(Shape):
+    plan: str
+    name: WordsShape
+    content_hash: str
+    steps: list[PreviewStep]
+    pools: list[PoolRoom]
+    blocks: list[Reason]
+    expected_s: float
+
+
+class ApprovalShape(Shape):
+    by: str
+    dispatch_order: str
+    at_ms: int
+
+
+class RunStep(Shape):
+    id: str
+    actuator: str
+    action: ActionWord
+    state: Literal[
+        "waiting", "waiting_approval", "running", "confirmed", "failed", "unknown", "refused", "skipped"
+    ]
+    command: str | None
+    reasons: list[Anything]
+    evidence: Anything
+    proved_ms: int | None
+
+
+class RunShape(RunSummary):
+    content_hash: str
+    approval: ApprovalShape | None
+    steps: list[RunStep]
+
+
+class AuditRecord(Shape):
+    seq: int
+    at_ms: int
+    actor: str
+    kind: str
+    object: str
+    words: WordsShape
+    body: dict[str, Any]
+    hash: str
+
+
+class AuditPage(Shape):
+    records: list[AuditRecord]
+    size: int
+    root: str
+
+
+class CheckpointShape(Shape):
+    claim: str
+    park: str
+    size: int
+    root: str
+    at_ms: int
+    token: str
+
+
+class AuditReportShape(Shape):
+    records: int
+    verified: bool
+    problems: list[str]
+    sealed: int
+    root: str
+
+
+class HistoryBucket(Shape):
+    t: int
+    min: float | None
+    max: float | None
+    mean: float | None
+    last: float | None
+    count: int
+    quality: QualityWord
+
+
+class HistoryShape(Shape):
+    point: str
+    points: list[HistoryBucket]
