@@ -72,6 +72,8 @@ class DeviceImage:
         self._observed_ms = np.full(count, NEVER_MS, dtype=np.int64)
         self._asked_s = np.full(count, -np.inf)
         self._read_s = np.full(count, -np.inf)
+        self._speeds = np.full(count, np.inf)
+        """Of each row, as `_read_speed`."""
 
     def take(
         self,
@@ -85,6 +87,7 @@ class DeviceImage:
     ) -> Rows:
         """Take what a poll has read into `rows` (asked for at `asked_s`); return the rows to tell."""
         self._read_speed = speed
+        self._speeds[rows] = speed
         self._values[rows] = columns.values
         is_invalid = np.zeros(len(self.points), dtype=np.bool_)
         is_invalid[rows] = columns.is_invalid
@@ -136,7 +139,8 @@ class DeviceImage:
             reason=REASONS[self._now.reason[row]],
             observed_ms=int(self._observed_ms[row]),
             age_s=age_s,
-            fresh=age_s is not None and age_s <= stale_after_s(group, speed=self._pace(speed)),
+            fresh=age_s is not None
+            and age_s <= stale_after_s(group, speed=self._pace(speed, self._speeds[row])),
         )
 
     def asked_s(self, row: int) -> float:
@@ -151,16 +155,19 @@ class DeviceImage:
             if len(rows)
             and -np.inf
             < self._read_s[rows].max()
-            < now_s - stale_after_s(self.device.groups[name], speed=self._pace(speed))
+            < now_s
+            - stale_after_s(self.device.groups[name], speed=self._pace(speed, self._speeds[rows].min()))
         ]
 
     def stale_after_s(self, *, speed: float) -> float:
         """Return the wall seconds of silence after which the device counts as dead."""
-        return min(stale_after_s(group, speed=self._pace(speed)) for group in self.device.groups.values())
+        pace = self._pace(speed, self._read_speed)
+        return min(stale_after_s(group, speed=pace) for group in self.device.groups.values())
 
-    def _pace(self, speed: float) -> float:
+    @staticmethod
+    def _pace(speed: float, read_speed: float) -> float:
         """Return the speed by which silence is judged: a read made before time went faster was due by the old speed."""
-        return min(speed, self._read_speed)
+        return min(speed, float(read_speed))
 
     def _value(self, row: int, number: float) -> Value | None:
         if number != number:  # noqa: PLR0124 # NaN

@@ -163,6 +163,7 @@ class PlcLink:
         try:
             async with asyncio.timeout(self.device.timeout_s * 1.5):
                 answer = await request
+            _pass_on_cancellation()
         except TimeoutError as error:
             self._drop("no answer")
             raise LinkTimeout(f"{self.device.id}: no answer") from error
@@ -183,7 +184,11 @@ class PlcLink:
 
 
 def _pass_on_cancellation() -> None:
-    """The library turns a cancellation into an error of its own; whoever cancelled us must get what was asked."""
+    """Whoever cancelled us must get what was asked.
+
+    The library turns a cancellation into an error of its own, and Python 3.11's `wait_for`, which it uses, drops one that
+    comes together with the answer.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
