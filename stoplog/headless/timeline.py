@@ -56,24 +56,26 @@ async def answer(
     await clock.sleep(response.delay_s)
     reason = cast("Mapping[str, str]", alarm["words"])["zh"]
     runs = [(plan, await close_by_plan(operator, plan, reason=reason)) for plan in response.plans]
-    follow = (_followed(operator, run) for _, run in runs)
+    follow = (
+        _follow(timeline, operator, run, is_enterprise=plan == f"close_{alarm['enterprise']}")
+        for plan, run in runs
+    )
     approve = (approve_when_asked(chief, run, dispatch_order="演练-0001") for _, run in runs)
-    gathered = await asyncio.gather(*follow, *approve)
-    views = [view for view in gathered if view is not None]
-    for (plan, _), view in zip(runs, views, strict=True):
-        if plan == f"close_{alarm['enterprise']}":
-            timeline.enterprise_closed_ms = _proved(view)
-        else:
-            timeline.park_closed_ms = _proved(view)
-    timeline.failures = tuple(text for view in views for text in _failures(view))
+    await asyncio.gather(*follow, *approve)
 
 
-async def _followed(operator: Person, run: str) -> Body:
+async def _follow(timeline: Timeline, operator: Person, run: str, *, is_enterprise: bool) -> None:
+    """Watch one run to its end and note its proof or its failures."""
     while True:
         view = await operator.get(f"/runs/{run}")
         if all(step["state"] in FINAL for step in _steps(view)):
-            return view
+            break
         await asyncio.sleep(LOOK_S)
+    if is_enterprise:
+        timeline.enterprise_closed_ms = _proved(view)
+    else:
+        timeline.park_closed_ms = _proved(view)
+    timeline.failures += tuple(_failures(view))
 
 
 def _proved(view: Body) -> int | None:
