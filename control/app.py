@@ -77,9 +77,9 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     )
     await metrics.start()
     await _wait_for_broker(broker, settings.broker_wait_s, clock)
-    offer_setup(core.accounts, settings.state / "setup-token")
     if settings.demo is not None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
+    offer_setup(core.accounts, settings.state / "setup-token")
 
     health.inbox = inbox = _inbox(core, link, signer, verifier, frame)
     sender = Sender(link, core.image, core.book, core.pen, core.desk, journal.recorder, clock, core.changes)

@@ -12,7 +12,8 @@ from domain.errors import RemoteProtocolError
 from domain.ids import DeviceId, GatewayId, PointRef
 from runtime.log import logger
 from runtime.mqtt import Message, MqttLink
-from wire.messages import Heartbeat, Record, heartbeat, record
+from wire.canonical import dumps
+from wire.messages import Heartbeat, Record, heartbeat, record, record_body
 from wire.signing import Role, Verifier
 from wire.sparkplug import decode
 from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
@@ -89,6 +90,16 @@ class Inbox:
             fault = f"{signed.identity} speaks for {said.park}/{said.gateway} on {message.topic}"
             raise RemoteProtocolError(fault)
         if isinstance(said, Record):
+            _require_canonical(said)
             await self._records.take(said)
         elif self._image.hear(said, now_s=message.received_s):
             self._changes.ring()
+
+
+def _require_canonical(said: Record) -> None:
+    """Refuse what could not stand in the audit log: numbers beyond 2⁵³, broken text."""
+    try:
+        dumps(record_body(said))
+    except ValueError as error:
+        fault = f"a record that has no canonical form: {error}"
+        raise RemoteProtocolError(fault) from error

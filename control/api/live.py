@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from control.api.guard import COOKIE
 from control.api.parts import Service, Who, area_of
 from control.api.shapes import LiveShape, says
 from control.live.hub import Watcher
@@ -30,7 +31,8 @@ async def live(socket: WebSocket, service: Service, who: Who) -> None:
         await socket.close(TRY_AGAIN_LATER)
         return
     await socket.accept()
-    watcher = service.hub.join(area_of(who, service.park))
+    token = socket.cookies.get(COOKIE)
+    watcher = service.hub.join(area_of(who, service.park), lambda: service.sessions.find(token) is not None)
     try:
         await _serve(socket, watcher)
     finally:

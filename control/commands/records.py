@@ -14,7 +14,7 @@ from control.commands.book import Book
 from control.commands.orders import Orders
 from control.commands.reports import named, report
 from control.database.change import Change
-from control.database.ledger import Ledger
+from control.database.ledger import Contradicts, Ledger
 from control.database.recorder import Recorder
 from control.database.tables import RECORDS
 from domain.errors import LinkError, StorageError
@@ -78,6 +78,8 @@ class Records:
         if change is not None:
             try:
                 await self._recorder.commit(change)
+            except Contradicts:
+                pass  # it stands there already
             except StorageError:
                 return
             self._pending.pop(key, None)

@@ -22,6 +22,10 @@ WAITING_MAX = 5_000
 """Changes that wait; beyond it a change is refused as not written."""
 
 
+class Contradicts(StorageError):
+    """The database works, and holds something that the change contradicts: trying again would not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     change: Change
@@ -83,10 +87,9 @@ class Ledger:
                     tree = await _write(connection, waiting.change, tree)
         except (SQLAlchemyError, OSError) as error:
             if is_last_try:
-                self.is_available = isinstance(
-                    error, IntegrityError
-                )  # the database works; the row stands already
-                _answer(group, StorageError(f"not written: {getattr(error, 'orig', None) or error}"))
+                self.is_available = isinstance(error, IntegrityError)
+                kind = Contradicts if self.is_available else StorageError
+                _answer(group, kind(f"not written: {getattr(error, 'orig', None) or error}"))
             return False
         self.tree = tree
         self.is_available = True

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from control.audit.entry import SYSTEM, Entry
 from control.database.change import Change, Write
-from control.database.ledger import Ledger
+from control.database.ledger import Contradicts, Ledger
 from control.database.spool import Spool
 from control.database.tables import IMPORTS
 from domain.errors import StorageError
@@ -54,12 +54,13 @@ class Recorder:
         """
         try:
             await self.commit(change)
+        except Contradicts as error:
+            self._say_lost(change, error)
         except StorageError:
             try:
                 self._spool.append(change)
             except StorageError as error:
-                kinds = [entry.kind for entry in change.entries]
-                _log.error("not kept", reason=str(error), entries=kinds)
+                self._say_lost(change, error)
 
     async def run(self) -> None:
         """While the database is gone, try it; when it is back, import the spool once."""
@@ -86,13 +87,24 @@ class Recorder:
                     marker = Write(
                         table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
                     )
-                    await self._ledger.commit(change + Change(writes=(marker,)))
+                    await self._import(change, Change(writes=(marker,)))
             await self._ledger.commit(self._note(len(held)))
         except (StorageError, SQLAlchemyError):
             return
         if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
             _log.info("database back", imported=len(held))
             self._spool.clear()
+
+    async def _import(self, change: Change, marker: Change) -> None:
+        try:
+            await self._ledger.commit(change + marker)
+        except Contradicts as error:
+            # One line that contradicts what stands must not keep the others out; its entries are kept, its rows are not.
+            self._say_lost(change, error)
+            await self._ledger.commit(Change(entries=change.entries) + marker)
+
+    def _say_lost(self, change: Change, error: StorageError) -> None:
+        _log.error("not kept", reason=str(error), entries=[entry.kind for entry in change.entries])
 
     async def _imported(self) -> set[str]:
         async with self._ledger.engine.connect() as connection:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 METADATA = MetaData()
@@ -98,7 +97,6 @@ COMMANDS = Table(
     _number("created_ms"),
     _text("idempotency_key", optional=True),
     Column("body", JSON, nullable=False),
-    UniqueConstraint("author", "idempotency_key", name="commands_once"),
     Index("commands_by_actuator", "actuator", "created_ms"),
 )
 

@@ -5,7 +5,7 @@ A watcher that does not keep up is dropped: it comes again and gets a new snapsh
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from control.live.frame import Frame
 from control.live.scope import scoped
@@ -29,8 +29,10 @@ Area = frozenset[FacilityId] | None
 class Watcher:
     """One WebSocket's queue."""
 
-    def __init__(self, area: Area) -> None:
+    def __init__(self, area: Area, is_allowed: Callable[[], bool]) -> None:
+        """`is_allowed` says whether the session in which it watches still lives."""
         self.area = area
+        self.is_allowed = is_allowed
         self.messages: asyncio.Queue[str | None] = asyncio.Queue(maxsize=WAITING_MAX)
         """None: dropped."""
         self.number = 0
@@ -42,7 +44,7 @@ class Watcher:
 
     def offer(self, message: str) -> None:
         """Queue `message`, or drop the watcher."""
-        if self.messages.full():
+        if self.messages.full() or not self.is_allowed():
             while not self.messages.empty():
                 self.messages.get_nowait()
             self.messages.put_nowait(None)
@@ -64,9 +66,9 @@ class Hub:
         """Whether no more may watch."""
         return len(self._watchers) >= WATCHERS_MAX
 
-    def join(self, area: Area) -> Watcher:
+    def join(self, area: Area, is_allowed: Callable[[], bool]) -> Watcher:
         """Add a watcher; its first message is the snapshot."""
-        watcher = Watcher(area)
+        watcher = Watcher(area, is_allowed)
         watcher.offer(watcher.numbered("snapshot", self.snapshot(area)))
         self._watchers.add(watcher)
         return watcher

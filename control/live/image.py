@@ -1,5 +1,6 @@
 """The live image: what every point of the park says now and how far that may be trusted; decides, sends nothing."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -136,5 +137,8 @@ class Image:
         last = self._held.get(ref)
         if last is not None and observed_ms < last.observed_ms:
             return None
-        self._held[ref] = Held(metric.value, metric.quality, metric.reason, observed_ms)
+        if isinstance(metric.value, float) and not math.isfinite(metric.value):
+            self._held[ref] = Held(None, Quality.BAD, metric.reason or Reason.RANGE, observed_ms)
+        else:
+            self._held[ref] = Held(metric.value, metric.quality, metric.reason, observed_ms)
         return ref

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from control.api.models import Body
 from control.api.outcomes import (
@@ -238,6 +238,22 @@ async def test_the_socket_sends_a_snapshot_then_numbered_deltas(house: House) ->
         assert found["v"] == 7.9
 
 
+async def test_the_socket_ends_with_its_session(house: House) -> None:
+    console = await house.rig.person(house.admin, "watcher", "viewer")
+    async with live(house, console) as socket:
+        await socket.recv()
+        assert (await console.delete("/session")).status_code == 204
+        with pytest.raises(ConnectionClosed):
+            await hear_for_ever(socket)
+
+
+async def test_broken_text_is_refused(house: House) -> None:
+    headers = {"X-Stoplog-Csrf": house.operator.csrf, "Content-Type": "application/json"}
+    body = b'{"actuator": "hc_outlet", "action": "close", "reason": "\\ud800"}'
+    response = await house.operator.http.post("/commands", content=body, headers=headers)
+    assert response.status_code == 422
+
+
 async def test_the_socket_of_a_plant_carries_nothing_of_another(house: House) -> None:
     async with live(house, house.plant) as socket:
         await house.rig.east.put("ly_analyser/ph", 7.7)
@@ -305,6 +321,12 @@ async def test_an_alarm_is_raised_and_acknowledged_as_it_was_seen(house: House) 
     assert (after["state"], after["acknowledged_by"]) == ("active_ack", "zhao")
     await east.put("hc_analyser/cod", 20.0)
     await until(lambda: not east.journal)
+
+
+async def hear_for_ever(socket: ClientConnection) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            await socket.recv()
 
 
 def live(house: House, who: Console) -> connect:

@@ -79,7 +79,6 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         sa.Column("idempotency_key", sa.Text, nullable=True),
         sa.Column("body", sa.JSON, nullable=False),
-        sa.UniqueConstraint("author", "idempotency_key", name="commands_once"),
     )
     op.create_table(
         "orders",

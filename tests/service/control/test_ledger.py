@@ -1,0 +1,100 @@
+"""The one writer: changes and their records as one, a bad change alone, the spool imported once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import func, select
+
+from control.audit.entry import Entry
+from control.audit.log import AuditLog, Query
+from control.database.change import Change, Write
+from control.database.connection import open_database
+from control.database.ledger import Contradicts, Ledger
+from control.database.recorder import Recorder
+from control.database.spool import Spool
+from control.database.tables import RECORDS
+from domain.words import Words
+from runtime.clock import RealClock
+from wire.canonical import Json
+
+
+@dataclass
+class Desk:
+    ledger: Ledger
+    recorder: Recorder
+    spool: Spool
+
+
+@pytest_asyncio.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    engine = await open_database(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    ledger = Ledger(engine)
+    await ledger.load()
+    task = asyncio.get_running_loop().create_task(ledger.run(), name="ledger")
+    spool = Spool(tmp_path / "spool.jsonl")
+    yield Desk(ledger, Recorder(ledger, spool, RealClock()), spool)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await engine.dispose()
+
+
+def change(offset: int, *, kind: str = "k") -> Change:
+    row: dict[str, Json] = {"gateway": "gw", "epoch": "e", "offset": offset, "kind": kind, "at_ms": 1}
+    entry = Entry(at_ms=1, actor="a", kind=kind, object="o", words=Words("词", "w"), body={"offset": offset})
+    return Change(writes=(Write(table="records", kind="insert", row=row),), entries=(entry,))
+
+
+async def rows(desk: Desk) -> int:
+    async with desk.ledger.engine.connect() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
+
+
+async def test_many_changes_at_once_are_all_written_in_one_unbroken_log(desk: Desk) -> None:
+    await asyncio.gather(*(desk.ledger.commit(change(number)) for number in range(120)))
+    assert await rows(desk) == desk.ledger.tree.size == 120
+    again = Ledger(desk.ledger.engine)
+    await again.load()
+    assert again.tree == desk.ledger.tree
+
+
+async def test_a_change_that_contradicts_spoils_no_other_and_leaves_no_record(desk: Desk) -> None:
+    await desk.ledger.commit(change(1))
+    results = await asyncio.gather(
+        *(desk.ledger.commit(change(number)) for number in (2, 1, 3)), return_exceptions=True
+    )
+    assert [type(item) for item in results] == [type(None), Contradicts, type(None)]
+    assert await rows(desk) == desk.ledger.tree.size == 3
+    assert desk.ledger.is_available
+
+
+async def test_what_was_spooled_is_imported_once_and_one_bad_line_keeps_no_other_out(desk: Desk) -> None:
+    await desk.ledger.commit(change(1))
+    for number in (2, 1, 3):
+        desk.spool.append(change(number, kind="spooled"))
+    with pytest.raises(Exception, match="not available"):
+        await desk.recorder.commit(change(9))
+    await desk.recorder.restore()
+    assert desk.recorder.is_available
+    assert await rows(desk) == 3
+    log = AuditLog(desk.ledger)
+    assert len(await log.records(Query(kind="spooled"))) == 3, "the entries of the bad line are kept as well"
+    assert len(await log.records(Query(kind="database.restored"))) == 1
+    await desk.recorder.restore()
+    assert await rows(desk) == 3
+
+
+async def test_the_log_is_read_as_asked(desk: Desk) -> None:
+    for number, kind in enumerate(("command.request", "command.refused", "commander", "alarm.raised")):
+        await desk.ledger.commit(change(number, kind=kind))
+    log = AuditLog(desk.ledger)
+    assert [item["kind"] for item in await log.records(Query(kind="command"))] == [
+        "command.refused",
+        "command.request",
+    ]
+    assert [item["seq"] for item in await log.records(Query(before=2))] == [1, 0]
+    assert [item["seq"] for item in await log.records(Query(limit=1))] == [3]
+    assert await log.records(Query(actor="nobody")) == []
