@@ -104,7 +104,7 @@ async def approve(run: str, body: NewApproval, service: Service, who: Who) -> di
 
 
 @router.post("/runs/{run}/abort", **says(RunShape))
-async def abort(run: str, _body: Nothing, service: Service, who: Who) -> dict[str, Json]:
+async def abort(run: str, service: Service, who: Who, _body: Nothing | None = None) -> dict[str, Json]:
     """Start nothing more of the run; what moves goes on to its end, and every gate has its stop."""
     found = find.run(run, who, service)
     if not found.is_over:

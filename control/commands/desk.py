@@ -195,7 +195,16 @@ class Desk:
                 reasons = tracked.transitions[-1].reasons if tracked.transitions else ()
                 return Declined(code=_code_of(reasons), reasons=reasons)
             await self._changes.heard(timeout_s=left_s)
+        await self._give_up(command)
         return Declined(code=Code.LINK.value, reasons=tuple(causes([Cause(code=Code.LINK)])))
+
+    async def _give_up(self, select: CommandId) -> None:
+        """Take back a select that nobody waits for any more, so that it blocks nobody until it expires."""
+        tracked = self._book.get(select)
+        if tracked is not None and not tracked.state.is_final:
+            tracked = self._pen.sign(replace(tracked, wanted=Phase.CANCEL))
+            await self._recorder.keep(asked(tracked, (), self._view.park, phase="cancel"))
+            self._hold(tracked)
 
     async def _stop_here(
         self, request: Request, person: Person, verdict: NeedsConfirmation | Refused

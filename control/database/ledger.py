@@ -70,7 +70,8 @@ class Ledger:
             group = [await self._waiting.get()]
             while len(group) < GROUP_MAX and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
-            if not await self._wrote(group):
+            is_alone = len(group) == 1
+            if not await self._wrote(group, is_last_try=is_alone) and not is_alone:
                 for one in group:
                     await self._wrote([one], is_last_try=True)
 

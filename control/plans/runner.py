@@ -179,7 +179,8 @@ class Runner:
         if not isinstance(outcome, Accepted):
             return replace(held, state=StepState.REFUSED, reasons=outcome.reasons)
         command = outcome.tracked.id
-        await self._keep_closed(run, step, order_id=command)
+        if held.tries == 0:
+            await self._keep_closed(run, step, order_id=command)
         return replace(held, state=StepState.RUNNING, command=command, tries=held.tries + 1, reasons=())
 
     def _adopted(self, run: Run, step: Step) -> Tracked | None:
