@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -57,6 +57,13 @@ class Rig:
     port: int
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    clients: list[httpx.Client] = field(default_factory=list)
+    """Opened by signed-in people; closed with the demonstration."""
+
+    def client(self) -> httpx.Client:
+        opened = httpx.Client(base_url=self.console, timeout=20, trust_env=False)
+        self.clients.append(opened)
+        return opened
 
     @property
     def console(self) -> str:
@@ -87,6 +94,7 @@ class Rig:
             file.write(json.dumps(order) + "\n")
             file.flush()
             answer: dict[str, Any] = json.loads(file.readline())
+            assert answer["ok"] is True, answer
             return answer
 
     def signed_in(self) -> "Api":
@@ -120,6 +128,8 @@ def demonstration(state: Path, *arguments: str, wait_live: bool = True) -> Itera
             wait_for("the park is live", lambda: _live_or_ended(rig), seconds=120)
         yield rig
     finally:
+        for client in rig.clients:
+            client.close()
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             try:
@@ -145,7 +155,7 @@ def _live_or_ended(rig: Rig) -> bool | None:
 def _read(process: "subprocess.Popen[str]", lines: list[str]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
-        lines.append(line.rstrip())
+        lines += [line.rstrip()]  # at once: whoever waits for it looks at the list
 
 
 @dataclass
@@ -160,14 +170,14 @@ class Api:
         token = next(
             line.split("enter?token=")[1].strip() for line in reversed(rig.lines) if "enter?token=" in line
         )
-        client = httpx.Client(base_url=rig.console, timeout=20, trust_env=False)
+        client = rig.client()
         answer = client.post(f"{API}/session/link", json={"token": token})
         assert answer.is_success, answer.text
         return cls(client, answer.json()["csrf"])
 
     @classmethod
     def sign_in(cls, rig: Rig, username: str, password: str) -> "Api":
-        client = httpx.Client(base_url=rig.console, timeout=20, trust_env=False)
+        client = rig.client()
         answer = client.post(f"{API}/session", json={"username": username, "password": password})
         assert answer.is_success, answer.text
         return cls(client, answer.json()["csrf"])
@@ -222,7 +232,7 @@ class Intruder:
         for channel in (Channel.HEARTBEAT, Channel.REPLY):
             self._client.subscribe(ours(PARK, "+", channel), qos=1)
 
-    def __enter__(self) -> "Intruder":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -244,8 +254,12 @@ class Intruder:
         self._client.publish(topic, payload, qos=1).wait_for_publish(10)
 
     def refusal(self, command: str) -> Record:
-        """Wait for the record that refuses `command`."""
-        return wait_for(f"a refusal of {command}", lambda: self._find(command, "refused"), seconds=15)
+        """Wait for the record that refuses `command`, or that says that it came too late."""
+        return wait_for(
+            f"a refusal of {command}",
+            lambda: self._find(command, "refused") or self._find(command, "expired"),
+            seconds=15,
+        )
 
     def _find(self, command: str, state: str) -> Record | None:
         found = (

@@ -99,7 +99,9 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
         accept.check()
     shoot(page, "one-key-confirm")
     page.get_by_test_id("plan-confirm").click()
-    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(re.compile("关限位 = 1"), timeout=60 * MS)
+    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(
+        re.compile("关限位 = 1"), timeout=60 * MS
+    )
     expect(page.get_by_test_id("step-proof-hc_diversion")).to_contain_text(
         re.compile("开限位 = 1"), timeout=60 * MS
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from domain.command import Action, Phase
+from domain.definition import definition_hashes
 from domain.ids import CommandId, FacilityId, GatewayId, ParkId
 from domain.park import Park
-from domain.definition import definition_hashes
 from runtime.parkfiles import load_park
 from tests.system.rig import PARK, ROOT, Api, Intruder, Rig, codes, demonstration, sign, wait_for
 from wire.messages import CommandMessage
@@ -223,7 +223,7 @@ def test_an_opening_on_stale_input_and_a_closure_all_the_same(rig: Rig, api: Api
     closed = api.command("dc_outlet", "close")
     assert closed.status_code == 202, closed.text
     assert api.outcome(closed.json()["id"])["state"] == "confirmed"
-    rig.simulate({"do": "fault", "kind": "link_cut", "device": "plc_dc_outlet"})
+    rig.simulate({"do": "fault", "kind": "link_cut", "target": "plc_dc_outlet"})
     wait_for(
         "the outlet is stale", lambda: api.get("/live")["actuators"]["dc_outlet"]["fresh"] is False or None
     )
@@ -237,7 +237,7 @@ def test_an_opening_on_stale_input_and_a_closure_all_the_same(rig: Rig, api: Api
     assert "stale-input" in asked.text
     confirmed = api.command("dc_outlet", "close", accept_warnings=["stale-input"])
     assert confirmed.status_code == 202, confirmed.text
-    rig.simulate({"do": "clear", "kind": "link_cut", "device": "plc_dc_outlet"})
+    rig.simulate({"do": "clear", "kind": "link_cut", "target": "plc_dc_outlet"})
 
 
 def test_an_opening_that_an_interlock_forbids(rig: Rig, api: Api) -> None:
