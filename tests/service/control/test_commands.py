@@ -92,6 +92,15 @@ async def test_a_select_is_taken_back(house: House) -> None:
     assert (await house.operator.command("hc_bund", "open", select=select)).status_code == 409
 
 
+async def test_a_select_that_no_edge_answers_is_given_up(house: House) -> None:
+    east = house.rig.east
+    east.mute.add("hc_bund")
+    refused = await house.operator.post("/selects", {"actuator": "hc_bund", "action": "open"})
+    assert (refused.status_code, codes(refused)) == (409, ["link-lost"])
+    await until(lambda: east.heard[-1].phase == "cancel", why="it is taken back")
+    east.mute.discard("hc_bund")
+
+
 async def test_the_same_request_twice_is_one_command(house: House) -> None:
     east = house.rig.east
     before = len(east.obeyed)
