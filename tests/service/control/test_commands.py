@@ -92,15 +92,6 @@ async def test_a_select_is_taken_back(house: House) -> None:
     assert (await house.operator.command("hc_bund", "open", select=select)).status_code == 409
 
 
-async def test_a_select_that_no_edge_answers_is_given_up(house: House) -> None:
-    east = house.rig.east
-    east.mute.add("hc_bund")
-    refused = await house.operator.post("/selects", {"actuator": "hc_bund", "action": "open"})
-    assert (refused.status_code, codes(refused)) == (409, ["link-lost"])
-    await until(lambda: east.heard[-1].phase == "cancel", why="it is taken back")
-    east.mute.discard("hc_bund")
-
-
 async def test_the_same_request_twice_is_one_command(house: House) -> None:
     east = house.rig.east
     before = len(east.obeyed)
@@ -264,6 +255,15 @@ async def test_a_lost_message_holds_every_point_uncertain_until_the_gateway_is_b
     await east.data("hc_bund/closed")
     await until(lambda: east.rebirths > births, why="a rebirth is asked for")
     await house.rig.is_live(house.operator)
+
+
+async def test_a_select_that_no_edge_answers_is_given_up(house: House) -> None:
+    east = house.rig.east
+    east.mute.add("hc_outlet")
+    refused = await house.operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+    assert (refused.status_code, codes(refused)) == (409, ["link-lost"])
+    await until(lambda: east.heard[-1].phase == "cancel", why="it is taken back")
+    east.mute.discard("hc_outlet")
 
 
 async def stale(house: House, point: str, *, is_so: bool = True) -> None:
