@@ -4,9 +4,10 @@ log = logger("gateway")
 log.info("link lost", broker="127.0.0.1:1883", reason="connection refused")
 """
 
+import contextlib
 import logging
 import sys
-from typing import Literal, cast
+from typing import Literal, TextIO, cast
 
 import structlog
 
@@ -31,12 +32,31 @@ def configure(level: Level) -> None:
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_NUMBERS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True
     )
+
+
+class _Lossy:
+    """A stream that drops what cannot be written: on a full disk the log falls silent, the gateway does not."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, or lose it."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return 0
+
+    def flush(self) -> None:
+        """Flush, or lose what was held."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def logger(part: str) -> Logger:

@@ -12,6 +12,7 @@ import typer
 from domain.errors import StoplogError
 from runtime.exits import exit_of
 from runtime.supervisor import words_of
+from stoplog.demo.failure import PartFailedError
 
 if TYPE_CHECKING:
     from stoplog.demo.app import Options
@@ -40,6 +41,9 @@ def main() -> None:
     """Run the command; exit with its status."""
     try:
         app()
+    except PartFailedError as error:
+        sys.stderr.write(f"stoplog: {error}\n")
+        sys.exit(error.exit)
     except StoplogError as error:
         sys.stderr.write(f"stoplog: {words_of(error)}\n")
         sys.exit(exit_of(error))

@@ -14,6 +14,7 @@ from domain.errors import LinkError, StoplogError
 from domain.park import Park
 from runtime.clock import RealClock
 from runtime.exits import Exit
+from runtime.mqtt import BrokerSettings, check_broker
 from runtime.parkfiles import load_park
 from simulators.client import SimulatorClient
 from stoplog.demo import lock
@@ -24,6 +25,8 @@ from stoplog.demo.supervise import Supervisor
 
 LIVE_S_MAX = 60.0
 """Seconds from the last part's start until every device answers."""
+BROKER_S_MAX = 5.0
+"""Seconds for the user's own broker to answer."""
 REPORT_S = 60.0
 """A line of progress this often."""
 
@@ -76,6 +79,7 @@ async def running(options: Options, run: Run) -> AsyncIterator[Demo]:
     for name in lock.end_leftovers(logs):
         say(f"  ended {name}, left over from an earlier run")
     write_all(layout, park, run)
+    await _meet(layout)
     supervisor = Supervisor(parts(layout, park), logs=logs, clock=RealClock(), say=say)
     try:
         say(
@@ -88,6 +92,17 @@ async def running(options: Options, run: Run) -> AsyncIterator[Demo]:
     finally:
         await supervisor.stop()
         held.close()
+
+
+async def _meet(layout: Layout) -> None:
+    """Check the user's own broker before anything starts. Raises LinkError when it is not there or lets us not in."""
+    if layout.broker.is_embedded:
+        return
+    password = (layout.state / "secrets" / "control.password").read_text(encoding="utf-8").strip()
+    broker = BrokerSettings(
+        host=layout.broker.host, port=layout.broker.port, username="control", password=password, tls=None
+    )
+    await check_broker(broker, BROKER_S_MAX)
 
 
 async def wait_live(layout: Layout) -> None:

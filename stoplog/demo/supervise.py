@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from domain.errors import StoplogError
 from runtime.clock import Clock
+from stoplog.demo.failure import PartFailedError
 from stoplog.demo.parts import Part
 from stoplog.demo.ports import HOST
 
@@ -22,10 +22,6 @@ STOP_S_MAX = 20.0
 """A part that has not stopped by then is killed; a gateway takes up to 8 s to have its journals acknowledged."""
 LOG_BYTES_MAX = 20_000_000
 """A longer log starts anew when the part starts; the one before is kept as `.1`."""
-
-
-class PartFailedError(StoplogError):
-    """A part did not become ready; says where its log stands and what it said last."""
 
 
 class Supervisor:
@@ -101,7 +97,8 @@ class Supervisor:
         while not await _is_ready(part):
             if process.returncode is not None:
                 raise PartFailedError(
-                    f"{part.name} ended with status {process.returncode}{self._last_words(part)}"
+                    f"{part.name} ended with status {process.returncode}{self._last_words(part)}",
+                    status=process.returncode,
                 )
             if self._clock.monotonic() > until_s:
                 raise PartFailedError(

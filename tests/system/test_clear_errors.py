@@ -133,7 +133,9 @@ def test_a_wrong_password(settings: Path, tmp_path: Path) -> None:
         running = rig.state / "settings"
         file = changed(running, "control", r"^password_file = .*$", f'password_file = "{secret}"', tmp_path)
         text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace(f"port = {rig.port}", f"port = {free_port()}"), encoding="utf-8")
+        # Its own console and no metrics: beside the one that runs.
+        text = text.replace(f"port = {rig.port}", f"port = {free_port()}")
+        file.write_text(re.sub(r"(\[metrics\][^\[]*port = )\d+", r"\g<1>0", text), encoding="utf-8")
         answer = stoplog("control", "--settings", str(file))
     assert answer.returncode == 77, answer.stderr
     assert "password" in answer.stderr
