@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,10 +176,16 @@ def _greet(demo: Demo, took_s: float) -> None:
         f"\n园区已上线 — the park is live after {took_s:.0f} s\n"
         f"  控制台 / console:        {console}/\n"
         f"  一次性登录 / sign in once: {console}/#/enter?token={token}\n"
-        f"  泄漏演示 / try a spill:   stoplog spill hc --kg 240 --minutes 20 --state {demo.layout.state}\n"
+        f"  泄漏演示 / try a spill:   {_command()} spill hc --kg 240 --minutes 20 --state {demo.layout.state}\n"
         f"  日志 / logs:             {demo.layout.state / 'logs'}\n"
         "  Ctrl-C 停止 / stops everything\n"
     )
+
+
+def _command() -> str:
+    """Return how this very program is called, so that what is printed can be pasted."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "stoplog" else f"{sys.executable} -m stoplog"
 
 
 def _quiet_day(park: Path) -> Path | None:
