@@ -9,7 +9,7 @@ from domain.admission import Direction
 from domain.command import Action, Event, State
 from domain.drive import MaintainedCoil, MomentaryCoils, Repeat, Write, writes
 from domain.errors import LinkError, LinkLost, LinkTimeout
-from domain.ids import CommandId, FacilityId
+from domain.ids import FacilityId
 from domain.park import Actuator
 from domain.position import Position, indicate
 from domain.refusal import Cause, Code
@@ -46,7 +46,8 @@ class Executor:
         self._running: dict[FacilityId, Job] = {}
         self._doubts: dict[FacilityId, float] = {}
         """Actuator → when its last outcome was unknown."""
-        self._late: dict[FacilityId, tuple[CommandId, float]] = {}
+        self._late: dict[FacilityId, tuple[Job, float]] = {}
+        """Actuator → the last move that was written and not proved in time, and until when it is watched."""
         self._ended_s: dict[FacilityId, float] = {}
         self._log = logger("executor")
 
@@ -76,8 +77,8 @@ class Executor:
         """After a restart: the outcome of what was being executed is not known."""
         self._doubts[actuator] = self._clock.monotonic()
 
-    def late_command(self, actuator: FacilityId) -> CommandId | None:
-        """Return the command that was not proved in time, of which a movement now may be the late effect; None: none."""
+    def late_move(self, actuator: FacilityId) -> Job | None:
+        """Return the move that was not proved in time, of which a movement now may be the late effect; None: none."""
         found = self._late.get(actuator)
         return found[0] if found is not None and self._clock.monotonic() < found[1] else None
 
@@ -88,7 +89,7 @@ class Executor:
             self._spawn(self._look(job), f"verify {facility}")
             return
         running = self._running.get(facility)
-        if running is not None and job.shares_outcome_with(running):
+        if running is not None and job.shares_outcome_with(running) and not running.is_unanswered:
             running.joined.append(job)
             if running.entry.state is State.OPERATING:
                 self._operating(job)
@@ -98,9 +99,10 @@ class Executor:
                 running,
                 Outcome(event=Event.PREEMPT, causes=(Cause(code=Code.PREEMPTED, detail=job.entry.id),)),
             )
+        before = running if running is not None else self._unproved_other_way(job)
         self._running[facility] = job
         self._late.pop(facility, None)
-        self._spawn(self._run(job, running), f"{job.action.value} {facility}")
+        self._spawn(self._run(job, before), f"{job.action.value} {facility}")
 
     async def _run(self, job: Job, before: Job | None) -> None:
         station = self._field.station_of(job.actuator)
@@ -152,6 +154,11 @@ class Executor:
         reading = self._field.reading(job.actuator.point(moving))
         return reading.is_trusted and reading.value is True
 
+    def _unproved_other_way(self, job: Job) -> Job | None:
+        """Return a move the other way that ended unproved: the drive may still be on its way, or start late."""
+        late = self.late_move(job.actuator.facility)
+        return late if late is not None and late.action is not job.action else None
+
     async def _move(self, job: Job, pause_s: float) -> Outcome | None:
         """Write once and prove; None when another command has taken over."""
         commands = writes(job.actuator.drive, job.action, opening_percent=job.opening_percent)
@@ -180,7 +187,7 @@ class Executor:
                     return Outcome(event=Event.TIME_OUT, causes=(lost,))
                 await self._clock.sleep(0.0, floor_s=RETRY_S)
             except LinkTimeout:
-                is_answered = False
+                is_answered, job.is_unanswered = False, True
                 break
             except DeviceRefused as error:
                 self._operating(job)
@@ -253,8 +260,8 @@ class Executor:
         now_s = self._clock.monotonic()
         if found.event is Event.SILENCE:
             self._doubts[facility] = now_s
-        if found.event in {Event.SILENCE, Event.TRAVEL_EXCEEDED}:
-            self._late[facility] = (job.entry.id, now_s + WATCH_LATE_S)
+        if found.event in {Event.SILENCE, Event.TRAVEL_EXCEEDED} and job.has_written:
+            self._late[facility] = (job, now_s + WATCH_LATE_S)
         for one in (job, *job.joined):
             one.is_over = True
             self._transcript.advance(

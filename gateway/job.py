@@ -32,6 +32,8 @@ class Job:
     """Moves toward the same target that share the outcome."""
     has_written: bool = False
     """Whether bytes have gone, or are going, to the PLC."""
+    is_unanswered: bool = False
+    """Whether its write was not answered: nobody knows whether the PLC acts, so that another like it must not rely on it."""
     is_over: bool = False
     """Whether its outcome is recorded."""
 

@@ -3,6 +3,7 @@
 It is read from memory and written through; while the disk takes nothing the memory goes on and is written when it does.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -199,8 +200,11 @@ class Ledger:
         done = [
             key for key, entry in self._entries.items() if entry.state.is_final or key[1] is not Phase.OPERATE
         ]
-        for key in done[: ENTRIES_MAX // 10]:
+        gone = done[: ENTRIES_MAX // 10]
+        for key in gone:
             del self._entries[key]
             self._unwritten.discard(key)
-            with self._database:
-                self._database.execute("delete from command where id=? and phase=?", (key[0], key[1].value))
+        # On a full disk their rows stay; the next start reads them and forgets them again.
+        with contextlib.suppress(StorageError):
+            rows: list[tuple[object, ...]] = [(command, phase.value) for command, phase in gone]
+            self._write("delete from command where id=? and phase=?", rows)

@@ -195,13 +195,16 @@ class Watch:
         self._positions[facility] = shown
         if before is None or before is shown or self._executor.was_just_moving(facility):
             return
-        late = self._executor.late_command(facility)
+        late = self._executor.late_move(facility)
+        late_of = late.entry.id if late is not None else None
         self._records.make(
-            "moved_by_hand", {"from": before.value, "to": shown.value, "late_of": late}, actuator=facility
+            "moved_by_hand", {"from": before.value, "to": shown.value, "late_of": late_of}, actuator=facility
         )
         safe = Position.CLOSED if actuator.safe_position is SafePosition.CLOSED else Position.OPEN
-        if late is not None and before is safe:
-            reason = f"命令 {late} 迟到的动作 / late movement of command {late}"
+        is_ours = late is not None and late.way is Direction.AWAY_FROM_SAFE
+        # A river sluice is moved by persons only (I11): there the alarm is all.
+        if is_ours and before is safe and self._field.park.facilities[facility].tier is not Tier.RIVER:
+            reason = f"命令 {late_of} 迟到的动作 / late movement of command {late_of}"
             self._move_to_safe(actuator, _new_id(), f"edge:{self._records.gateway}", reason)
 
     def _by(self, rule: RuleId) -> str:

@@ -25,6 +25,7 @@ from domain.definition import definition_hashes
 from domain.drive import MomentaryCoils, Pulse, Repeat, Write
 from domain.errors import LinkLost, LinkTimeout
 from domain.ids import CommandId, DeviceId, FacilityId, GatewayId
+from domain.park import Tier
 from gateway.challenges import Challenges
 from gateway.desk import Desk
 from gateway.executor import Executor
@@ -94,13 +95,16 @@ class FakePoller:
 class Bench:
     """One gate, its PLC, desk and executor, in virtual time."""
 
-    def __init__(self, folder: Path, repeat: Repeat) -> None:
+    def __init__(self, folder: Path, repeat: Repeat, *, tier: Tier = Tier.ENTERPRISE) -> None:
         self.clock = ManualClock()
         drive = cast("MomentaryCoils", PARK.actuators[GATE].drive)
         gate = replace(
             PARK.actuators[GATE], drive=replace(drive, repeat=repeat, pulse=Pulse.PLC_RESETS), permits=()
         )
-        self.park = replace(PARK, actuators={**PARK.actuators, GATE: gate})
+        place = replace(PARK.facilities[GATE], tier=tier)
+        self.park = replace(
+            PARK, actuators={**PARK.actuators, GATE: gate}, facilities={**PARK.facilities, GATE: place}
+        )
         self.plc = Plc(self.park, DEVICE, now_ms=self.clock.now_ms(), openings={GATE: 0.5})
         for point in self.plc.instruments:
             self.plc.image.put(point.ref, False if point.is_boolean else CALM.get(point.name, 0.0))
@@ -126,6 +130,7 @@ class Bench:
         transcript = Transcript(
             ledger, records, field, clock=self.clock, metrics=TelemetryMetrics(CollectorRegistry())
         )
+        self.parts = (field, transcript, ledger, records)
         self.tasks: list[asyncio.Task[object]] = []
         self.executor = Executor(field, transcript, clock=self.clock, spawn=self._spawn)
         self.challenges = Challenges()

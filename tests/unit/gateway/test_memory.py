@@ -91,6 +91,23 @@ def test_while_the_disk_takes_nothing_the_ledger_goes_on_from_memory(tmp_path: P
     assert (again.term, again.entry(entry(1).id, Phase.OPERATE)) == (3, entry(1))
 
 
+def test_the_ledger_forgets_the_oldest_on_a_full_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ledger.ENTRIES_MAX", 20)
+    ledger = Ledger.open(tmp_path / "ledger.sqlite")
+    for number in range(20):
+        assert ledger.put(entry(number, State.CONFIRMED))
+    ledger._database.execute("pragma query_only=on")
+    assert not ledger.put(entry(20))
+    assert ledger.entry(entry(0).id, Phase.OPERATE) is None
+    ledger._database.execute("pragma query_only=off")
+    assert ledger.flush()
+    assert ledger.put(entry(21, State.CONFIRMED))
+    again = Ledger.open(tmp_path / "ledger.sqlite")
+    assert again.entry(entry(21).id, Phase.OPERATE) is not None
+
+
 class FullJournal(Journal):
     """A journal whose disk can be filled and emptied."""
 

@@ -1,0 +1,126 @@
+"""Moves whose outcome is not known: what the next command, and a movement long after, make of them (I2, I3, I11)."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from domain.command import Action, Phase
+from domain.drive import Repeat, Table
+from domain.park import Tier
+from gateway.watch import Watch
+from tests.service.gateway.test_random_commands import GATE, Bench
+
+OPEN_COIL, CLOSE_COIL, STOP_COIL = 0, 1, 2
+
+
+class Watched(Bench):
+    """A bench whose gateway looks at the field after every poll."""
+
+    def __init__(self, folder: Path, tier: Tier) -> None:
+        super().__init__(folder, Repeat.SAFE, tier=tier)
+        field, transcript, ledger, records = self.parts
+        self.watch = Watch(field, self.executor, transcript, ledger=ledger, records=records, clock=self.clock)
+
+    def _poll(self) -> None:
+        super()._poll()
+        self.watch.polled(self.image)
+
+    def own(self) -> list[str]:
+        """Actions of the commands that the gateway made itself."""
+        return [body["action"] for body in self.said() if str(body.get("author", "")).startswith("edge:")]
+
+    async def close(self) -> None:
+        command = self.command(Action.CLOSE)
+        await self.step(60)
+        assert self.state(command) == "confirmed"
+        self.link.sent.clear()
+
+    def state(self, command: str) -> str:
+        return [str(body["state"]) for body in self.said() if body.get("id") == command][-1]
+
+    def open(self) -> str:
+        command = self.command(Action.OPEN, Phase.SELECT)
+        return self.command(Action.OPEN, Phase.OPERATE, command)
+
+
+def play(what: Callable[[Watched], Awaitable[None]], tier: Tier = Tier.ENTERPRISE) -> None:
+    async def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Watched(Path(folder), tier)
+            await bench.step(1)
+            await what(bench)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("tier", "countered"), [(Tier.ENTERPRISE, True), (Tier.RIVER, False)])
+def test_a_late_opening_is_countered_but_never_on_a_river(tier: Tier, countered: bool) -> None:
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.link.mode = "silent"
+        command = bench.open()
+        await bench.step(150)
+        assert bench.state(command) == "unknown"
+        bench.link.mode = "up"
+        bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+        await bench.step(10)
+        assert any(body.get("late_of") == command for body in bench.said())
+        assert bool(bench.own()) is countered
+        assert (CLOSE_COIL in bench.link.sent) is countered
+
+    play(what, tier)
+
+
+@pytest.mark.parametrize("action", [Action.VERIFY, Action.CLOSE])
+def test_a_movement_after_an_unknown_that_opens_nothing_is_another_hand(action: Action) -> None:
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.is_polled = False
+        command = bench.command(action)
+        await bench.step(150)
+        assert bench.state(command) == "unknown"
+        bench.is_polled = True
+        await bench.step(2)
+        bench.link.sent.clear()
+        bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+        await bench.step(10)
+        assert bench.own() == []
+        assert bench.link.sent == []
+
+    play(what)
+
+
+def test_a_closure_relies_on_no_write_that_was_not_answered() -> None:
+    async def what(bench: Watched) -> None:
+        bench.link.mode = "silent"
+        first = bench.command(Action.CLOSE)
+        await bench.step(2)
+        assert bench.link.sent == []
+        bench.link.mode = "up"
+        second = bench.command(Action.CLOSE)
+        await bench.step(60)
+        assert bench.link.sent == [STOP_COIL, CLOSE_COIL]
+        assert (bench.state(first), bench.state(second)) == ("preempted", "confirmed")
+
+    play(what)
+
+
+def test_a_drive_that_may_still_open_is_stopped_before_it_is_closed() -> None:
+    async def what(bench: Watched) -> None:
+        bench.plc.jam(GATE, at=0.7, now_ms=bench.clock.now_ms())
+        opening = bench.open()
+        await bench.step(150)
+        assert bench.state(opening) == "failed"
+        bench.link.sent.clear()
+        closing = bench.command(Action.CLOSE)
+        await bench.step(0.5)
+        assert bench.link.sent == [STOP_COIL]
+        bench.plc.jam(GATE, at=None, now_ms=bench.clock.now_ms())
+        await bench.step(60)
+        assert bench.link.sent == [STOP_COIL, CLOSE_COIL]
+        assert bench.state(closing) == "confirmed"
+
+    play(what)
