@@ -5,13 +5,12 @@ commanded.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from domain.errors import StorageError
+from simulators.line_log import LineLog
 
 
 class What(StrEnum):
@@ -44,28 +43,12 @@ class Happening:
     value: float | None = None
 
 
-class HappeningLog:
-    """The log of one simulator; appends to what is there."""
-
-    def __init__(self, path: Path) -> None:
-        """Open it. Raises StorageError."""
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}") from error
+class HappeningLog(LineLog):
+    """The log of one simulator."""
 
     def append(self, line: Happening) -> None:
-        """Hand one line to the kernel. Raises StorageError."""
-        try:
-            os.write(self._fd, (json.dumps(asdict(line), ensure_ascii=False) + "\n").encode())
-        except OSError as error:
-            raise StorageError(f"{self._path}: {error.strerror}") from error
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
+        """Write one line down. Raises StorageError."""
+        self.put(asdict(line))
 
 
 def read_happenings(path: Path) -> Iterator[Happening]:

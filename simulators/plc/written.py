@@ -5,12 +5,11 @@ machine): what stands here happened, and nothing else did.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from domain.errors import StorageError
+from simulators.line_log import LineLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,29 +35,12 @@ class WriteLine:
         return self.ignored is None
 
 
-class WriteLog:
-    """The log of one simulator; appends to what is there."""
-
-    def __init__(self, path: Path) -> None:
-        """Open it. Raises StorageError."""
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}") from error
+class WriteLog(LineLog):
+    """The log of one simulator."""
 
     def append(self, line: WriteLine) -> None:
-        """Hand one line to the kernel. Raises StorageError."""
-        text = json.dumps({**asdict(line), "accepted": line.accepted}, ensure_ascii=False) + "\n"
-        try:
-            os.write(self._fd, text.encode())
-        except OSError as error:
-            raise StorageError(f"{self._path}: {error.strerror}") from error
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
+        """Write one line down. Raises StorageError."""
+        self.put({**asdict(line), "accepted": line.accepted})
 
 
 def read_writes(path: Path) -> Iterator[WriteLine]:
