@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
 # `make soak MINUTES=n`: play the demonstration scenario until n minutes have passed, each run with another seed.
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
+# What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 minutes=$1
 until=$(($(date +%s) + minutes * 60))
-runs=0
+scenario=parks/lingang/scenarios/spill-in-storm.yaml
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-while [ "$(date +%s)" -lt "$until" ]; do
-  runs=$((runs + 1))
-  echo "soak: run $runs, seed $runs"
-  .venv/bin/stoplog demo --headless --scenario parks/lingang/scenarios/spill-in-storm.yaml --speed 60 \
-    --seed "$runs" --json "$results/$runs.json" || { status=$?; echo "soak: run with seed $runs failed"; exit "$status"; }
-done
-echo "soak: $runs runs held in $minutes minutes"
+play() {
+  echo "soak of $(date -u +%Y-%m-%dT%H:%MZ), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
+  echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(.venv/bin/python -V)"
+  echo "$scenario at up to x 60"
+  runs=0
+  while [ "$(date +%s)" -lt "$until" ]; do
+    runs=$((runs + 1))
+    echo && echo "run $runs, seed $runs"
+    .venv/bin/stoplog demo --headless --scenario "$scenario" --speed 60 --state state/soak --seed "$runs" \
+      --json "$results/$runs.json" || { status=$?; echo "soak: the run with seed $runs failed"; return "$status"; }
+  done
+  echo && echo "soak: $runs runs held in $minutes minutes"
+}
+
+play 2>&1 | tee docs/soak.txt
