@@ -121,13 +121,12 @@ def _unknowns(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
     values = {ref: reading for ref in refs if not (reading := situation.read(ref)).is_trusted}
     if values:
         shown = {key: text for ref, reading in values.items() for key, text in _shown(ref, reading).items()}
-        yield Cause(code=Code.STALE_INPUT, detail=", ".join(values), values=shown)
+        yield Cause(code=Code.STALE_INPUT, values=shown)
 
 
 def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[Cause]:
     if situation.executing is not None:
-        words = ACTION_WORDS[situation.executing]
-        yield Cause(code=Code.BUSY, detail=f"{words.zh} / {words.en}")
+        yield Cause(code=Code.BUSY, detail=ACTION_WORDS[situation.executing])
     if situation.is_in_doubt:
         yield Cause(code=Code.IN_DOUBT)
     for order in situation.orders.standing(actuator.facility, OrderKind.KEEP_CLOSED):
@@ -137,7 +136,7 @@ def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[
         opened = situation.read(actuator.point(actuator.feedback.opened))
         closed = situation.read(actuator.point(actuator.feedback.closed))
         if indicate(opened, closed).position is wanted:
-            yield Cause(code=Code.POSITION_REACHED, detail=POSITION_WORDS[wanted].zh)
+            yield Cause(code=Code.POSITION_REACHED, detail=POSITION_WORDS[wanted])
     for lock in actuator.permits:
         match evaluate(lock.expression, situation.read, situation.unit_of):
             case Truth.FALSE:
@@ -164,9 +163,7 @@ def _cause(code: Code, lock: Interlock, situation: Situation) -> Cause:
     shown: dict[str, str] = {}
     for ref in sorted(lock.expression.references):
         shown |= _shown(ref, situation.read(ref), situation.unit_of(ref))
-    return Cause(
-        code=code, detail=f"{lock.words.zh} / {lock.words.en} ({lock.expression.text})", values=shown
-    )
+    return Cause(code=code, detail=lock.words, values=shown)
 
 
 def _shown(ref: PointRef, reading: Reading, unit: str = "") -> dict[str, str]:

@@ -81,18 +81,21 @@ class Cause:
     """One reason, complete enough to be read aloud."""
 
     code: Code
-    detail: str = ""
-    """What exactly, e.g. the interlock's text; empty when the code says it all."""
+    detail: Words | str = ""
+    """What exactly, e.g. the interlock's words; a text is one that is the same in both languages (an id, a person's own
+    words); empty when the code says it all."""
     values: Mapping[str, str] = field(default_factory=dict)
     """What it was decided on: point → value with unit, quality and age."""
 
     @property
     def words(self) -> Words:
         """The code's words with the detail behind them."""
-        base = WORDS[self.code]
-        if not self.detail:
+        base, more = WORDS[self.code], self.detail
+        if not more:
             return base
-        return Words(f"{base.zh}:{self.detail}", f"{base.en}: {self.detail}")
+        if isinstance(more, str):
+            more = Words(more, more)
+        return Words(f"{base.zh}:{more.zh}", f"{base.en}: {more.en}")
 
     def as_dict(self) -> dict[str, object]:
         """Return the form used in records, audit and API."""

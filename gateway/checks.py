@@ -11,6 +11,7 @@ from domain.command import Action, Phase, State
 from domain.ids import GatewayId, ParkId
 from domain.park import Actuator
 from domain.refusal import Cause, Code
+from domain.words import Words
 from gateway.ledger_entry import Entry
 from wire.messages import CommandMessage
 
@@ -102,7 +103,7 @@ def _form(message: CommandMessage) -> Rejected | None:
 def _freshness(message: CommandMessage, standing: Standing) -> Rejected | None:
     age_s = standing.challenge_age_s
     if age_s is None:
-        return _refused(Code.CHALLENGE_STALE, "不是本次启动后发出的 / not one of ours since start")
+        return _refused(Code.CHALLENGE_STALE, Words("不是本次启动后发出的", "not one of ours since start"))
     if age_s > standing.challenge_validity_s:
         return _refused(Code.CHALLENGE_STALE, f"{age_s:.0f} s > {standing.challenge_validity_s:.0f} s")
     if standing.now_ms > message.expires_ms:
@@ -123,9 +124,9 @@ def _authority(message: CommandMessage, standing: Standing, actuator: Actuator) 
         if standing.is_disk_full:
             return _refused(Code.DISK_FULL, "")
     elif way is Direction.TOWARD_SAFE and message.definition[0] != standing.definition[0]:
-        return _refused(Code.DEFINITION, "驱动 / drive")
+        return _refused(Code.DEFINITION, Words("驱动", "drive"))
     return None
 
 
-def _refused(code: Code, detail: str) -> Rejected:
+def _refused(code: Code, detail: Words | str) -> Rejected:
     return Rejected(state=State.REFUSED, reasons=(Cause(code=code, detail=detail),))

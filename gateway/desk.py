@@ -17,6 +17,7 @@ from domain.park import Actuator
 from domain.quality import Quality
 from domain.refusal import Cause, Code, Refused
 from domain.sample import NEVER_READ, Reading
+from domain.words import Words
 from gateway.challenges import Challenges
 from gateway.checks import Rejected, Standing, examine, is_fresh, selects, way_of
 from gateway.executor import Executor
@@ -138,7 +139,7 @@ class Desk:
             self._refuse(message, entry, Cause(code=Code.ALREADY_SELECTED, detail=held.entry.author))
             return
         if way_of(message, actuator) is not Direction.AWAY_FROM_SAFE:
-            self._refuse(message, entry, Cause(code=Code.MODE, detail="无需预选 / needs no select"))
+            self._refuse(message, entry, Cause(code=Code.MODE, detail=Words("无需预选", "needs no select")))
             return
         admission = admit(
             actuator, message.action, self._situation(message), opening_percent=_percent(message)
@@ -161,7 +162,9 @@ class Desk:
             actuator.drive, message.action, opening_percent=_percent(message)
         ):
             self._refuse(
-                message, entry, Cause(code=Code.MODE, detail="驱动不支持 / the drive has no such action")
+                message,
+                entry,
+                Cause(code=Code.MODE, detail=Words("驱动不支持", "the drive has no such action")),
             )
             return
         if way is Direction.AWAY_FROM_SAFE and not self._use_select(message):

@@ -13,6 +13,7 @@ from domain.ids import FacilityId
 from domain.park import Actuator
 from domain.position import Position, indicate
 from domain.refusal import Cause, Code
+from domain.words import Words
 from gateway.field import Field
 from gateway.job import Job
 from gateway.plc import DeviceRefused, Withheld
@@ -174,7 +175,9 @@ class Executor:
                     if job.is_over
                     else Outcome(
                         event=Event.TIME_OUT,
-                        causes=(Cause(code=Code.CHALLENGE_STALE, detail="写入前失效 / before the write"),),
+                        causes=(
+                            Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write")),
+                        ),
                     )
                 )
             except LinkLost as error:

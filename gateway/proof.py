@@ -6,6 +6,7 @@ from domain.command import Event
 from domain.position import POSITION_WORDS, Position, indicate
 from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ, Reading
+from domain.words import Words
 
 PERCENT_TOLERANCE = 2.0
 """An opening is reached within this many percent."""
@@ -60,7 +61,7 @@ def outcome(
     if seen.remote.is_trusted and seen.remote.value is False and not goal.is_look:
         return Outcome(
             event=Event.SWITCHED_TO_LOCAL,
-            causes=(Cause(code=Code.LOCAL, detail="中途转就地 / in mid-travel"),),
+            causes=(Cause(code=Code.LOCAL, detail=Words("中途转就地", "in mid-travel")),),
         )
     if seen.fault.is_trusted and seen.fault.value is True and not goal.is_look and not goal.is_rest:
         return Outcome(event=Event.DEVICE_REFUSED, causes=(Cause(code=Code.HEALTH),))
@@ -68,11 +69,13 @@ def outcome(
     can_tell = not goal.is_rest or seen.has_moving
     if is_time_out and can_tell and is_answered and shown.fresh and shown.position is not Position.UNKNOWN:
         words = POSITION_WORDS[shown.position]
-        detail = f"行程超时，停在{words.zh} / travel time-out, stuck at: {words.en}"
+        detail = Words(f"行程超时，停在{words.zh}", f"travel time-out, stuck at: {words.en}")
         return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.HEALTH, detail=detail),))
     if is_silence:
         detail = (
-            "无可信反馈 / no trusted feedback" if is_answered else "写入无应答 / the write was not answered"
+            Words("无可信反馈", "no trusted feedback")
+            if is_answered
+            else Words("写入无应答", "the write was not answered")
         )
         return Outcome(event=Event.SILENCE, causes=(Cause(code=Code.LINK, detail=detail),))
     return None

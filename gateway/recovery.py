@@ -2,6 +2,7 @@
 
 from domain.command import Event, State
 from domain.refusal import Cause, Code
+from domain.words import Words
 from gateway.executor import Executor
 from gateway.field import Field
 from gateway.ledger import Ledger
@@ -17,7 +18,7 @@ def recover(
     for entry in list(ledger.unfinished()):
         if entry.state is not State.OPERATING:
             transcript.advance(entry, Event.OPERATE)
-        cause = Cause(code=Code.IN_DOUBT, detail="网关重启 / the gateway restarted")
+        cause = Cause(code=Code.IN_DOUBT, detail=Words("网关重启", "the gateway restarted"))
         transcript.advance(entry, Event.SILENCE, reasons=(cause,))
         if entry.actuator in field.actuators:
             executor.recover(entry.actuator)

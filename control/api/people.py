@@ -93,6 +93,17 @@ async def sign_out(service: Service, session: In, response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=service.is_https)
 
 
+@router.get("/names", **says(dict[str, str]))
+async def names(service: Service, who: Who) -> dict[str, str]:
+    """Return what people are called, by user name: a confined person's own enterprise and the control room."""
+    reached = {None, who.enterprise} if who.is_confined else None
+    return {
+        user.username: user.display_name
+        for user in service.accounts.all()
+        if reached is None or user.enterprise in reached
+    }
+
+
 @router.get("/users", **says(list[UserShape]))
 async def users(service: Service) -> list[dict[str, object]]:
     """Return every user."""

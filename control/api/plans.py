@@ -19,6 +19,7 @@ from control.plans.entries import run_view, summary
 from control.plans.preview import preview as preview_of
 from control.plans.run import StepState
 from domain.refusal import Cause, Code
+from domain.words import Words
 from wire.canonical import Json
 
 router = APIRouter(tags=["plans"])
@@ -57,7 +58,9 @@ async def start(plan: str, body: NewRun, service: Service, who: Who) -> dict[str
     if body.content_hash != content_hash(found, service.park):
         raise Problem(HTTPStatus.CONFLICT, "content-changed")
     if steps_away(found, service.park):
-        cause = Cause(code=Code.MODE, detail="一键方案只向安全位动作 / a one-key plan moves toward safe only")
+        cause = Cause(
+            code=Code.MODE, detail=Words("一键方案只向安全位动作", "a one-key plan moves toward safe only")
+        )
         raise Problem(HTTPStatus.CONFLICT, cause.code.value, reasons=causes([cause]))
     shown = preview_of(found, service.park, service.image, service.view, who, now_s=service.clock.monotonic())
     warnings = [warning for step in _steps(shown) for warning in _list(step.get("warnings"))]
@@ -93,7 +96,9 @@ async def approve(run: str, body: NewApproval, service: Service, who: Who) -> di
     """Approve the river steps as the second person: another identity in another session (I9)."""
     found = find.run(run, who, service)
     if who.username == found.author or who.session == found.session:
-        cause = Cause(code=Code.APPROVAL, detail="不能由发起人复核 / not by the person who started it")
+        cause = Cause(
+            code=Code.APPROVAL, detail=Words("不能由发起人复核", "not by the person who started it")
+        )
         raise Problem(HTTPStatus.CONFLICT, cause.code.value, reasons=causes([cause]))
     plan = service.park.plans[found.plan]
     is_waiting = any(step.state is StepState.WAITING_APPROVAL for step in found.steps.values())

@@ -61,6 +61,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/session/link"): _OPENS_A_SESSION,
     ("GET", "/session"): _rule(_SEE),
     ("DELETE", "/session"): _rule(_SEE),
+    ("GET", "/names"): _rule(_SEE, Area.FILTERED),
     ("GET", "/users"): _rule(_PEOPLE),
     ("POST", "/users"): _rule(_PEOPLE),
     ("GET", "/park"): _rule(_SEE, Area.FILTERED),

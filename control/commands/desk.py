@@ -22,6 +22,7 @@ from domain.command import Command, Phase, State
 from domain.errors import StorageError
 from domain.ids import CommandId
 from domain.refusal import Cause, Code, Refused
+from domain.words import Words
 from runtime.clock import Clock
 from wire.canonical import Json
 
@@ -72,7 +73,7 @@ class Desk:
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
         if verdict.way is not Direction.AWAY_FROM_SAFE:
-            cause = Cause(code=Code.MALFORMED, detail="不需预选 / needs no select")
+            cause = Cause(code=Code.MALFORMED, detail=Words("不需预选", "needs no select"))
             return await self._decline(request, person, (cause,))
         tracked = self._pen.sign(self._new(request, person, wanted=Phase.SELECT, is_away=True))
         try:
@@ -179,7 +180,7 @@ class Desk:
         asked_for = (command.author, command.actuator, command.action, dict(command.parameters))
         if asked_for != (person.username, request.actuator, request.action, dict(request.parameters)):
             return Cause(
-                code=Code.NOT_SELECTED, detail="另一人或另一参数 / another person or other parameters"
+                code=Code.NOT_SELECTED, detail=Words("另一人或另一参数", "another person or other parameters")
             )
         if self._clock.now_ms() >= tracked.expires_ms:
             return Cause(code=Code.TIME_LIMIT)

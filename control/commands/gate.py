@@ -13,6 +13,7 @@ from domain.ids import FacilityId, GatewayId, PointRef
 from domain.park import Actuator, Park, Tier
 from domain.refusal import Cause, Code, Refused
 from domain.sample import Reading
+from domain.words import Words
 from wire.messages import Evidence
 
 MAY_CLOSE = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF, Role.ENTERPRISE})
@@ -134,7 +135,9 @@ def _authority(request: Request, person: Person, park: Park, way: Direction) -> 
     is_move = way is not Direction.NONE
     if is_move and facility.tier is Tier.RIVER and request.approved_by in {None, person.username}:
         reasons.append(
-            Cause(code=Code.APPROVAL, detail="河道闸门须双人复核 / a river sluice needs a second person")
+            Cause(
+                code=Code.APPROVAL, detail=Words("河道闸门须双人复核", "a river sluice needs a second person")
+            )
         )
     return reasons
 

@@ -20,6 +20,7 @@ _STEP_WORDS = {
     StepState.FAILED: Words("失败", "failed"),
     StepState.UNKNOWN: Words("结果不明", "outcome unknown"),
     StepState.REFUSED: Words("已拒绝", "refused"),
+    StepState.PREEMPTED: Words("被抢占", "preempted"),
     StepState.SKIPPED: Words("未执行", "not executed"),
 }
 _RUN_WORDS = {

@@ -12,6 +12,7 @@ from domain.ids import FacilityId, PointRef, point_ref
 from domain.park import Park
 from domain.plan import Plan, Step
 from domain.refusal import Cause, Code, Refused
+from domain.words import Words
 from wire.canonical import Json
 
 VOLUME = "volume"
@@ -39,7 +40,9 @@ def preview(
         )
         blocks += [_at(step.actuator, reason, park) for reason in refusals]
     for step in steps_away(plan, park):
-        cause = Cause(code=Code.MODE, detail="一键方案只向安全位动作 / a one-key plan moves toward safe only")
+        cause = Cause(
+            code=Code.MODE, detail=Words("一键方案只向安全位动作", "a one-key plan moves toward safe only")
+        )
         blocks += [_at(step.actuator, reason, park) for reason in causes([cause])]
     return {
         "plan": plan.id,

@@ -22,12 +22,13 @@ class StepState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     REFUSED = "refused"
+    PREEMPTED = "preempted"
+    """Another command took the actuator over; where that one went is its own record's to say."""
     SKIPPED = "skipped"
 
 
-ENDED = frozenset(
-    {StepState.CONFIRMED, StepState.FAILED, StepState.UNKNOWN, StepState.REFUSED, StepState.SKIPPED}
-)
+_FAILURES = frozenset({StepState.FAILED, StepState.UNKNOWN, StepState.REFUSED, StepState.PREEMPTED})
+ENDED = _FAILURES | {StepState.CONFIRMED, StepState.SKIPPED}
 
 
 class RunState(StrEnum):
@@ -200,4 +201,4 @@ def _state(run: Run) -> RunState:
 
 
 def _is_failure(state: StepState) -> bool:
-    return state in {StepState.FAILED, StepState.UNKNOWN, StepState.REFUSED}
+    return state in _FAILURES

@@ -51,7 +51,7 @@ _ENDS = {
     State.REFUSED: StepState.REFUSED,
     State.EXPIRED: StepState.FAILED,
     State.WITHDRAWN: StepState.FAILED,
-    State.PREEMPTED: StepState.FAILED,
+    State.PREEMPTED: StepState.PREEMPTED,
 }
 
 

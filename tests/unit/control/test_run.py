@@ -61,7 +61,7 @@ def test_steps_with_nothing_between_them_start_together() -> None:
     assert dict(groups(of)) == {"a": 1, "b": 1, "c": 2, "d": 3}
 
 
-@pytest.mark.parametrize("bad", [S.FAILED, S.UNKNOWN, S.REFUSED])
+@pytest.mark.parametrize("bad", [S.FAILED, S.UNKNOWN, S.REFUSED, S.PREEMPTED])
 def test_a_failure_takes_its_declared_way_and_other_branches_go_on(bad: StepState) -> None:
     on = plan(step("a"), step("b", "a"), step("x"))
     assert started(at(run(on), a=bad), on)[0] == ["b", "x"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.command import ACTION_WORDS, Action
 from domain.errors import ConfigurationError, Fault
 from domain.ids import is_id, point_ref
 from domain.quality import Quality, worst
@@ -47,6 +48,13 @@ def test_every_refusal_speaks_both_languages() -> None:
         assert cause.as_dict() == {"code": code.value, **cause.words.as_dict(), "values": {"a/b": "1"}}
         assert Cause(code=code).words == WORDS[code]
     assert len({words.zh for words in WORDS.values()}) == len(Code)
+
+
+def test_a_detail_speaks_the_language_of_its_sentence() -> None:
+    cause = Cause(code=Code.BUSY, detail=ACTION_WORDS[Action.CLOSE])
+    assert cause.words.zh.endswith("关闭")
+    assert "close" not in cause.words.zh
+    assert cause.words.en.isascii()
 
 
 def test_words_know_their_form() -> None:

@@ -248,6 +248,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Names
+         * @description Return what people are called, by user name: a confined person's own enterprise and the control room.
+         */
+        get: operations["names_api_v1_names_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders": {
         parameters: {
             query?: never;
@@ -531,7 +551,7 @@ export interface paths {
         put?: never;
         /**
          * Set Up
-         * @description Make the first administrator with the one-time token that control printed at its first start.
+         * @description Make the first administrator with the one-time token that control wrote at its first start.
          */
         post: operations["set_up_api_v1_setup_post"];
         delete?: never;
@@ -1403,7 +1423,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "waiting" | "waiting_approval" | "running" | "confirmed" | "failed" | "unknown" | "refused" | "skipped";
+            state: "waiting" | "waiting_approval" | "running" | "confirmed" | "failed" | "unknown" | "refused" | "preempted" | "skipped";
         };
         /** RunSummary */
         RunSummary: {
@@ -2072,6 +2092,46 @@ export interface operations {
             };
         };
     };
+    names_api_v1_names_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
     orders_api_v1_orders_get: {
         parameters: {
             query?: never;
@@ -2357,9 +2417,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["Nothing"] | null;
             };
         };
         responses: {
