@@ -112,7 +112,15 @@ class RunStep(Shape):
     actuator: str
     action: ActionWord
     state: Literal[
-        "waiting", "waiting_approval", "running", "confirmed", "failed", "unknown", "refused", "skipped"
+        "waiting",
+        "waiting_approval",
+        "running",
+        "confirmed",
+        "failed",
+        "unknown",
+        "refused",
+        "preempted",
+        "skipped",
     ]
     command: str | None
     reasons: list[Anything]
