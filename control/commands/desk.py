@@ -148,9 +148,11 @@ class Desk:
             transitions=(),
         )
         tracked = self._pen.sign(new)
+        # Held before it is kept: who follows the void one must find this one.
+        self._book.put(tracked, now_s=self._clock.monotonic())
         self._book.put(replace(void, replaced_by=tracked.id), now_s=self._clock.monotonic())
         await self._recorder.keep(asked(tracked, (), self._view.park, phase="request"))
-        self._hold(tracked)
+        self._changes.ring()
 
     async def _operate_selected(
         self, request: Request, person: Person, select: CommandId | None, key: str | None

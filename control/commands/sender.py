@@ -1,4 +1,6 @@
-"""Sends what is signed until the edge has answered, and ends what is not answered in time."""
+"""Sends what is signed until the edge has answered, and ends what is not answered in time; no command waits for another."""
+
+import asyncio
 
 from control.bell import Bell
 from control.commands.book import Book
@@ -49,25 +51,35 @@ class Sender:
         self._clock = clock
         self._changes = changes
         self._sent_s: dict[tuple[CommandId, Phase], float] = {}
+        self._turning: set[CommandId] = set()
+        """Commands that wait for the disk or the broker just now."""
 
     async def run(self) -> None:
         """Look at every open command when something changed, and twice a second."""
-        while True:
-            while (void := self._book.take_void(self._heard_s)) is not None:
-                await self._desk.reissue(void)
-            for tracked in self._book.open():
-                await self._turn(tracked.id)
-            self._end_doubts()
-            self._forget()
-            await self._changes.heard(timeout_s=TURN_S)
+        async with asyncio.TaskGroup() as turns:
+            while True:
+                while (void := self._book.take_void(self._heard_s)) is not None:
+                    await self._desk.reissue(void)
+                for tracked in self._book.open():
+                    if tracked.id not in self._turning:
+                        self._turning.add(tracked.id)
+                        turns.create_task(self._turn(tracked.id), name=f"send {tracked.id}")
+                self._end_doubts()
+                self._forget()
+                await self._changes.heard(timeout_s=TURN_S)
 
     def _heard_s(self, gateway: GatewayId) -> float:
         return self._image.pulses[gateway].received_s
 
     async def _turn(self, command: CommandId) -> None:
-        tracked = self._book.get(command)
-        if tracked is None or tracked.state.is_final:
-            return
+        try:
+            tracked = self._book.get(command)
+            if tracked is not None and not tracked.state.is_final:
+                await self._further(tracked)
+        finally:
+            self._turning.discard(command)
+
+    async def _further(self, tracked: Tracked) -> None:
         actuator = self._image.park.actuators.get(tracked.command.actuator)
         if is_overdue(tracked, actuator, now_ms=self._clock.now_ms(), speed=self._clock.speed):
             await self._end(tracked)

@@ -4,6 +4,7 @@ A command in flight is followed by its id, also after a restart; a new one is ma
 provably expired unobeyed.
 """
 
+import asyncio
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
@@ -143,8 +144,9 @@ class Runner:
                 run = run.with_step(self._followed(run, step))
         starting, run = ready(run, plan)
         waiting = [step for step in plan.steps if run.steps[step.id].state is StepState.WAITING_APPROVAL]
-        for step in (*starting, *waiting):
-            run = run.with_step(await self._started(run, step))
+        # All at once: no gate waits until another's command is written.
+        for done in await asyncio.gather(*(self._started(run, step) for step in (*starting, *waiting))):
+            run = run.with_step(done)
         latest = self.runs[run_id]
         if latest is not before:  # approved or aborted while a step was being started
             run = replace(run, approval=latest.approval, is_aborted=latest.is_aborted)
@@ -159,7 +161,7 @@ class Runner:
         if needs_approval(step, self._park) and not is_approved:
             return replace(held, state=StepState.WAITING_APPROVAL)
         now_s = self._clock.monotonic()
-        if is_in_position(step, self._image, now_s=now_s) and self._book.executing(step.actuator) is None:
+        if is_in_position(step, self._image, now_s=now_s) and not self._may_move(step):
             await self._keep_closed(run, step, order_id=secrets.token_hex(16))
             proof = evidence(step, self._image, now_s=now_s)
             return replace(
@@ -182,6 +184,11 @@ class Runner:
         if held.tries == 0:
             await self._keep_closed(run, step, order_id=command)
         return replace(held, state=StepState.RUNNING, command=command, tries=held.tries + 1, reasons=())
+
+    def _may_move(self, step: Step) -> bool:
+        """Whether a command is under way that moves, or may yet move, the step's gate from where it stands."""
+        is_away = any(item.is_away for item in self._book.open_on(step.actuator))
+        return is_away or self._book.executing(step.actuator) is not None
 
     def _adopted(self, run: Run, step: Step) -> Tracked | None:
         """Return the command that was made for this step just before a restart."""
