@@ -7,7 +7,7 @@ from control.commands.tracked import Tracked, Transition
 from control.database.change import Change
 from domain.command import Action, Command, Phase, State
 from domain.errors import RemoteProtocolError
-from domain.ids import CommandId
+from domain.ids import CommandId, FacilityId, GatewayId
 from domain.order import Order
 from domain.park import Park
 from domain.refusal import Code
@@ -37,6 +37,8 @@ def report(record: Record, held: Tracked | None, park: Park) -> Report:
             case "order":
                 order = order_of(Fields(Fields(record.body).mapping("order")))
                 change = applied(record, park)
+                if not _is_behind(record.gateway, order.actuator, park):
+                    return Report(change=change)
                 return Report(change=replace(change, writes=(*change.writes, order_row(order))), order=order)
     except (RemoteProtocolError, ValueError):
         pass  # a signed record that cannot be read is kept word for word in the audit all the same
@@ -56,8 +58,8 @@ def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:
     digest = fields.text_or_none("hash") or ""
     if held is None:
         held = _of_the_edge(record, fields, park)
-    elif held.messages and digest and not held.is_ours(digest):
-        held = None  # somebody else's bytes under this id: the edge has refused them, the command goes on
+    elif not _is_of(record, held, phase, digest):
+        held = None  # another edge, or somebody else's bytes under this id: the command goes on
     if held is None:
         return Report(change=applied(record, park))
     reasons = record.body.get("reasons")
@@ -75,11 +77,19 @@ def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:
     )
 
 
+def _is_of(record: Record, held: Tracked, phase: Phase, digest: str) -> bool:
+    """Whether `record` speaks of `held`: of its own gateway and, unless the edge made the command, of our very bytes."""
+    if held.gateway != record.gateway:
+        return False
+    return held.is_ours(phase, digest) or held.command.author == f"edge:{record.gateway}"
+
+
 def _of_the_edge(record: Record, fields: Fields, park: Park) -> Tracked | None:
     """Return a command that the edge made itself, a cut-off's; a refused stranger is none."""
     author = fields.text("author")
-    if record.actuator is None or record.actuator not in park.actuators or author != f"edge:{record.gateway}":
+    if not _is_behind(record.gateway, record.actuator, park) or author != f"edge:{record.gateway}":
         return None
+    assert record.actuator is not None
     return Tracked(
         command=Command(
             id=CommandId(fields.text("id")),
@@ -95,6 +105,11 @@ def _of_the_edge(record: Record, fields: Fields, park: Park) -> Tracked | None:
         is_away=False,
         sent=frozenset({Phase.OPERATE}),
     )
+
+
+def _is_behind(gateway: GatewayId, actuator: FacilityId | None, park: Park) -> bool:
+    """Whether `actuator` is one that `gateway` drives: of others its word counts for nothing."""
+    return actuator is not None and actuator in park.actuators and park.gateway_of(actuator) == gateway
 
 
 def _is_void(tracked: Tracked, entered: Transition) -> bool:

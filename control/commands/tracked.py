@@ -62,9 +62,10 @@ class Tracked:
         """Whether its message is to be sent (again)."""
         return self.wanted is not None and self.wanted not in self.answered and not self.state.is_final
 
-    def is_ours(self, digest: str) -> bool:
-        """Whether `digest` (SHA-256 in hexadecimal) is of bytes that were signed for this command."""
-        return any(hashlib.sha256(token.encode()).hexdigest() == digest for token in self.messages.values())
+    def is_ours(self, phase: Phase, digest: str) -> bool:
+        """Whether `digest` (SHA-256 in hexadecimal) is of the bytes that were signed for this phase of the command."""
+        token = self.messages.get(phase)
+        return token is not None and hashlib.sha256(token.encode()).hexdigest() == digest
 
     def signed(self, phase: Phase, token: bytes) -> "Tracked":
         """Return it with the token of `phase`."""

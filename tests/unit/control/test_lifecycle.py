@@ -99,8 +99,9 @@ def test_only_bytes_that_we_signed_are_ours() -> None:
     import hashlib
 
     held = made().signed(Phase.OPERATE, b"a.b.c")
-    assert held.is_ours(hashlib.sha256(b"a.b.c").hexdigest())
-    assert not held.is_ours(hashlib.sha256(b"a.b.d").hexdigest())
+    assert held.is_ours(Phase.OPERATE, hashlib.sha256(b"a.b.c").hexdigest())
+    assert not held.is_ours(Phase.SELECT, hashlib.sha256(b"a.b.c").hexdigest())
+    assert not held.is_ours(Phase.OPERATE, hashlib.sha256(b"a.b.d").hexdigest())
 
 
 def test_it_is_kept_whole_in_the_database() -> None:

@@ -1,22 +1,26 @@
 """What one record of an edge changes, and nothing else."""
 
+import hashlib
 from dataclasses import replace
 
 from control.commands.records import as_ranges
 from control.commands.reports import named, report
+from control.commands.tracked import Tracked
 from domain.command import Phase, State
+from domain.ids import GatewayId
 from domain.refusal import Code
 from tests.unit.control.test_lifecycle import NOW_MS, made
 from tests.unit.control.world import GW, OUTLET, PARK
 from wire.canonical import Json
 from wire.messages import Record
 
+TOKEN = b"a.b.c"
 STALE: Json = {"code": Code.CHALLENGE_STALE.value, "zh": "", "en": "", "values": {}}
 
 
 def record(state: str = "confirmed", **body: Json) -> Record:
     said: dict[str, Json] = {
-        "id": "ab" * 16, "phase": "operate", "hash": "", "action": "close", "author": "zhao", "reason": "",
+        "id": "ab" * 16, "phase": "operate", "hash": hashlib.sha256(TOKEN).hexdigest(), "action": "close", "author": "zhao", "reason": "",
         "state": state, "reasons": [], "evidence": None, **body,
     }  # fmt: skip
     return Record(
@@ -31,8 +35,12 @@ def record(state: str = "confirmed", **body: Json) -> Record:
     )
 
 
+def sent(state: State = State.REQUESTED, **more: object) -> Tracked:
+    return replace(made(state, **more), gateway=GW).signed(Phase.OPERATE, TOKEN)
+
+
 def test_a_report_moves_its_command_and_is_written_with_it() -> None:
-    found = report(record(), made(), PARK)
+    found = report(record(), sent(), PARK)
     assert found.tracked is not None
     assert found.tracked.state is State.CONFIRMED
     assert [write.table for write in found.change.writes] == ["records", "commands"]
@@ -41,14 +49,19 @@ def test_a_report_moves_its_command_and_is_written_with_it() -> None:
 
 
 def test_a_report_of_other_bytes_is_kept_and_moves_nothing() -> None:
-    held = made().signed(Phase.OPERATE, b"a.b.c")
-    found = report(record("refused", hash="00" * 32), held, PARK)
-    assert found.tracked is None
-    assert [write.table for write in found.change.writes] == ["records"]
+    for said in (
+        record("refused", hash="00" * 32),
+        record("confirmed", hash=""),
+        record("confirmed", phase="select"),
+        replace(record("confirmed"), gateway=GatewayId("gw_west")),
+    ):
+        found = report(said, sent(), PARK)
+        assert found.tracked is None
+        assert [write.table for write in found.change.writes] == ["records"]
 
 
 def test_a_late_report_is_kept_as_late() -> None:
-    found = report(record("confirmed"), made(State.UNKNOWN), PARK)
+    found = report(record("confirmed"), sent(State.UNKNOWN), PARK)
     assert found.tracked is not None
     assert found.tracked.state is State.UNKNOWN
     assert found.change.entries[0].body["is_late"] is True
@@ -56,9 +69,9 @@ def test_a_late_report_is_kept_as_late() -> None:
 
 def test_a_void_challenge_asks_again_toward_safe_only() -> None:
     said = record("refused", reasons=[STALE])
-    assert report(said, made(), PARK).is_void
-    assert not report(said, made(is_away=True), PARK).is_void
-    assert not report(record("refused", reasons=[STALE, {"code": "tagged-out"}]), made(), PARK).is_void
+    assert report(said, sent(), PARK).is_void
+    assert not report(said, sent(is_away=True), PARK).is_void
+    assert not report(record("refused", reasons=[STALE, {"code": "tagged-out"}]), sent(), PARK).is_void
 
 
 def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none() -> None:
@@ -67,6 +80,11 @@ def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none() -> None:
     assert own.tracked.state is State.OPERATING
     assert own.tracked.wanted is None
     assert report(record("refused", author="mallory"), None, PARK).tracked is None
+    elsewhere = replace(record("operating", author="edge:gw_west"), gateway=GatewayId("gw_west"))
+    assert report(elsewhere, None, PARK).tracked is None
+    ended = report(record("confirmed", author=f"edge:{GW}", hash=""), own.tracked, PARK)
+    assert ended.tracked is not None
+    assert ended.tracked.state is State.CONFIRMED
 
 
 def test_an_order_of_the_edge_is_taken_over() -> None:
@@ -79,6 +97,9 @@ def test_an_order_of_the_edge_is_taken_over() -> None:
     assert found.order is not None
     assert found.order.id == "gw:e:1"
     assert [write.table for write in found.change.writes] == ["records", "orders"]
+    elsewhere = report(replace(said, gateway=GatewayId("gw_west")), None, PARK)
+    assert elsewhere.order is None
+    assert [write.table for write in elsewhere.change.writes] == ["records"]
 
 
 def test_what_cannot_be_read_is_kept_word_for_word() -> None:
