@@ -26,7 +26,7 @@ async def setup_needed(service: Service) -> dict[str, bool]:
 
 @router.post("/setup", **says(NewUserShape, 201))
 async def set_up(body: Setup, service: Service) -> dict[str, object]:
-    """Make the first administrator with the one-time token that control printed at its first start."""
+    """Make the first administrator with the one-time token that control wrote at its first start."""
     if not service.accounts.is_setup_token(body.token):
         raise Problem(HTTPStatus.FORBIDDEN, "token")
     user = User(

@@ -99,6 +99,13 @@ RULES: Mapping[tuple[str, str], Rule] = {
 """By method (WS for a WebSocket) and path below the prefix."""
 
 NOT_CONFINED = frozenset(
-    {("GET", "/audit"), ("GET", "/audit/checkpoint"), ("GET", "/audit/verify"), ("GET", "/system")}
+    {
+        ("GET", "/audit"),
+        ("GET", "/audit/checkpoint"),
+        ("GET", "/audit/verify"),
+        ("GET", "/system"),
+        ("GET", "/users"),
+        ("POST", "/users"),
+    }
 )
 """Routes that tell of the whole park: a person confined to one enterprise gets none of them, whatever their roles."""

@@ -177,6 +177,13 @@ async def test_nobody_gets_more_by_sending_another_field(house: House, field: st
     assert Body.model_config["extra"] == "forbid"
 
 
+async def test_who_is_confined_makes_and_sees_no_users(house: House) -> None:
+    engineer = await house.rig.person(house.admin, "hc.engineer", "engineer", enterprise="hc")
+    body = {"username": "free", "display_name": "x", "password": "correct horse", "roles": ["operator"]}
+    assert (await engineer.post("/users", body)).status_code == 403
+    assert (await engineer.get("/users")).status_code == 403
+
+
 async def test_an_engineer_makes_no_administrator(house: House) -> None:
     engineer = await house.rig.person(house.admin, "sun", "engineer")
     body = {"username": "boss", "display_name": "b", "password": "correct horse", "roles": ["administrator"]}
