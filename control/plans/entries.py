@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from control.audit.entry import Entry
+from control.audit.entry import SYSTEM, Entry
 from control.database.change import Change, Write
 from control.plans.run import Approval, Run, RunState, StepRun, StepState
 from domain.command import ACTION_WORDS
@@ -75,6 +75,23 @@ def written(before: Run | None, run: Run, plan: Plan, park: Park, *, actor: str,
                 )
             )
     return Change(writes=(row(run),), entries=tuple(entries))
+
+
+def given_up(run: Run, *, at_ms: int) -> Change:
+    """Return what is written of a run that ended because its plan was changed while control was down."""
+    entry = Entry(
+        at_ms=at_ms,
+        actor=SYSTEM,
+        kind="plan.aborted",
+        object=run.plan,
+        words=Words("方案内容已变,运行中止", "the plan was changed: its run is aborted"),
+        body={
+            "run": run.id,
+            "content_hash": run.content_hash,
+            "steps": {step.id: step.state.value for step in run.steps.values()},
+        },
+    )
+    return Change(writes=(row(run),), entries=(entry,))
 
 
 def row(run: Run) -> Write:

@@ -186,6 +186,20 @@ def settled(run: Run, *, now_ms: int) -> Run:
     return replace(run, state=state, ended_ms=now_ms if run.is_over else None)
 
 
+def voided(run: Run, plan: Plan | None, *, now_ms: int) -> Run:
+    """Return the run whose plan is no longer what was started (I9): nothing more of it starts.
+
+    What moves is followed to its end while `plan` still has the same steps; else its outcome is not known here.
+    """
+    can_follow = plan is not None and run.steps.keys() == {step.id for step in plan.steps}
+    for step in run.steps.values():
+        if step.state in _NOT_STARTED:
+            run = run.with_step(replace(step, state=StepState.SKIPPED))
+        elif step.state is StepState.RUNNING and not can_follow:
+            run = run.with_step(replace(step, state=StepState.UNKNOWN))
+    return settled(replace(run, is_aborted=True), now_ms=now_ms)
+
+
 _NOT_STARTED = frozenset({StepState.WAITING, StepState.WAITING_APPROVAL})
 
 

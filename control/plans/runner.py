@@ -25,11 +25,11 @@ from control.database.recorder import Recorder
 from control.database.tables import RUNS
 from control.live.image import Image
 from control.people.roles import Person, Role
-from control.plans.compile import needs_approval
+from control.plans.compile import content_hash, needs_approval
+from control.plans.entries import given_up, written
 from control.plans.entries import run as run_of
-from control.plans.entries import written
 from control.plans.preview import evidence, is_in_position
-from control.plans.run import Approval, Run, StepRun, StepState, begin, ready, settled
+from control.plans.run import Approval, Run, StepRun, StepState, begin, ready, settled, voided
 from domain.command import Action, State
 from domain.ids import CommandId, EnterpriseId
 from domain.order import Order, OrderKind
@@ -83,14 +83,23 @@ class Runner:
         """Changed since the last frame was sent; taken by the live hub."""
 
     async def load(self, engine: AsyncEngine) -> None:
-        """Take what the database holds; what was running goes on."""
+        """Take what the database holds; what was running goes on, unless its plan was changed meanwhile."""
         async with engine.connect() as connection:
             newest = select(RUNS.c.body).order_by(RUNS.c.started_ms.desc()).limit(KEPT_MAX)
             bodies = (await connection.scalars(newest)).all()
         for item in reversed(bodies):
-            found = run_of(item)
-            if found.plan in self._park.plans:
-                self.runs[found.id] = found
+            await self.take(run_of(item))
+
+    async def take(self, found: Run) -> None:
+        """Take one run of before; what its plan has become is held against what was started (I9)."""
+        plan = self._park.plans.get(found.plan)
+        is_same = plan is not None and found.content_hash == content_hash(plan, self._park)
+        if not is_same and not found.is_over:
+            now_ms = self._clock.now_ms()
+            found = voided(found, plan, now_ms=now_ms)
+            await self._recorder.keep(given_up(found, at_ms=now_ms))
+        if plan is not None and found.steps.keys() == {step.id for step in plan.steps}:
+            self.runs[found.id] = found
 
     async def start(
         self, plan: Plan, person: Person, *, content_hash: str, reason: str, accepts_warnings: bool
