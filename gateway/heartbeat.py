@@ -50,6 +50,7 @@ class Pulse:
         self._signer = signer
         self._lane = lane
         self._is_full = is_full
+        self._sent_ms = 0
         self._topic = ours(records.park, records.gateway, Channel.HEARTBEAT)
 
     def beat(self) -> None:
@@ -57,13 +58,15 @@ class Pulse:
         now_s, speed = self._clock.monotonic(), self._clock.speed
         challenge = secrets.token_hex(16)
         self._challenges.issue(challenge, now_s=now_s)
+        # It never goes back, though the machine's clock may: an older pulse would be taken for a replayed one.
+        self._sent_ms = max(self._sent_ms + 1, self._clock.now_ms())
         message = Heartbeat(
             park=self._records.park,
             gateway=self._records.gateway,
             epoch=self._journal.epoch,
             challenge=challenge,
             term=self._ledger.term,
-            sent_ms=self._clock.now_ms(),
+            sent_ms=self._sent_ms,
             ages_ms={image.device.id: _age_ms(image, now_s) for image in self._images},
             stale_after_ms={
                 image.device.id: _whole_ms(image.stale_after_s(speed=speed)) for image in self._images

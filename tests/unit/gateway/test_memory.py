@@ -11,15 +11,17 @@ from domain.ids import CommandId, FacilityId, GatewayId, ParkId
 from domain.order import Order, OrderKind, OrderSet
 from domain.refusal import Cause, Code
 from gateway.challenges import CHALLENGES_MAX, Challenges
+from gateway.heartbeat import Pulse
 from gateway.lane import Lane
 from gateway.ledger import Ledger
 from gateway.ledger_entry import Entry
 from gateway.records import Records
+from gateway.timekeeper import Timekeeper
 from gateway.unbelieved import BURST, Unbelieved
 from runtime.clock import ManualClock
 from runtime.journal import Journal
 from runtime.journal_format import region_of, scan
-from wire.messages import record
+from wire.messages import heartbeat, record
 from wire.signing import Role, load_signer, load_verifier, new_key, public_part
 
 KEY = new_key(kid="k", role=Role.GATEWAY, identity="gw")
@@ -171,3 +173,29 @@ def test_a_flood_of_forged_commands_fills_no_disk(tmp_path: Path) -> None:
     clock.advance(1)
     unbelieved.write("spBv1.0/p/DCMD/gw/plc", "write")
     assert on_disk(tmp_path)[-1][1] == "refused_write"
+
+
+class SetBack(ManualClock):
+    """A machine whose time of day is set back."""
+
+    back_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() - self.back_ms
+
+
+def test_the_pulse_goes_on_when_the_time_of_day_is_set_back(tmp_path: Path) -> None:
+    journal, records, _ = build(tmp_path / "records")
+    clock, lane = SetBack(), Lane(unheard)
+    pulse = Pulse(
+        [], clock=clock, challenges=Challenges(), journal=journal, records=records,
+        ledger=Ledger.open(tmp_path / "ledger.sqlite"), times=Timekeeper(tmp_path / "clock", clock, is_slewed=False),
+        definitions={}, signer=SIGNER, lane=lane, is_full=lambda: False,
+    )  # fmt: skip
+    pulse.beat()
+    clock.back_ms = 3_600_000
+    pulse.beat()
+    first, second = (
+        heartbeat(VERIFIER.verify(token, roles={Role.GATEWAY}).body) for _, token, _ in lane._waiting
+    )
+    assert second.sent_ms > first.sent_ms
