@@ -61,6 +61,8 @@ class Desk:
         self._recorder = recorder
         self._clock = clock
         self._changes = changes
+        self._operated: set[CommandId] = set()
+        """Selects whose operate is being written: a second one would be signed as other bytes."""
 
     async def select(self, request: Request, person: Person) -> Outcome:
         """Select an actuator for a move away from safe; return when the edge has answered."""
@@ -107,10 +109,12 @@ class Desk:
         run: str | None = None,
     ) -> Outcome:
         """Make a command of `request` and hand it to the sender; the same key again returns the same command."""
-        if idempotency_key is not None:
-            before = self._book.by_key(person.username, idempotency_key)
-            if before is not None:
-                return Accepted(tracked=before)
+        before = self._book.by_key(person.username, idempotency_key) if idempotency_key is not None else None
+        if before is not None and _is_asked_by(before, request):
+            return Accepted(tracked=before)
+        if before is not None:
+            cause = Cause(code=Code.MALFORMED, detail="Idempotency-Key")
+            return await self._decline(request, person, (cause,))
         verdict = self._view.consider(request, person, but=select)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
@@ -161,6 +165,15 @@ class Desk:
         cause = self._not_selected(tracked, request, person)
         if tracked is None or cause is not None:
             return await self._decline(request, person, (cause or Cause(code=Code.NOT_SELECTED),))
+        self._operated.add(tracked.id)
+        try:
+            return await self._operate_once(tracked, request, person, key)
+        finally:
+            self._operated.discard(tracked.id)
+
+    async def _operate_once(
+        self, tracked: Tracked, request: Request, person: Person, key: str | None
+    ) -> Outcome:
         command = replace(tracked.command, reason=request.reason)
         tracked = replace(tracked, command=command, wanted=Phase.OPERATE, idempotency_key=key)
         tracked = self._pen.sign(tracked)
@@ -177,6 +190,8 @@ class Desk:
     def _not_selected(self, tracked: Tracked | None, request: Request, person: Person) -> Cause | None:
         """Say what is wrong with the select: it must live, and be by the same person with the same parameters (I1)."""
         if tracked is None or tracked.state is not State.SELECTED or tracked.wanted is Phase.OPERATE:
+            return Cause(code=Code.NOT_SELECTED)
+        if tracked.id in self._operated:
             return Cause(code=Code.NOT_SELECTED)
         command = tracked.command
         asked_for = (command.author, command.actuator, command.action, dict(command.parameters))
@@ -243,6 +258,12 @@ class Desk:
     def _hold(self, tracked: Tracked) -> None:
         self._book.put(tracked, now_s=self._clock.monotonic())
         self._changes.ring()
+
+
+def _is_asked_by(tracked: Tracked, request: Request) -> bool:
+    command = tracked.command
+    held = (command.actuator, command.action, dict(command.parameters))
+    return held == (request.actuator, request.action, dict(request.parameters))
 
 
 def _new_id() -> CommandId:

