@@ -18,7 +18,8 @@ test: ## install what tests need, then check, then every test
 	@deploy/setup/test-packages.sh
 	@deploy/setup/setup.sh with-tests
 	@$(MAKE) --no-print-directory checks
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(SYSTEM) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
 	@deploy/setup/setup.sh with-tests
@@ -35,9 +36,11 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 	@deploy/setup/setup.sh with-tests
 	@deploy/setup/lock.sh
 
-# Quick ones first; a folder that is not there yet is left out.
-TESTS = $(wildcard tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service) \
-	$(wildcard tests/system)
+# Side by side, a file to a worker: most of the service tests wait for sockets and broker rather than compute.
+WORKERS := 3
+TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
+# One after the other: each is a whole park.
+SYSTEM = tests/system
 
 .PHONY: checks
 checks:

@@ -55,7 +55,7 @@ def test_the_main_scenario_asks_for_what_it_must_show(known: Known, tmp_path: Pa
     spills = [event.act for event in scenario.events if isinstance(event.act, SpillAct)]
     assert sum(act.kg for act in spills) >= 200
     assert scenario.response is not None
-    assert scenario.response.plans == ("close_hc",)
+    assert scenario.response.plans == ("close_hc", "close_park")
     assert (scenario.expect.spilled_kg_min, scenario.expect.kept_back_min) == (200, 0.9)
     kinds = {event.act.kind for event in scenario.events if isinstance(event.act, FaultAct)}
     assert kinds >= {FaultKind.CALIBRATION, FaultKind.LINK_CUT}
@@ -75,7 +75,7 @@ def test_the_main_scenario_asks_for_what_it_must_show(known: Known, tmp_path: Pa
         ("target: plc_jt_plant", "target: plc_xx", "events[2].fault.target", "unknown-reference"),
         ("storm: design_30mm_2h", "storm: typhoon", "storm", "unknown-reference"),
         ("duration: 01:00:00", "duration: 00:00:00", "duration", "out-of-range"),
-        ("plans: [close_hc]", "plans: [close_xx]", "response.plans[0]", "unknown-reference"),
+        ("plans: [close_hc, close_park]", "plans: [close_xx, close_park]", "response.plans[0]", "unknown-reference"),
         ("alarm_of: hc", "alarm_of: hx", "response.alarm_of", "unknown-reference"),
         ("kept_back_min: 0.9", "kept_back_min: much", "expect.kept_back_min", "wrong-type"),
     ],
