@@ -30,6 +30,8 @@ SILENCE_GRACE_S = 1.5
 """Wall seconds after the time-out in which a reading must come, or the outcome is unknown."""
 RETRY_S = 0.3
 """Wall seconds between attempts to reach a PLC with a move toward safe that has not been sent."""
+TAKE_BACK_S = 1.0
+"""Wall seconds between attempts to end a pulse whose PLC was lost while it lasted."""
 WATCH_LATE_S = 3600.0
 """Wall seconds for which a movement is held to be the late effect of a write that was not proved in time (I3)."""
 
@@ -221,10 +223,28 @@ class Executor:
                     await self._take_back(job, write)
 
     async def _take_back(self, job: Job, write: Write) -> None:
+        """End a pulse now, or beside whatever follows: a coil left on stands against the next command."""
+        if not await self._has_taken_back(job, write):
+            self._log.error("pulse not taken back yet", actuator=job.actuator.facility)
+            self._spawn(self._take_back_later(job, write), f"take back {job.actuator.facility}")
+
+    async def _take_back_later(self, job: Job, write: Write) -> None:
+        until_s = self._clock.monotonic() + WATCH_LATE_S
+        while self._clock.monotonic() < until_s:
+            await self._clock.sleep(0.0, floor_s=TAKE_BACK_S)
+            if await self._has_taken_back(job, write):
+                self._log.info("pulse taken back late", actuator=job.actuator.facility)
+                return
+
+    async def _has_taken_back(self, job: Job, write: Write) -> bool:
+        """Return whether there is nothing more to try: the PLC took the write, or refuses it."""
         try:
             await self._field.station_of(job.actuator).link.write(write, permit=lambda: True)
-        except (LinkError, DeviceRefused) as error:
+        except DeviceRefused as error:
             self._log.error("pulse not taken back", actuator=job.actuator.facility, reason=str(error))
+        except LinkError:
+            return False
+        return True
 
     async def _prove(self, job: Job, since_s: float, *, is_answered: bool) -> Outcome | None:
         """Watch the feedback until it proves an outcome; None when another command has taken over."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.command import Action, Phase
-from domain.drive import Repeat, Table
+from domain.drive import Pulse, Repeat, Table
 from domain.park import Tier
 from gateway.watch import Watch
 from tests.service.gateway.test_random_commands import GATE, Bench
@@ -19,8 +19,8 @@ OPEN_COIL, CLOSE_COIL, STOP_COIL = 0, 1, 2
 class Watched(Bench):
     """A bench whose gateway looks at the field after every poll."""
 
-    def __init__(self, folder: Path, tier: Tier) -> None:
-        super().__init__(folder, Repeat.SAFE, tier=tier)
+    def __init__(self, folder: Path, tier: Tier, pulse: Pulse) -> None:
+        super().__init__(folder, Repeat.SAFE, tier=tier, pulse=pulse)
         field, transcript, ledger, records = self.parts
         self.watch = Watch(field, self.executor, transcript, ledger=ledger, records=records, clock=self.clock)
 
@@ -46,10 +46,12 @@ class Watched(Bench):
         return self.command(Action.OPEN, Phase.OPERATE, command)
 
 
-def play(what: Callable[[Watched], Awaitable[None]], tier: Tier = Tier.ENTERPRISE) -> None:
+def play(
+    what: Callable[[Watched], Awaitable[None]], tier: Tier = Tier.ENTERPRISE, pulse: Pulse = Pulse.PLC_RESETS
+) -> None:
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            bench = Watched(Path(folder), tier)
+            bench = Watched(Path(folder), tier, pulse)
             await bench.step(1)
             await what(bench)
 
@@ -124,3 +126,18 @@ def test_a_drive_that_may_still_open_is_stopped_before_it_is_closed() -> None:
         assert bench.state(closing) == "confirmed"
 
     play(what)
+
+
+def test_a_pulse_is_taken_back_when_its_plc_can_be_reached_again() -> None:
+    async def what(bench: Watched) -> None:
+        bench.command(Action.CLOSE)
+        await bench.step(0.25)
+        assert bench.link.sent == [CLOSE_COIL]
+        bench.link.mode = "lost"
+        await bench.step(5)
+        assert bench.link.sent == [CLOSE_COIL]
+        bench.link.mode = "up"
+        await bench.step(5)
+        assert bench.link.sent == [CLOSE_COIL, CLOSE_COIL]
+
+    play(what, pulse=Pulse.GATEWAY_RESETS)

@@ -95,12 +95,12 @@ class FakePoller:
 class Bench:
     """One gate, its PLC, desk and executor, in virtual time."""
 
-    def __init__(self, folder: Path, repeat: Repeat, *, tier: Tier = Tier.ENTERPRISE) -> None:
+    def __init__(
+        self, folder: Path, repeat: Repeat, *, tier: Tier = Tier.ENTERPRISE, pulse: Pulse = Pulse.PLC_RESETS
+    ) -> None:
         self.clock = ManualClock()
         drive = cast("MomentaryCoils", PARK.actuators[GATE].drive)
-        gate = replace(
-            PARK.actuators[GATE], drive=replace(drive, repeat=repeat, pulse=Pulse.PLC_RESETS), permits=()
-        )
+        gate = replace(PARK.actuators[GATE], drive=replace(drive, repeat=repeat, pulse=pulse), permits=())
         place = replace(PARK.facilities[GATE], tier=tier)
         self.park = replace(
             PARK, actuators={**PARK.actuators, GATE: gate}, facilities={**PARK.facilities, GATE: place}
