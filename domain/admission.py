@@ -11,11 +11,12 @@ from enum import StrEnum
 from domain.command import ACTION_WORDS, Action
 from domain.ids import PointRef
 from domain.interlock import Interlock, Truth, evaluate
-from domain.order import OrderKind, OrderSet
+from domain.order import Order, OrderKind, OrderSet
 from domain.park import Actuator, SafePosition
 from domain.position import POSITION_WORDS, Position, indicate
 from domain.refusal import Admission, Admitted, Cause, Code, Refused
 from domain.sample import Reading
+from domain.words import Words
 
 OPENING_MAX = 100.0
 """Percent."""
@@ -99,7 +100,7 @@ def _standing(actuator: Actuator, action: Action, way: Direction, situation: Sit
     is_ours_to_stop = action is Action.STOP and situation.executing is not None
     tags = situation.orders.standing(actuator.facility, OrderKind.TAG_OUT)
     if tags and not is_ours_to_stop:
-        yield Cause(code=Code.TAGGED_OUT, detail="; ".join(f"{tag.by}: {tag.reason}" for tag in tags))
+        yield from (_standing_order(Code.TAGGED_OUT, tag) for tag in tags)
     remote = situation.read(actuator.point(actuator.feedback.remote))
     if remote.is_trusted and remote.value is False:
         yield Cause(code=Code.LOCAL, values=_shown(actuator.point(actuator.feedback.remote), remote))
@@ -130,7 +131,7 @@ def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[
     if situation.is_in_doubt:
         yield Cause(code=Code.IN_DOUBT)
     for order in situation.orders.standing(actuator.facility, OrderKind.KEEP_CLOSED):
-        yield Cause(code=Code.KEEP_CLOSED, detail=f"{order.by}: {order.reason}")
+        yield _standing_order(Code.KEEP_CLOSED, order)
     wanted = target(action)
     if wanted is not None and situation.executing is None:
         opened = situation.read(actuator.point(actuator.feedback.opened))
@@ -157,6 +158,13 @@ def _doubtful_inhibits(actuator: Actuator, situation: Situation) -> Iterator[Cau
     for lock in actuator.inhibits:
         if evaluate(lock.expression, situation.read, situation.unit_of) is Truth.UNKNOWN:
             yield _cause(Code.STALE_INPUT, lock, situation)
+
+
+def _standing_order(code: Code, order: Order) -> Cause:
+    """Whose order it is, and why; an edge gives its reason in both languages on one line."""
+    zh, _, en = order.reason.partition(" / ")
+    is_both = order.by.startswith("edge:") and en
+    return Cause(code=code, detail=Words(zh, en) if is_both else order.reason, values={"by": order.by})
 
 
 def _cause(code: Code, lock: Interlock, situation: Situation) -> Cause:

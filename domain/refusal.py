@@ -65,7 +65,7 @@ WORDS: Mapping[Code, Words] = {
     Code.AUDIT: Words("审计不可用", "the audit log is not available"),
     Code.PREEMPTED: Words("被抢占", "preempted"),
     Code.STALE_INPUT: Words("输入数据过期或存疑", "an input is stale or not good"),
-    Code.KEEP_CLOSED: Words("禁开令有效", "a keep-closed order stands"),
+    Code.KEEP_CLOSED: Words("禁开令有效(保持安全位)", "a keep-closed order stands (kept at the safe end)"),
     Code.NOT_OURS: Words("不属于本网关", "not a point of this gateway"),
     Code.UNKNOWN_ACTUATOR: Words("未知设备", "no such actuator"),
     Code.LINK: Words("通讯中断", "the link is lost"),
@@ -85,7 +85,7 @@ class Cause:
     """What exactly, e.g. the interlock's words; a text is one that is the same in both languages (an id, a person's own
     words); empty when the code says it all."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """What it was decided on: point → value with unit, quality and age."""
+    """What it was decided on: point → value with unit, quality and age; `by` → the author of an order or command."""
 
     @property
     def words(self) -> Words:

@@ -136,7 +136,7 @@ class Desk:
     def _select(self, message: CommandMessage, entry: Entry, actuator: Actuator) -> None:
         held = self._selects.get(message.actuator)
         if held is not None and held.entry.author != message.author:
-            self._refuse(message, entry, Cause(code=Code.ALREADY_SELECTED, detail=held.entry.author))
+            self._refuse(message, entry, Cause(code=Code.ALREADY_SELECTED, values={"by": held.entry.author}))
             return
         if way_of(message, actuator) is not Direction.AWAY_FROM_SAFE:
             self._refuse(message, entry, Cause(code=Code.MODE, detail=Words("无需预选", "needs no select")))

@@ -70,7 +70,9 @@ class Desk:
         if others:
             mine = all(item.command.author == person.username for item in others)
             code = Code.BUSY if mine or others[0].state is State.OPERATING else Code.ALREADY_SELECTED
-            return await self._decline(request, person, (Cause(code=code, detail=others[0].command.author),))
+            return await self._decline(
+                request, person, (Cause(code=code, values={"by": others[0].command.author}),)
+            )
         verdict = self._view.consider(request, person)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)

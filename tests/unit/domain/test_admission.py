@@ -294,7 +294,28 @@ def test_every_reason_is_given_at_once_with_its_values() -> None:
     assert lock.values == {"probe/cod": "900.0 mg_L (good, 0.5 s)"}
     assert "水质合格" in lock.words.zh
     tag = next(cause for cause in admission.reasons if cause.code is Code.TAGGED_OUT)
-    assert tag.as_dict()["zh"] == "检修挂牌:chief: repair"
+    assert tag.as_dict() == {
+        "code": "tagged-out",
+        "zh": "检修挂牌:repair",
+        "en": "tagged out for maintenance: repair",
+        "values": {"by": "chief"},
+    }
+
+
+def test_an_edge_gives_its_reason_in_both_languages() -> None:
+    made = Order(
+        id="1",
+        kind=OrderKind.KEEP_CLOSED,
+        actuator=FacilityId("gate"),
+        by="edge:gw/acid",
+        reason="强酸切断 / acid cut-off",
+        since_ms=1,
+    )
+    admission = admit(GATE, Action.OPEN, Scene(orders=OrderSet().with_orders(made)).situation())
+    assert isinstance(admission, Refused)
+    words = next(cause.words for cause in admission.reasons if cause.code is Code.KEEP_CLOSED)
+    assert (words.zh.endswith("强酸切断"), words.en.endswith("acid cut-off")) == (True, True)
+    assert words.en.isascii()
 
 
 BLOCKS_OUTPUT = [Code.LOCAL, Code.TAGGED_OUT, Code.HEALTH, Code.INTERLOCK]
