@@ -132,6 +132,7 @@ export const api = {
   signIn: (username: string, password: string) => request<Session>('POST', '/session', { username, password }),
   signInByLink: (token: string) => request<Session>('POST', '/session/link', { token }),
   signOut: () => request<Json>('DELETE', '/session'),
+  names: () => request<Record<string, string>>('GET', '/names'),
   users: () => request<User[]>('GET', '/users'),
   addUser: (user: NewUser) => request<User>('POST', '/users', { ...user }),
 

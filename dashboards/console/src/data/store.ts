@@ -29,6 +29,8 @@ interface State {
   phase: 'starting' | 'setup' | 'signed-out' | 'signed-in'
   user: User | null
   park: Park | null
+  /** What people are called, by user name. */
+  names: Record<string, string>
   modelTimeMs: number
   modelHeldAtMs: number
   speed: number
@@ -41,6 +43,7 @@ export const state: State = reactive<State>({
   phase: 'starting',
   user: null,
   park: null,
+  names: {},
   modelTimeMs: 0,
   modelHeldAtMs: 0,
   speed: 1,
@@ -137,10 +140,20 @@ async function lookForSetup(): Promise<void> {
 export async function admit(session: Session): Promise<void> {
   setCsrf(session.csrf)
   state.park = await api.park()
+  await refreshNames()
   state.user = session.user
   state.notice = ''
   state.phase = 'signed-in'
   socket.start()
+}
+
+/** Asked for again when somebody is added; names are for reading, so a screen without them still works. */
+export async function refreshNames(): Promise<void> {
+  try {
+    state.names = await api.names()
+  } catch {
+    state.names = {}
+  }
 }
 
 export async function leave(): Promise<void> {
@@ -156,6 +169,7 @@ function forget(): void {
   setCsrf('')
   state.user = null
   state.park = null
+  state.names = {}
   state.lastHeardMs = null
   state.phase = 'signed-out'
 }

@@ -72,7 +72,7 @@ export function namedValues(values: Json | Condition['values'] | undefined): Nam
   if (typeof values !== 'object') return [{ name: '', text: plain(values) }]
   const inner = values['values']
   if (Array.isArray(inner)) return namedValues(inner)
-  return Object.entries(values).map(([name, value]) => ({ name, text: isReading(value) ? readingText(value) : plain(value) }))
+  return Object.entries(values).map(([name, value]) => ({ name, text: isReading(value) ? readingText(value) : typeof value === 'string' ? seenText(value) : plain(value) }))
 }
 
 function isReading(value: Json): value is { [key: string]: Json } {
@@ -94,6 +94,26 @@ function readingText(reading: { [key: string]: Json }): string {
   const quality = typeof reading['quality'] === 'number' && reading['quality'] !== QUALITY_GOOD ? ` · ${t(reading['quality'] === 0 ? 'bad' : 'uncertain')}` : ''
   const at = typeof reading['observed_ms'] === 'number' ? ` · ${clockTime(reading['observed_ms'])}` : ''
   return plain(reading['value'] ?? null) + quality + at
+}
+
+const SEEN = /^(.*) \((good|uncertain|bad)(?:\/(\w+))?( stale)?, (.+)\)$/
+
+/** The form in which a reason gives a reading, `False (bad/link stale, 4.2 s)`, in the words of the screen. */
+function seenText(text: string): string {
+  const found = SEEN.exec(text)
+  if (found === null) return text
+  const [, value = '', quality, why, stale, age = ''] = found
+  const word = stale !== undefined ? t('stale') : quality === 'bad' ? t('bad') : quality === 'uncertain' ? t('uncertain') : ''
+  const because = why === undefined || why === 'stale' ? '' : ` (${t(`because_${why}` as Key)})`
+  return [seenValue(value), word === '' ? '' : word + because, age === '—' ? '' : `${t('age')} ${duration(Number.parseFloat(age))}`].filter((part) => part !== '').join(' · ')
+}
+
+function seenValue(value: string): string {
+  const [figure = '', ...unit] = value.split(' ')
+  if (figure === 'None') return '—'
+  if (figure === 'True' || figure === 'False') return t(figure === 'True' ? 'yes' : 'no')
+  const shown = figure !== '' && Number.isFinite(Number(figure)) ? number(Number(figure)) : figure
+  return [shown, ...unit.map(unitText)].join(' ')
 }
 
 const QUALITY_GOOD = 192

@@ -1,0 +1,50 @@
+/** What people, edges and points are called on screen; codes stay what the server and its filters work with. */
+import { facilities, state } from './store'
+import type { HandReport } from './types'
+import { say, t } from '../words'
+import { pointLabel, type NamedValue } from '../words/format'
+
+const EDGE = 'edge:'
+
+/** A person's name, 「系统」, or 「边缘 gw_east」; a user whom nobody has named keeps the user name. */
+export function actorName(actor: string | null | undefined): string {
+  if (actor === null || actor === undefined || actor === '') return '—'
+  if (actor === 'system') return t('actor_system')
+  if (actor.startsWith(EDGE)) {
+    const [gateway = '', rule] = actor.slice(EDGE.length).split('/')
+    return `${t('actor_edge')} ${gateway}${rule === undefined ? '' : ` · ${t('actor_cutoff')}`}`
+  }
+  return state.names[actor] ?? actor
+}
+
+/** One value behind a reason: a point by its name, or whose order or command stands against it. */
+export function reasonValue(row: NamedValue): NamedValue {
+  return row.name === 'by' ? { name: t('by_whom'), text: actorName(row.text) } : { name: pointName(row.name), text: row.text }
+}
+
+/** 「恒川雨水排口·远程」 for hc_outlet/remote; without the facility where `own` says whose it is. */
+export function pointName(reference: string, own = ''): string {
+  const [facilityId = '', name = ''] = reference.split('/')
+  const facility = facilities.value.get(facilityId)
+  const definition = facility?.points.find((point) => point.name === name)
+  if (facility === undefined || definition === undefined) return reference
+  return facilityId === own ? pointLabel(definition) : `${say(facility.name)}·${pointLabel(definition)}`
+}
+
+/** A facility, a plan, a gateway or a person, whichever the audit's object is. */
+export function objectName(object: string): string {
+  const plan = state.park?.plans.find((each) => each.id === object)
+  return say(facilities.value.get(object)?.name) || say(plan?.name) || state.names[object] || object
+}
+
+/** What was found or done on site, as it is reported: never in the words of a proved position. */
+export function handWords(position: HandReport['position'], isSafeClosed: boolean): string {
+  if (position === 'between') return t('hand_report_between')
+  if (position === 'closed') return t(isSafeClosed ? 'hand_report_closed' : 'hand_report_still_closed')
+  return t(isSafeClosed ? 'hand_report_open' : 'hand_report_opened')
+}
+
+/** An order keeps a gate at its safe end, which is open for an inlet or a diversion. */
+export function orderWords(isSafeClosed: boolean): string {
+  return t(isSafeClosed ? 'keep_closed' : 'keep_open')
+}
