@@ -1,7 +1,9 @@
 """The alarms of the system itself: silent gateways, full disks, a lost database, and what an edge reports as not ours."""
 
+from collections.abc import Iterator
+
 from control.alarms.watch import SystemRule
-from domain.ids import FacilityId, RuleId
+from domain.ids import RuleId
 from domain.park import Park
 from domain.words import Words
 from wire.messages import Record
@@ -35,33 +37,44 @@ def journal_full(park: Park, gateway: str) -> SystemRule:
 
 def reported(record: Record, park: Park) -> SystemRule | None:
     """Return the alarm that a record of an edge calls for; None when it is no cause for one."""
-    facility = record.actuator if record.actuator in park.facilities else None
-    match record.kind:
-        case "moved_by_hand":
-            return _event("moved", record, facility, Words("非本系统动作", "moved by another hand"), park, 2)
-        case "cutoff":
-            return _event(
-                "cutoff", record, facility, Words("边缘截断已动作", "edge cut-off has acted"), park, 1
-            )
-        case "refused_write":
-            return _event("write", record, None, Words("拒绝未签名写入", "unsigned write refused"), park, 2)
-        case "command" if _is_suspicious(record):
-            return _event(
-                "forged", record, facility, Words("拒绝无效签名命令", "forged command refused"), park, 1
-            )
-        case _:
-            return None
+    kind = _KINDS.get(record.kind)
+    if kind is None or (record.kind == "command" and not _is_suspicious(record)):
+        return None
+    place = record.actuator if record.actuator in park.facilities and kind != "write" else None
+    return _event(kind, place or record.gateway, park)
 
 
-def _event(
-    kind: str, record: Record, facility: FacilityId | None, words: Words, park: Park, severity: int
-) -> SystemRule:
-    place = park.facilities[facility].words if facility is not None else _name(park, record.gateway)
+def every(park: Park) -> Iterator[SystemRule]:
+    """Yield every condition that may ever be alarmed: an alarm kept over a restart is still known by its words."""
+    yield DATABASE
+    for gateway in park.gateways:
+        yield offline(park, gateway)
+        yield journal_full(park, gateway)
+    for kind in _EVENTS:
+        for place in (*park.facilities, *park.gateways):
+            yield _event(kind, place, park)
+
+
+_KINDS = {"moved_by_hand": "moved", "cutoff": "cutoff", "refused_write": "write", "command": "forged"}
+"""Kinds of an edge's records, and the alarms that they call for."""
+_EVENTS = {
+    "moved": (Words("非本系统动作", "moved by another hand"), 2),
+    "cutoff": (Words("边缘截断已动作", "edge cut-off has acted"), 1),
+    "write": (Words("拒绝未签名写入", "unsigned write refused"), 2),
+    "forged": (Words("拒绝无效签名命令", "forged command refused"), 1),
+}
+"""Words and severity."""
+
+
+def _event(kind: str, place: str, park: Park) -> SystemRule:
+    words, severity = _EVENTS[kind]
+    facility = next((item for key, item in park.facilities.items() if key == place), None)
+    name = facility.words if facility is not None else _name(park, place)
     return SystemRule(
-        id=RuleId(f"system_{kind}_{facility or record.gateway}"),
-        words=Words(f"{place.zh}{words.zh}", f"{place.en}: {words.en}"),
+        id=RuleId(f"system_{kind}_{place}"),
+        words=Words(f"{name.zh}{words.zh}", f"{name.en}: {words.en}"),
         severity=severity,
-        facility=facility,
+        facility=facility.id if facility is not None else None,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from control.alarms.conditions import DATABASE, journal_full, offline, reported
+from control.alarms.conditions import DATABASE, every, journal_full, offline, reported
 from control.alarms.entries import alarm, written
 from control.alarms.watch import Watch
 from control.audit.entry import SYSTEM
@@ -44,7 +44,7 @@ class Alarms:
         """Take what the database holds."""
         async with engine.connect() as connection:
             held = (await connection.scalars(select(ALARMS.c.body))).all()
-        self.watch.load(alarm(item) for item in held)
+        self.watch.load((alarm(item) for item in held), every(self._image.park))
         self._noted = {key: (item.state, item.occurrence) for key, item in self.watch.alarms.items()}
 
     def see(self, refs: Sequence[PointRef]) -> None:

@@ -45,8 +45,9 @@ class Watch:
         """The points that thresholds watch."""
         return tuple(self._by_point)
 
-    def load(self, alarms: Iterable[Alarm]) -> None:
-        """Take what was kept before a restart: an alarm is never lost in between (I12)."""
+    def load(self, alarms: Iterable[Alarm], system: Iterable[SystemRule]) -> None:
+        """Take what was kept before a restart: an alarm is never lost in between, nor its severity (I12)."""
+        self.system.update({rule.id: rule for rule in system})
         self.alarms.update({alarm.rule: alarm for alarm in alarms})
 
     def see(self, ref: PointRef, reading: Reading, *, now_ms: int) -> tuple[Alarm, ...]:

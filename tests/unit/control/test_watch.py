@@ -1,7 +1,10 @@
 """Alarms: one instance of a condition, kept until somebody has seen what stood (I12)."""
 
+from pathlib import Path
+
 import pytest
 
+from control.alarms.conditions import every
 from control.alarms.entries import alarm, body
 from control.alarms.watch import SystemRule, Watch
 from domain.alarm import AlarmRule, AlarmState, Side
@@ -9,7 +12,9 @@ from domain.ids import PointRef, RuleId
 from domain.quality import Quality
 from domain.sample import Reading
 from domain.words import Words
+from runtime.parkfiles import load_park
 
+PARK = load_park(Path(__file__).parents[3] / "parks" / "lingang")
 RULE = AlarmRule(
     id=RuleId("cod_high"), point=PointRef("hc_analyser/cod"), side=Side.ABOVE, limit=100.0, hysteresis=10.0,
     samples=1, severity=1, words=Words("COD 超限", "COD high"),
@@ -67,6 +72,22 @@ def test_it_survives_a_restart() -> None:
     see(watch, 150.0, 1)
     held = watch.of(RULE.id)
     again = Watch([RULE])
-    again.load([alarm(body(held))])
+    again.load([alarm(body(held))], [])
     assert again.of(RULE.id) == held
     assert see(again, 160.0, 1) == []
+
+
+def test_a_happening_keeps_its_words_and_severity_over_a_restart() -> None:
+    watch = Watch([])
+    cutoff = next(rule for rule in every(PARK) if rule.id == "system_cutoff_hc_outlet")
+    held = watch.happened(cutoff, now_ms=1)
+    again = Watch([])
+    again.load([alarm(body(held))], every(PARK))
+    assert again.severity_of(held.rule) == 1
+    assert again.system[held.rule].facility == "hc_outlet"
+    assert "恒川雨水排口" in again.system[held.rule].words.zh
+
+
+def test_every_condition_has_one_id() -> None:
+    ids = [rule.id for rule in every(PARK)]
+    assert len(ids) == len(set(ids))

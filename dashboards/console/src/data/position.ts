@@ -11,6 +11,8 @@ export type PositionKind = 'closed' | 'open' | 'between' | 'contradiction' | 'un
 export interface PositionWords {
   kind: PositionKind
   words: Words
+  /** The same where room is short. */
+  short: Words
   /** True only for good and fresh feedback. */
   isTrusted: boolean
 }
@@ -39,7 +41,7 @@ type PositionInput = Pick<ActuatorView, 'position' | 'quality' | 'fresh'>
 export function positionWords(view: PositionInput | undefined, isLinkLive = true, of?: ActuatorKind): PositionWords {
   const kind = positionKind(view, isLinkLive)
   const words = (of === 'pump' ? PUMP_WORDS[kind] : undefined) ?? WORDS[kind]
-  return { kind, words, isTrusted: kind === 'closed' || kind === 'open' || kind === 'between' }
+  return { kind, words, short: { zh: words.zh, en: words.en.replace(' (limit)', '') }, isTrusted: kind === 'closed' || kind === 'open' || kind === 'between' }
 }
 
 function positionKind(view: PositionInput | undefined, isLinkLive: boolean): PositionKind {
@@ -122,5 +124,7 @@ export function shortCommandWords(command: Pick<CommandBrief, 'action' | 'state'
 /** Moving, or about to: what the strip of moving actuators and its stop buttons show. */
 export function isInMotion(view: Pick<ActuatorView, 'moving' | 'command'>): boolean {
   if (view.moving === true) return true
-  return view.command !== null && !isFinal(view.command.state) && view.command.action !== 'verify'
+  const command = view.command
+  // A select moves nothing yet; whoever operates it makes it executing.
+  return command !== null && !isFinal(command.state) && command.state !== 'selected' && command.action !== 'verify'
 }
