@@ -7,11 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.rig import ROOT, demonstration, free_port, wait_for
+from tests.system.rig import ROOT, Api, Rig, demonstration, free_port, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -96,12 +97,15 @@ def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The settings of a demonstration that has run and stopped."""
-    state = tmp_path_factory.mktemp("errors") / "state"
-    with demonstration(state):
-        pass
-    return state / "settings"
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with demonstration(tmp_path_factory.mktemp("errors") / "state", "--speed", "10") as running:
+        yield running
+
+
+@pytest.fixture
+def settings(rig: Rig) -> Path:
+    """The settings of a running demonstration; each test starts one more part from a changed copy."""
+    return rig.state / "settings"
 
 
 def changed(settings: Path, part: str, pattern: str, text: str, tmp_path: Path) -> Path:
@@ -124,19 +128,15 @@ def test_a_full_disk_for_the_journal_at_the_first_start(settings: Path, tmp_path
     assert "Traceback" not in answer.stderr
 
 
-def test_a_wrong_password(settings: Path, tmp_path: Path) -> None:
-    """Said once, with what to mend; the gateway then goes on polling and cutting off without a broker, or ends with 77."""
-    state = settings.parent
-    with demonstration(state) as rig:
-        secret = tmp_path / "wrong"
-        secret.write_text("wrong", encoding="utf-8")
-        running = rig.state / "settings"
-        file = changed(running, "control", r"^password_file = .*$", f'password_file = "{secret}"', tmp_path)
-        text = file.read_text(encoding="utf-8")
-        # Its own console and no metrics: beside the one that runs.
-        text = text.replace(f"port = {rig.port}", f"port = {free_port()}")
-        file.write_text(re.sub(r"(\[metrics\][^\[]*port = )\d+", r"\g<1>0", text), encoding="utf-8")
-        answer = stoplog("control", "--settings", str(file))
+def test_a_wrong_password(rig: Rig, settings: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "wrong"
+    secret.write_text("wrong", encoding="utf-8")
+    file = changed(settings, "control", r"^password_file = .*$", f'password_file = "{secret}"', tmp_path)
+    # Its own console, database and no metrics: beside the one that runs.
+    text = file.read_text(encoding="utf-8").replace(f"port = {rig.port}", f"port = {free_port()}")
+    text = text.replace(str(rig.state / "control"), str(tmp_path / "control"))
+    file.write_text(re.sub(r"(\[metrics\][^\[]*port = )\d+", r"\g<1>0", text), encoding="utf-8")
+    answer = stoplog("control", "--settings", str(file))
     assert answer.returncode == 77, answer.stderr
     assert "password" in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -149,27 +149,22 @@ def test_a_setting_that_nobody_knows(settings: Path, tmp_path: Path) -> None:
     assert "kindd" in answer.stderr
 
 
-def test_a_gateway_that_meets_a_full_disk_goes_on(settings: Path) -> None:
-    """It polls, executes closures and says so; away from safe it refuses; when there is room again it is as before."""
-    state = settings.parent
-    with demonstration(state, "--speed", "10") as rig:
-        api = rig.signed_in()
-        pid = rig.pid("gw_east")
-        for size in (1, 0):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+def test_a_gateway_that_meets_a_full_disk_goes_on(rig: Rig) -> None:
+    """It polls, executes closures and says so; when there is room again it is as before."""
+    api = rig.signed_in()
+    pid = rig.pid("gw_east")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
         wait_for("it says that its journal is full", lambda: _full(api, full=True), seconds=30)
         closure = api.command("hc_outlet", "close", accept_warnings=["stale-input", "position-reached"])
         assert closure.status_code == 202, closure.text
         assert api.outcome(closure.json()["id"], seconds=60)["state"] == "confirmed"
-        points = api.get("/live")["points"]
-        assert not points["hc_outlet/closed"]["stale"]
+        assert not api.get("/live")["points"]["hc_outlet/closed"]["stale"]
+    finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        wait_for("it says that its journal works again", lambda: _full(api, full=False), seconds=60)
+    wait_for("it says that its journal works again", lambda: _full(api, full=False), seconds=60)
 
 
-def _full(api: object, *, full: bool) -> bool | None:
-    from tests.system.rig import Api
-
-    assert isinstance(api, Api)
+def _full(api: Api, *, full: bool) -> bool | None:
     east = next(gateway for gateway in api.get("/live")["gateways"] if gateway["id"] == "gw_east")
     return True if east["journal_full"] is full else None

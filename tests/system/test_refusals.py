@@ -276,18 +276,18 @@ def _why_not(api: Api, actuator: str) -> bool | None:
 
 def test_busy_preemption_and_stop(rig: Rig, api: Api) -> None:
     """A second opening on a busy valve is refused, a closure takes the opening over, stop always works."""
-    closed = api.command("ml_bund", "close", accept_warnings=["stale-input"])
+    closed = api.command("jt_bund", "close", accept_warnings=["stale-input"])
     if closed.status_code == 202:
         api.outcome(closed.json()["id"])
-    opening = _open(api, "ml_bund")
-    wait_for("it moves", lambda: api.get("/live")["actuators"]["ml_bund"]["moving"] or None)
-    second = api.post("/selects", {"actuator": "ml_bund", "action": "open", "parameters": {}})
+    opening = _open(api, "jt_bund")
+    wait_for("it moves", lambda: api.get("/live")["actuators"]["jt_bund"]["moving"] or None)
+    second = api.post("/selects", {"actuator": "jt_bund", "action": "open", "parameters": {}})
     assert second.status_code == 409
     assert "command-already-in-execution" in codes(second.json())
-    closure = api.command("ml_bund", "close")
+    closure = api.command("jt_bund", "close")
     assert closure.status_code == 202, closure.text
     assert api.outcome(opening)["state"] == "preempted"
-    stop = api.command("ml_bund", "stop")
+    stop = api.command("jt_bund", "stop")
     assert stop.status_code == 202, stop.text
     assert api.outcome(closure.json()["id"])["state"] in {"preempted", "confirmed"}
     assert api.outcome(stop.json()["id"])["state"] == "confirmed"
