@@ -21,7 +21,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "not-found": ("没有此对象", "there is no such thing"),
     "not-signed-in": ("请先登录", "sign in first"),
     "not-seen": ("告警已变化,请重新查看", "the alarm is not what you saw"),
-    "sign-in-failed": ("用户名或密码错误", "user name or password wrong"),
+    "sign-in-failed": ("用户名或口令错误", "user name or password wrong"),
     "locked": ("尝试次数过多,稍后再试", "too many attempts, try later"),
     "taken": ("用户名已被使用", "the user name is taken"),
     "token": ("令牌无效或已使用", "the token is not valid or was used"),
