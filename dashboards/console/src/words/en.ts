@@ -18,7 +18,7 @@ export const en: Record<Key, string> = {
   display_name: 'Name',
   setup_title: 'First use: create the first administrator',
   setup_hint: 'The one-time token is in the file setup-token in the control service\'s state folder, written at its first start; it works once.',
-  username_hint: 'letters and digits, to sign in with',
+  username_hint: '2–32 lower-case letters or digits, a letter first',
   password_hint: 'at least 10 characters',
   setup_token: 'One-time token',
   setup_submit: 'Create administrator',

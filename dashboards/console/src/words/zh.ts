@@ -16,7 +16,7 @@ export const zh = {
   display_name: '姓名',
   setup_title: '首次使用:建立第一位管理员',
   setup_hint: '一次性令牌在控制服务状态目录的 setup-token 文件里(首次启动时写入),使用后即失效。',
-  username_hint: '字母、数字,登录用',
+  username_hint: '小写字母开头,2–32 个小写字母或数字',
   password_hint: '至少 10 个字符',
   setup_token: '一次性令牌',
   setup_submit: '建立管理员',
