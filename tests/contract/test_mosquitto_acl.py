@@ -15,6 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.certificates.issue import issue
+from stoplog.demo.ports import free_ports
 from wire.access import covers, grants
 from wire.signing import Role
 from wire.topics import Channel, Kind, ours, sparkplug, state
@@ -28,9 +29,7 @@ WAIT_S = 10.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 class Client:

@@ -14,6 +14,7 @@ from pwdlib import PasswordHash
 
 from runtime.clock import RealClock
 from runtime.mqtt import BrokerSettings
+from stoplog.demo.ports import free_ports
 
 MOSQUITTO = Path("/usr/sbin/mosquitto")
 AMQTT = """
@@ -34,9 +35,7 @@ CLOCK = RealClock()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 class Broker:

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
+from stoplog.demo.ports import free_ports
 from tests.service.brokers import CLOCK
 
 BINARY = Path("/usr/bin/victoria-metrics")
@@ -21,9 +21,7 @@ class Victoria:
         """Skip the test, saying what to install, when the server is not there."""
         if not BINARY.exists():
             pytest.skip(f"{BINARY} is not installed: apt-get install victoria-metrics")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        (self.port,) = free_ports(1)
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 

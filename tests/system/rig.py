@@ -18,6 +18,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from runtime.clock import RealClock
+from stoplog.demo.ports import free_ports
 from wire.messages import CommandMessage, Heartbeat, Record, command_body, heartbeat, record
 from wire.signing import Role, Signer, load_signer, load_verifier
 from wire.topics import Channel, ours
@@ -43,10 +44,7 @@ def wait_for(what: str, probe: Callable[[], Found | None], *, seconds: float = 3
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 @dataclass

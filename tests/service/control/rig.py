@@ -16,6 +16,7 @@ import httpx
 from domain.ids import GatewayId
 from runtime.mqtt import BrokerSettings
 from runtime.parkfiles.loading import load_park
+from stoplog.demo.ports import free_ports
 from tests.service.control.console import CLOCK, WAIT_S, Console, until
 from tests.service.control.edge import Edge
 from wire.signing import Role, Signer, load_signer, load_verifier, new_key, public_part
@@ -28,9 +29,7 @@ START_S = 90.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 class Rig:

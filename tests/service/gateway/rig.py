@@ -7,7 +7,6 @@ import os
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,6 +19,7 @@ from domain.ids import CommandId, FacilityId
 from runtime.clock import ClockPage, RealClock
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from runtime.parkfiles.loading import load_park
+from stoplog.demo.ports import free_ports
 from tests.service.gateway.plcs import GW, HOST, Plcs
 from wire.messages import (
     Acknowledgement,
@@ -47,9 +47,7 @@ START_S = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 class Peer:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from domain.errors import LinkError, StorageError
 from domain.ids import point_ref
 from simulators.plc.server import Link, PlcServer
 from simulators.plc.station import Station, Written
+from stoplog.demo.ports import free_ports
 from tests.unit.simulators.plc.parts import FLOW, GATE, PLC, small_park
 
 FLOWING = point_ref(FLOW, "flow")
@@ -41,9 +41,7 @@ class Notes:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 class Bench:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +22,7 @@ from simulators.client import SimulatorClient, SimulatorRefused
 from simulators.happenings import What, read_happenings
 from simulators.plc.served import read_served
 from simulators.plc.written import read_writes
+from stoplog.demo.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
 PARK = ROOT / "parks" / "lingang"
@@ -40,12 +40,7 @@ class Simulator:
     def __init__(self, folder: Path, *, scenario: str, speed: float) -> None:
         self.folder = folder
         park = load_park(PARK)
-        sockets = [socket.socket() for _ in range(len(park.devices) + 1)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        ports = [int(one.getsockname()[1]) for one in sockets]
-        for one in sockets:
-            one.close()
+        ports = free_ports(len(park.devices) + 1)
         self.control_port = ports[-1]
         self.devices = {
             device: {"host": "127.0.0.1", "port": port}

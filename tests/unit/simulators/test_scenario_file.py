@@ -75,7 +75,12 @@ def test_the_main_scenario_asks_for_what_it_must_show(known: Known, tmp_path: Pa
         ("target: plc_jt_plant", "target: plc_xx", "events[2].fault.target", "unknown-reference"),
         ("storm: design_30mm_2h", "storm: typhoon", "storm", "unknown-reference"),
         ("duration: 01:00:00", "duration: 00:00:00", "duration", "out-of-range"),
-        ("plans: [close_hc, close_park]", "plans: [close_xx, close_park]", "response.plans[0]", "unknown-reference"),
+        (
+            "plans: [close_hc, close_park]",
+            "plans: [close_xx, close_park]",
+            "response.plans[0]",
+            "unknown-reference",
+        ),
         ("alarm_of: hc", "alarm_of: hx", "response.alarm_of", "unknown-reference"),
         ("kept_back_min: 0.9", "kept_back_min: much", "expect.kept_back_min", "wrong-type"),
     ],
