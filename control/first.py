@@ -31,7 +31,9 @@ def offer_setup(accounts: Accounts, file: Path) -> None:
     except OSError as error:
         message = f"cannot write {file}: {error.strerror or error}"
         raise StorageError(message) from error
-    logger("control").warning("nobody exists yet: make the first administrator by the token in", file=str(file))
+    logger("control").warning(
+        "nobody exists yet: make the first administrator by the token in", file=str(file)
+    )
 
 
 def read_link(file: Path) -> str:
