@@ -100,7 +100,12 @@ class Executor:
         if running is not None:
             self._end(
                 running,
-                Outcome(event=Event.PREEMPT, causes=(Cause(code=Code.PREEMPTED, detail=job.entry.id),)),
+                Outcome(
+                    event=Event.PREEMPT,
+                    causes=(
+                        Cause(code=Code.PREEMPTED, values={"by": job.entry.author, "command": job.entry.id}),
+                    ),
+                ),
             )
         before = running if running is not None else self._unproved_other_way(job)
         self._running[facility] = job

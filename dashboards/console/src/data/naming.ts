@@ -5,6 +5,8 @@ import { say, t } from '../words'
 import { pointLabel, type NamedValue } from '../words/format'
 
 const EDGE = 'edge:'
+/** Characters of a command's id that are enough to find it in the audit. */
+const ID_SHOWN = 8
 
 /** A person's name, 「系统」, or 「边缘 gw_east」; a user whom nobody has named keeps the user name. */
 export function actorName(actor: string | null | undefined): string {
@@ -19,6 +21,7 @@ export function actorName(actor: string | null | undefined): string {
 
 /** One value behind a reason: a point by its name, or whose order or command stands against it. */
 export function reasonValue(row: NamedValue): NamedValue {
+  if (row.name === 'command') return { name: t('command'), text: row.text.slice(0, ID_SHOWN) }
   return row.name === 'by' ? { name: t('by_whom'), text: actorName(row.text) } : { name: pointName(row.name), text: row.text }
 }
 
