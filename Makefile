@@ -26,9 +26,9 @@ check: ## lint, types, import contracts; the console's lint, types and unit test
 	@deploy/setup/setup.sh with-tests
 	@$(MAKE) --no-print-directory checks
 
-bench: ## measure: one command, one table (ARGS=… to pick)
+bench: ## measure on an idle machine (ONLY=name, JSON=out.json, PEERS=1 for peers that are installed first)
 	@deploy/setup/setup.sh with-tests
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 soak: setup ## play the demonstration scenario again and again (MINUTES=60), each run must hold
 	@deploy/setup/soak.sh $(or $(MINUTES),60)

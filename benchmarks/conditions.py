@@ -1,17 +1,17 @@
 """Measures one evaluation of an interlock, as the edge makes it before each write."""
 
-from collections.abc import Iterator
-
-from benchmarks.figure import Figure, seconds_each
+from benchmarks.report import Report, Row, Size
+from benchmarks.timing import seconds_each
 from domain.ids import PointRef, point_ref
 from domain.interlock import evaluate, parse
 from domain.quality import Quality
 from domain.sample import Reading
 
+NAME = "conditions"
 TEXT = "hc_pool.volume <= 1800 * m3 and not hc_diversion.fault and (hc_diversion.opened or hc_bund.closed)"
 
 
-def measure() -> Iterator[Figure]:
+def run(size: Size) -> Report:
     values = {
         point_ref("hc_pool", "volume"): 420.0,
         point_ref("hc_diversion", "fault"): False,
@@ -26,7 +26,6 @@ def measure() -> Iterator[Figure]:
         return "m3" if point.endswith("volume") else "boolean"
 
     expression = parse(TEXT)
-    each = seconds_each(lambda: evaluate(expression, read, unit_of))
-    yield Figure(
-        name="interlock evaluate", value=each * 1e6, unit="µs", of=f"{len(expression.references)} points"
-    )
+    each = seconds_each(lambda: evaluate(expression, read, unit_of), size)
+    of = f"an interlock over {len(expression.references)} points"
+    return Report(benchmark=NAME, rows=[Row(load=of, metric="evaluate_us", value=each * 1e6, unit="µs")])
