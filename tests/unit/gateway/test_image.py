@@ -1,0 +1,131 @@
+"""The image of a device: what it tells, column by column, and samples that bring their own times."""
+
+import numpy as np
+
+from domain.drive import Table
+from domain.ids import DeviceId, FacilityId, GatewayId
+from domain.park import Device, Point, PollGroup, Register, RegisterType
+from domain.quality import Quality, Reason
+from domain.words import Words
+from gateway.image import DeviceImage
+from gateway.judgement import REASON_NUMBERS
+from wire.modbus import Columns
+
+T0 = 1_780_000_000_000
+GOOD, UNCERTAIN, BAD = int(Quality.GOOD), int(Quality.UNCERTAIN), int(Quality.BAD)
+DEVICE = Device(
+    id=DeviceId("d"),
+    gateway=GatewayId("g"),
+    words=Words("机", "device"),
+    host="127.0.0.1",
+    port=502,
+    unit_id=1,
+    template="t",
+    groups={"normal": PollGroup(name="normal", period_s=1.0)},
+)
+
+
+def point(name: str, kind: RegisterType = RegisterType.FLOAT32, **other: object) -> Point:
+    return Point(
+        facility=FacilityId("f"),
+        name=name,
+        words=Words("点", "point"),
+        device=DEVICE.id,
+        register=Register(
+            table=Table.INPUT, address=0, type=kind, bit=0 if kind is RegisterType.BIT else None
+        ),
+        unit="",
+        **other,  # type: ignore[arg-type]
+    )
+
+
+POINTS = [
+    point("level", range_max=10.0),
+    point("open", RegisterType.BIT),
+    point("batch", RegisterType.STRING),
+]
+ALL = np.arange(3)
+
+
+def read(image: DeviceImage, at_ms: int, *values: float, text: str | None = None) -> list[int]:
+    columns = Columns(
+        values=np.array([*values, np.nan]),
+        is_invalid=np.array([False, False, text is None]),
+        texts={} if text is None else {2: text},
+    )
+    return image.take(ALL, columns, observed_ms=at_ms, asked_s=1.0, read_s=1.0).tolist()
+
+
+def test_columns_say_what_was_told() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert read(image, T0, 4.0, 1.0, text="甲-7") == [0, 1, 2]
+    told = image.told_columns(ALL)
+    assert told.values[:2].tolist() == [4.0, 1.0]
+    assert np.isnan(told.values[2])
+    assert told.quality.tolist() == [GOOD] * 3
+    assert told.reason.tolist() == [0] * 3
+    assert told.observed_ms.tolist() == [T0] * 3
+    assert told.texts == {2: "甲-7"}
+    assert [item.value for item in image.told(range(3))] == [4.0, True, "甲-7"]
+
+
+def test_columns_hold_the_rows_asked_for_in_their_order() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    read(image, T0, 4.0, 1.0, text="a")
+    told = image.told_columns(np.array([2, 0]))
+    assert told.texts == {0: "a"}
+    assert told.values[1] == 4.0
+
+
+def test_a_text_is_told_when_it_changes() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    read(image, T0, 4.0, 1.0, text="a")
+    assert read(image, T0 + 1, 4.0, 1.0, text="a") == []
+    assert read(image, T0 + 2, 4.0, 1.0, text="b") == [2]
+    assert image.told_columns(np.array([2])).texts == {0: "b"}
+
+
+def test_a_text_that_cannot_be_read_is_null_and_bad() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    read(image, T0, 4.0, 1.0, text="a")
+    assert read(image, T0 + 1, 4.0, 1.0) == [2]
+    told = image.told_columns(ALL)
+    assert told.texts == {}
+    assert told.quality[2] == BAD
+    assert read(image, T0 + 2, 4.0, 1.0, text="a") == [2]
+
+
+def samples(image: DeviceImage, at: list[int], values: list[float], qualities: list[int]) -> list[int]:
+    reasons = [0 if quality == GOOD else REASON_NUMBERS[Reason.CALIBRATION] for quality in qualities]
+    rows = image.take_samples(
+        np.arange(len(at)),
+        np.array(values),
+        np.array(at, dtype=np.int64),
+        np.array(qualities, dtype=np.int16),
+        np.array(reasons, dtype=np.int8),
+        read_s=5.0,
+    )
+    return rows.tolist()
+
+
+def test_samples_keep_their_own_times_and_qualities() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert samples(image, [T0, T0 + 7], [4.0, 1.0], [UNCERTAIN, GOOD]) == [0, 1]
+    told = image.told_columns(np.array([0, 1]))
+    assert told.observed_ms.tolist() == [T0, T0 + 7]
+    assert told.quality.tolist() == [UNCERTAIN, GOOD]
+    assert told.reason.tolist() == [REASON_NUMBERS[Reason.CALIBRATION], 0]
+
+
+def test_a_good_sample_is_judged_like_any_other() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    samples(image, [T0], [11.0], [GOOD])
+    assert image.told_columns(np.array([0])).reason.tolist() == [REASON_NUMBERS[Reason.RANGE]]
+
+
+def test_a_sample_told_before_is_alive_and_nothing_new() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    samples(image, [T0], [4.0], [GOOD])
+    assert samples(image, [T0], [5.0], [GOOD]) == []
+    assert image.told_columns(np.array([0])).values.tolist() == [4.0]
+    assert image.read_s == 5.0
