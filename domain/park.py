@@ -85,6 +85,8 @@ class RegisterType(StrEnum):
     FLOAT64 = "float64"
     BCD16 = "bcd16"
     BCD32 = "bcd32"
+    STRING = "string"
+    """Text, two characters a register."""
 
 
 class WordOrder(StrEnum):
@@ -112,6 +114,8 @@ class Register:
     """value = raw × scale + offset."""
     invalid: int | None = None
     """Raw code by which the device says "no value"; None: it has none."""
+    length: int = 1
+    """Registers of a STRING; other types have a width of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +148,11 @@ class Point:
     def is_boolean(self) -> bool:
         """Whether the value is a state, not a number."""
         return self.register.type is RegisterType.BIT
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the value is text."""
+        return self.register.type is RegisterType.STRING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

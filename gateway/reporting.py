@@ -27,12 +27,18 @@ class Reporter:
         """Time of the sample last told; NEVER_MS: none."""
 
     def select(
-        self, judged: Judged, rows: NDArray[np.int64], observed_ms: int, *, after_silence: bool = True
+        self,
+        judged: Judged,
+        rows: NDArray[np.int64],
+        observed_ms: int | NDArray[np.int64],
+        *,
+        after_silence: bool = True,
     ) -> NDArray[np.int64]:
         """Return which of `rows` to tell now, and take them as told.
 
         A point is told when its quality or reason changed, when its value moved by more than its dead band since it was
-        last told, or, `after_silence`, when that was longer ago than its longest silence.
+        last told, or, `after_silence`, when that was longer ago than its longest silence. `observed_ms` is one time for
+        all, or one a row.
         """
         told, before = self.told, self.told_ms[rows]
         value, last = judged.values[rows], told.values[rows]
@@ -52,7 +58,7 @@ class Reporter:
         told.values[chosen] = judged.values[chosen]
         told.quality[chosen] = judged.quality[chosen]
         told.reason[chosen] = judged.reason[chosen]
-        self.told_ms[chosen] = observed_ms
+        self.told_ms[chosen] = observed_ms if isinstance(observed_ms, int) else observed_ms[changed]
         return chosen
 
     def forget(self) -> None:

@@ -1,7 +1,8 @@
 """Modbus registers as values: decodes one block of registers or bits into columns at once; knows no sockets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ _NUMBERS = {
 
 def width(register: Register) -> int:
     """Return how many addresses a value takes: registers, or 1 in a table of bits."""
+    if register.type is RegisterType.STRING:
+        return register.length
     return 1 if register.table in BIT_TABLES else _WIDTHS[register.type]
 
 
@@ -56,9 +59,11 @@ class Columns:
     """Decoded values of one block, one row a register in the order given."""
 
     values: NDArray[np.float64]
-    """Scaled; of bits 0.0 or 1.0. NaN where there is no number."""
+    """Scaled; of bits 0.0 or 1.0. NaN where there is no number, and of texts."""
     is_invalid: NDArray[np.bool_]
     """The device said "no value", or sent what is no number (NaN, infinity, a BCD digit above 9)."""
+    texts: Mapping[int, str] = field(default_factory=dict)
+    """Row → text, of texts only."""
 
 
 class BlockDecoder:
@@ -70,7 +75,14 @@ class BlockDecoder:
         self._scale = np.array([item.scale for item in registers], dtype=np.float64)
         self._offset = np.array([item.offset for item in registers], dtype=np.float64)
         kinds: dict[tuple[RegisterType, WordOrder], list[int]] = {}
+        self._texts = [
+            (row, item, slice(item.address - start, item.address - start + item.length))
+            for row, item in enumerate(registers)
+            if item.type is RegisterType.STRING
+        ]
         for row, item in enumerate(registers):
+            if item.type is RegisterType.STRING:
+                continue
             kind = RegisterType.BIT if item.table in BIT_TABLES else item.type
             kinds.setdefault((kind, item.word_order), []).append(row)
         self._parts = [
@@ -80,7 +92,7 @@ class BlockDecoder:
 
     def decode(self, words: Words) -> Columns:
         """Return the values in `words`, the whole block."""
-        values = np.empty(self._count, dtype=np.float64)
+        values = np.zeros(self._count, dtype=np.float64)
         is_invalid = np.zeros(self._count, dtype=np.bool_)
         for part in self._parts:
             numbers, wrong = part.decode(words)
@@ -90,7 +102,14 @@ class BlockDecoder:
         np.add(values, self._offset, out=values)
         is_number = np.isfinite(values)
         values[~is_number] = np.nan
-        return Columns(values=values, is_invalid=is_invalid | ~is_number)
+        is_invalid |= ~is_number
+        texts: dict[int, str] = {}
+        for row, register, place in self._texts:
+            text = _text(words[place], register.word_order)
+            values[row], is_invalid[row] = np.nan, text is None
+            if text is not None:
+                texts[row] = text
+        return Columns(values=values, is_invalid=is_invalid, texts=texts)
 
 
 class _Part:
@@ -135,6 +154,21 @@ class _Part:
             case kind:
                 data = np.ascontiguousarray(taken.astype(">u2"))
                 return data.view(_NUMBERS[kind])[:, 0].astype(np.float64), says_no
+
+
+def _text(words: Words, order: WordOrder) -> str | None:
+    """Return the text in `words` up to its first NUL, without the spaces after it; None when it is none.
+
+    It is UTF-8 or, as PLCs from here write it, GB 18030. Registers stand in the order of reading in every order; BADC and
+    DCBA have the second character of a register first.
+    """
+    swapped = order in {WordOrder.BADC, WordOrder.DCBA}
+    data = words.astype("<u2" if swapped else ">u2").tobytes().split(b"\0", 1)[0].rstrip()
+    for encoding in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = data.decode(encoding)
+            return text if text.isprintable() else None
+    return None
 
 
 def _bcd(raw: NDArray[np.uint64], *, digits: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -78,8 +78,40 @@ def test_what_is_no_number_is_invalid() -> None:
     assert is_invalid
 
 
+def text(data: bytes, order: WordOrder = WordOrder.ABCD) -> tuple[str | None, bool]:
+    words = np.frombuffer(data.ljust(8, b"\0"), dtype=">u2").astype(np.uint16)
+    register = Register(table=Table.HOLDING, address=10, type=T.STRING, length=4, word_order=order)
+    columns = BlockDecoder([register], start=10).decode(words)
+    assert np.isnan(columns.values[0])
+    return columns.texts.get(0), bool(columns.is_invalid[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"LOT-7", "LOT-7"),
+        (b"LOT-7   ", "LOT-7"),
+        (b"A\0B", "A"),
+        (b"", ""),
+        ("甲罐".encode(), "甲罐"),
+        ("甲罐".encode("gb18030"), "甲罐"),
+    ],
+)
+def test_texts(data: bytes, said: str) -> None:
+    assert text(data) == (said, False)
+
+
+def test_a_text_with_its_characters_swapped() -> None:
+    assert text(b"OL-T7\0"[0:4] + b"\x007", WordOrder.BADC) == ("LOT-7", False)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"A\x07B"])
+def test_what_is_no_text_is_invalid(data: bytes) -> None:
+    assert text(data) == (None, True)
+
+
 @given(
-    st.sampled_from([t for t in T if t not in {T.BIT, T.BCD16, T.BCD32}]),
+    st.sampled_from([t for t in T if t not in {T.BIT, T.BCD16, T.BCD32, T.STRING}]),
     st.sampled_from(list(WordOrder)),
     st.integers(0, 30000),
 )

@@ -12,7 +12,7 @@ from domain.park import Register, RegisterType, WordOrder
 from simulators.plc.encoding import can_say_nothing, decode, encode, words_of
 from wire.modbus import BlockDecoder
 
-NUMBERS = [kind for kind in RegisterType if kind is not RegisterType.BIT]
+NUMBERS = [kind for kind in RegisterType if kind not in {RegisterType.BIT, RegisterType.STRING}]
 FLOATS = {RegisterType.FLOAT32, RegisterType.FLOAT64}
 REACH = {RegisterType.INT16: 300.0, RegisterType.UINT16: 300.0, RegisterType.BCD16: 90.0}
 
