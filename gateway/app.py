@@ -68,16 +68,21 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     signer, verifier = read_signer(settings.keys.own), read_verifier(settings.keys.trusted)
     broker = settings.broker.connection()
     storage = open_storage(
-        settings.journal, gateway=gateway, clock=clock, is_slewed=settings.clock.kind == "real"
+        settings.journal, gateway=gateway, clock=clock, is_slewed=settings.clock.kind != "page"
     )
     at_end.callback(storage.close)
     await _meet(broker, storage)
 
     registry = CollectorRegistry()
     metrics = TelemetryMetrics(registry)
-    node = EdgeNode(park=park.id, gateway=gateway, bd_seq=int(storage.epoch[:2], 16))
+    node = EdgeNode(park=park.id, gateway=gateway, bd_seq=storage.ledger.bd_seq)
     outside = Outside(
-        broker, node, clock=clock, client_id=gateway, subscriptions=subscriptions(park.id, gateway)
+        broker,
+        node,
+        clock=clock,
+        client_id=gateway,
+        subscriptions=subscriptions(park.id, gateway),
+        keep_bd_seq=storage.ledger.keep_bd_seq,
     )
     # Three lanes, so that no heartbeat waits for the broker's answer to a record, nor behind a burst of samples.
     live, reports, early = Lane(outside.publish), Lane(outside.publish), Lane(outside.publish)

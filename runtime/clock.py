@@ -15,6 +15,8 @@ from typing import Protocol
 _PAGE = struct.Struct("<QqddQ")
 """sequence, model milliseconds at the anchor, monotonic seconds at the anchor, model seconds per wall second, sequence."""
 PAGE_BYTES = _PAGE.size
+_OFFSET = struct.Struct("<q")
+"""Milliseconds by which an OffsetClock is wrong."""
 
 
 class Clock(Protocol):
@@ -53,6 +55,28 @@ class RealClock:
     async def sleep(self, model_s: float, *, floor_s: float = 0.0) -> None:
         """Wait."""
         await asyncio.sleep(max(model_s, floor_s))
+
+
+class OffsetClock(RealClock):
+    """The machine's own time, put wrong by what a file says: for runs in which the time of day steps."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file: a signed 64-bit little-endian number of milliseconds. Raises OSError when there is none."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def now_ms(self) -> int:
+        """UTC of the machine's clock and the milliseconds that the file says now; an empty file says none."""
+        said = os.pread(self._fd, _OFFSET.size, 0)
+        return super().now_ms() + (_OFFSET.unpack(said)[0] if len(said) == _OFFSET.size else 0)
+
+
+def set_offset(path: Path, offset_ms: int) -> None:
+    """Step every OffsetClock that reads the file at `path`; make the file when there is none."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.pwrite(fd, _OFFSET.pack(offset_ms), 0)
+    finally:
+        os.close(fd)
 
 
 class PageClock:

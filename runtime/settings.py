@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import ConfigurationError, Fault
-from runtime.clock import Clock, PageClock, RealClock
+from runtime.clock import Clock, OffsetClock, PageClock, RealClock
 from runtime.mqtt import BrokerSettings, TlsSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -26,9 +26,10 @@ class Block(BaseModel):
 
 
 class ClockSettings(Block):
-    kind: Literal["real", "page"] = "real"
+    kind: Literal["real", "page", "offset"] = "real"
+    """`offset` is real time put wrong by a file: for runs in which the time of day steps."""
     page: Path | None = None
-    """The conductor's page, when `kind` is `page`."""
+    """The conductor's page, when `kind` is `page`; the file that says how wrong, when it is `offset`."""
 
 
 class TlsBlock(Block):
@@ -120,7 +121,7 @@ def make_clock(settings: ClockSettings) -> Clock:
         return RealClock()
     page = settings.page or Path("clock.page")
     try:
-        return PageClock(page)
+        return OffsetClock(page) if settings.kind == "offset" else PageClock(page)
     except (OSError, ValueError) as error:
         fault = _fault(
             page,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import ConfigurationError, Fault
-from runtime.clock import ClockPage, PageClock, RealClock
+from runtime.clock import ClockPage, PageClock, RealClock, set_offset
 from runtime.settings import CommonSettings, make_clock, read_settings
 
 GOOD = """
@@ -93,3 +93,17 @@ def test_the_clock_is_a_page_when_it_is_asked_for(tmp_path: Path) -> None:
     clock = make_clock(settings.clock)
     assert isinstance(clock, PageClock)
     assert clock.now_ms() == 1_000_000
+
+
+def test_a_clock_that_steps_is_real_time_and_what_its_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "clock.offset"
+    set_offset(file, 0)
+    settings = read_settings(
+        write(tmp_path, GOOD + f'[clock]\nkind = "offset"\npage = "{file}"\n'), CommonSettings
+    )
+    clock, real = make_clock(settings.clock), RealClock()
+    for offset_ms in (0, 3_600_000, -3_600_000):
+        set_offset(file, offset_ms)
+        before_ms, said_ms, after_ms = real.now_ms(), clock.now_ms(), real.now_ms()
+        assert before_ms <= said_ms - offset_ms <= after_ms
+    assert clock.speed == 1.0
