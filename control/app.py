@@ -34,7 +34,7 @@ from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service, words_of
 from stores.open import open_history
 from wire.signing import Signer, Verifier
-from wire.topics import SPARKPLUG, Channel, ours
+from wire.topics import SPARKPLUG, Channel, ours, state
 
 HOST_ID = "stoplog_control"
 """Our name as a Sparkplug host application."""
@@ -81,7 +81,7 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
     offer_setup(core.accounts, settings.state / "setup-token")
 
-    health.inbox = inbox = _inbox(core, link, signer, verifier, frame)
+    health.inbox = inbox = _inbox(core, link, edge, signer, verifier, frame)
     sender = Sender(link, core.image, core.book, core.pen, core.desk, journal.recorder, clock, core.changes)
     tasks.start(link.run(edge.connected), name="link")
     tasks.start(inbox.run(), name="inbox")
@@ -111,6 +111,7 @@ def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink,
         client_id=f"stoplog-control-{park}",
         clock=core.clock,
         subscriptions=(
+            Subscription(topic=state(HOST_ID), qos=1),
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
             *(Subscription(topic=ours(park, "+", channel), qos=1) for channel in heard),
         ),
@@ -120,7 +121,7 @@ def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink,
     return link, edge
 
 
-def _inbox(core: Core, link: MqttLink, signer: Signer, verifier: Verifier, frame: Frame) -> Inbox:
+def _inbox(core: Core, link: MqttLink, edge: Edge, signer: Signer, verifier: Verifier, frame: Frame) -> Inbox:
     records = Records(
         park=core.park,
         book=core.book,
@@ -138,7 +139,15 @@ def _inbox(core: Core, link: MqttLink, signer: Signer, verifier: Verifier, frame
         frame.touch(refs)
         core.alarms.see(refs)
 
-    return Inbox(link, core.image, verifier, records, on_points=on_points, changes=core.changes)
+    return Inbox(
+        link,
+        core.image,
+        verifier,
+        records,
+        on_points=on_points,
+        on_state=edge.hear_state,
+        changes=core.changes,
+    )
 
 
 def _health(core: Core, link: MqttLink, settings: ControlSettings) -> Health:

@@ -3,7 +3,7 @@
 It verifies who speaks; it decides nothing about what is said.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from control.bell import Bell
 from control.commands.records import Records
@@ -16,12 +16,13 @@ from wire.canonical import dumps
 from wire.messages import Heartbeat, Record, heartbeat, record, record_body
 from wire.signing import Role, Verifier
 from wire.sparkplug import decode
-from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
+from wire.topics import Channel, Kind, parse_ours, parse_sparkplug, state
 
 BATCH_MAX = 50
 """Messages taken without giving the loop back: about 5 ms of decoding."""
 
 _UP = {Kind.NBIRTH, Kind.NDEATH, Kind.DBIRTH, Kind.DDEATH, Kind.NDATA, Kind.DDATA}
+_STATES = state("")
 _log = logger("control")
 
 
@@ -36,13 +37,16 @@ class Inbox:
         records: Records,
         *,
         on_points: Callable[[tuple[PointRef, ...]], None],
+        on_state: Callable[[bytes], Awaitable[None]],
         changes: Bell,
     ) -> None:
+        """`on_state` is given what is said of hosts that are here or away."""
         self._link = link
         self._image = image
         self._verifier = verifier
         self._records = records
         self._on_points = on_points
+        self._on_state = on_state
         self._changes = changes
         self.refused = 0
         """Messages that were no messages of ours."""
@@ -72,6 +76,9 @@ class Inbox:
                     gateway = GatewayId(sparkplug.gateway)
                     payload = decode(message.payload)
                     self._on_points(self._image.take(sparkplug.kind, gateway, device, payload))
+                return
+            if message.topic.startswith(_STATES):
+                await self._on_state(message.payload)
                 return
             ours = parse_ours(message.topic)
             if ours is not None:

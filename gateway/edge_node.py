@@ -89,10 +89,12 @@ def data(told: Iterable[Told], *, now_ms: int, seq: int | None, uuid: str | None
 def is_rebirth(payload: bytes) -> bool:
     """Whether an NCMD asks for a rebirth and for nothing else."""
     try:
-        metrics = decode(payload).metrics
+        asked = decode(payload)
     except RemoteProtocolError:
         return False
-    return len(metrics) == 1 and metrics[0].name == REBIRTH and metrics[0].value is True
+    if len(asked.metrics) != 1 or asked.unreadable:
+        return False
+    return asked.metrics[0].name == REBIRTH and asked.metrics[0].value is True
 
 
 def _birth_metric(point: Point, told: Told | None, now_ms: int) -> Metric:

@@ -26,8 +26,8 @@ def subscriptions(park: str, gateway: str) -> tuple[Subscription, ...]:
     channels = (Channel.COMMAND, Channel.ORDERS, Channel.TERM, Channel.ACK_SAMPLES, Channel.ACK_RECORDS)
     return (
         *(Subscription(topic=ours(park, gateway, channel), qos=1) for channel in channels),
-        Subscription(topic=sparkplug(park, Kind.NCMD, gateway), qos=0),
-        Subscription(topic=sparkplug(park, Kind.DCMD, gateway, "+"), qos=0),
+        Subscription(topic=sparkplug(park, Kind.NCMD, gateway), qos=1),
+        Subscription(topic=sparkplug(park, Kind.DCMD, gateway, "+"), qos=1),
     )
 
 

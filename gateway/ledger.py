@@ -21,6 +21,9 @@ from wire.messages import order_body, order_of
 ENTRIES_MAX = 50_000
 """Commands remembered. A challenge lives for a minute, so that what is older than the last 50,000 cannot be replayed anyway."""
 
+BD_SEQ_MAX = 255
+"""Sparkplug 3.0: bdSeq starts at 0 and turns after 255."""
+
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
 create table if not exists command (
@@ -42,6 +45,8 @@ class Ledger:
         self._is_standing_unwritten = False
         self.term = 0
         self.orders = OrderSet()
+        self.bd_seq = BD_SEQ_MAX
+        """The bdSeq of the last MQTT session, so that the first of all is 0."""
         self.has_met_broker = False
         """Whether any run of this gateway was ever connected."""
         self.is_failing = False
@@ -113,6 +118,11 @@ class Ledger:
             self.has_met_broker = True
             self._try_standing()
 
+    def keep_bd_seq(self, bd_seq: int) -> None:
+        """Keep the number of the session that begins: the next goes on from it, after a restart too."""
+        self.bd_seq = bd_seq
+        self._try_standing()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -133,6 +143,7 @@ class Ledger:
         facts: list[tuple[object, ...]] = [
             ("term", str(self.term)),
             ("broker", str(int(self.has_met_broker))),
+            ("bd_seq", str(self.bd_seq)),
         ]
         self._write("insert or replace into meta values (?,?)", facts)
         self._is_standing_unwritten = False
@@ -172,6 +183,8 @@ class Ledger:
                 self.term = int(value)
             elif key == "broker":
                 self.has_met_broker = value == "1"
+            elif key == "bd_seq":
+                self.bd_seq = int(value) % (BD_SEQ_MAX + 1)
         held, dead = [], []
         for name, body in self._database.execute("select id, body from standing"):
             if body is None:

@@ -26,8 +26,11 @@ class Outside:
         clock: Clock,
         client_id: str,
         subscriptions: Sequence[Subscription],
+        keep_bd_seq: Callable[[int], None],
     ) -> None:
+        """`keep_bd_seq` is given the number of each session as it begins."""
         self._node = node
+        self._keep_bd_seq = keep_bd_seq
         self._lost: Callable[[], None] = lambda: None
         self.link = MqttLink(
             broker, client_id=client_id, clock=clock, subscriptions=subscriptions, will=self._will
@@ -62,4 +65,5 @@ class Outside:
         """A new connection begins: the session of the one before is over."""
         self._lost()
         topic, payload = self._node.will()
+        self._keep_bd_seq(self._node.bd_seq)
         return Will(topic=topic, payload=payload, qos=1, retain=False)

@@ -15,6 +15,8 @@ from stores.port import PayloadName, Row
 from wire.sparkplug import Metric, Payload, decode, parse_uuid, peek
 from wire.topics import Channel, Kind, parse_ours, parse_sparkplug
 
+TEXT_MAX = 1000
+"""Letters kept of a name or a value in quarantine; the payload itself is kept whole."""
 WHOLE = -1
 """The index that stands for all samples of a payload."""
 
@@ -23,7 +25,7 @@ class Why(StrEnum):
     """Reasons for quarantine."""
 
     UNREADABLE = "unreadable"
-    """No payload, or one with a metric that cannot be decoded."""
+    """A payload, or one of its metrics, that cannot be decoded."""
     NO_NAME = "no-name"
     """Its uuid is not ours: another publisher's."""
     UNKNOWN_GATEWAY = "unknown-gateway"
@@ -91,10 +93,10 @@ def judge(topic: str, data: bytes, *, park: Park, believed: Span) -> Judged | No
         uuid, samples = peek(data)
         return _whole(sender, uuid, samples, Why.UNREADABLE, str(error))
     if sender.gateway not in park.gateways:
-        return _whole(sender, payload.uuid, len(payload.metrics), Why.UNKNOWN_GATEWAY, sender.gateway)
+        return _whole(sender, payload.uuid, _count(payload), Why.UNKNOWN_GATEWAY, sender.gateway)
     name = _name(sender, payload.uuid)
     if name is None:
-        return _whole(sender, payload.uuid, len(payload.metrics), Why.NO_NAME, f"uuid {payload.uuid!r}")
+        return _whole(sender, payload.uuid, _count(payload), Why.NO_NAME, f"uuid {payload.uuid!r}")
     return _each(name, sender, payload, park, believed)
 
 
@@ -116,6 +118,14 @@ def _name(sender: _Sender, uuid: str | None) -> PayloadName | None:
         return None
 
 
+def _short(name: str | None) -> str | None:
+    return None if name is None else name[:TEXT_MAX]
+
+
+def _count(payload: Payload) -> int:
+    return len(payload.metrics) + len(payload.unreadable)
+
+
 def _whole(sender: _Sender, uuid: str | None, samples: int, why: Why, detail: str) -> Judged:
     refused = Refused(index=WHOLE, samples=samples, why=why, detail=detail)
     return Judged(name=_name(sender, uuid), refused=(refused,))
@@ -123,8 +133,11 @@ def _whole(sender: _Sender, uuid: str | None, samples: int, why: Why, detail: st
 
 def _each(name: PayloadName, sender: _Sender, payload: Payload, park: Park, believed: Span) -> Judged:
     rows: list[tuple[int, Row]] = []
-    refused: list[Refused] = []
-    for index, metric in enumerate(payload.metrics):
+    refused = [
+        Refused(index=item.place, samples=1, why=Why.UNREADABLE, detail=item.fault, point=_short(item.name))
+        for item in payload.unreadable
+    ]
+    for index, metric in payload.numbered():
         at_ms = metric.timestamp_ms if metric.timestamp_ms is not None else payload.timestamp_ms
         point = park.points.get(PointRef(metric.name))
         fault = _fault(metric, at_ms, point, sender, park, believed)
@@ -139,9 +152,9 @@ def _each(name: PayloadName, sender: _Sender, payload: Payload, park: Park, beli
                     samples=1,
                     why=fault[0],
                     detail=fault[1],
-                    point=metric.name,
+                    point=_short(metric.name),
                     observed_ms=at_ms,
-                    value=None if metric.value is None else str(metric.value)[:1000],
+                    value=None if metric.value is None else str(metric.value)[:TEXT_MAX],
                 )
             )
     return Judged(name=name, rows=tuple(rows), refused=tuple(refused))

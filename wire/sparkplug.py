@@ -1,9 +1,10 @@
 """Sparkplug B payloads as values: encode what we say, decode what anybody says, and name our payloads by offset."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import count
 from typing import Protocol, cast
 
 from google.protobuf.message import DecodeError
@@ -56,6 +57,17 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """One metric that cannot be decoded; its neighbours can."""
+
+    place: int
+    """Among all metrics of the payload, from 0."""
+    name: str | None
+    """None: it has none, or one that is no text."""
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """One Sparkplug message's content."""
 
@@ -65,6 +77,14 @@ class Payload:
     """0–255; None in NDEATH and in commands."""
     uuid: str | None = None
     """`epoch-offset` of a journalled payload; None for births and deaths."""
+    unreadable: tuple[Unreadable, ...] = ()
+    """What `decode` found besides `metrics`, in the order of their places."""
+
+    def numbered(self) -> Iterator[tuple[int, Metric]]:
+        """Yield each metric with its place among all metrics of the message, the unreadable ones included."""
+        gone = {item.place for item in self.unreadable}
+        places = (place for place in count() if place not in gone)
+        return zip(places, self.metrics, strict=False)
 
 
 def payload_uuid(epoch: str, offset: int) -> str:
@@ -99,7 +119,8 @@ def encode(payload: Payload) -> bytes:
 def decode(data: bytes) -> Payload:
     """Return the payload in `data`.
 
-    Raises RemoteProtocolError when it is no payload, has too many metrics, or a metric has no name or an unknown type.
+    A metric that has no name, an unknown type or no possible time stands in `unreadable` and takes no neighbour along.
+    Raises RemoteProtocolError when the whole is no payload, or has too many metrics.
     """
     message = cast("_Payload", PayloadMessage())
     try:
@@ -114,9 +135,18 @@ def decode(data: bytes) -> Payload:
     if not isinstance(uuid, str):
         reason = "the uuid is no text"
         raise RemoteProtocolError(reason)
+    metrics: list[Metric] = []
+    unreadable: list[Unreadable] = []
+    for place, metric in enumerate(message.metrics):
+        try:
+            metrics.append(_read(metric))
+        except RemoteProtocolError as error:
+            name = metric.name if isinstance(metric.name, str) else None
+            unreadable.append(Unreadable(place=place, name=name or None, fault=str(error)))
     return Payload(
         timestamp_ms=_time(message),
-        metrics=tuple(_read(metric) for metric in message.metrics),
+        metrics=tuple(metrics),
+        unreadable=tuple(unreadable),
         seq=message.seq if message.HasField("seq") else None,
         uuid=uuid if message.HasField("uuid") else None,
     )
@@ -182,7 +212,7 @@ def _read(message: "_Metric") -> Metric:
     try:
         datatype = DataType(message.datatype)
     except ValueError as error:
-        reason = f"metric {message.name!r} has the data type {message.datatype}, which cannot be stored"
+        reason = f"metric {name!r:.80} has the data type {message.datatype}, which cannot be stored"
         raise RemoteProtocolError(reason) from error
     properties = _properties(message)
     return Metric(
@@ -218,7 +248,7 @@ def _value(message: "_Metric", datatype: DataType) -> Value | int | None:
         return value
     if isinstance(value, float):
         return None if math.isnan(value) else value
-    reason = f"metric {message.name!r} carries bytes, which cannot be stored"
+    reason = f"metric {message.name!r:.80} carries bytes, which cannot be stored"
     raise RemoteProtocolError(reason)
 
 
@@ -289,8 +319,7 @@ class _Metric(Protocol):
 class _Metrics(Protocol):
     def add(self) -> _Metric: ...
     def __len__(self) -> int: ...
-    def __iter__(self) -> "_Metrics": ...
-    def __next__(self) -> _Metric: ...
+    def __iter__(self) -> Iterator[_Metric]: ...
 
 
 class _Payload(Protocol):

@@ -56,7 +56,8 @@ class Image:
             changed = ()
         if not is_usable or device is None or kind is Kind.DDEATH:
             return changed
-        taken = [self._keep(device, metric, payload) for metric in payload.metrics]
+        is_birth = kind is Kind.DBIRTH
+        taken = [self._keep(device, metric, payload, is_birth=is_birth) for metric in payload.metrics]
         return changed or tuple(ref for ref in taken if ref is not None)
 
     def hear(self, heartbeat: Heartbeat, *, now_s: float) -> bool:
@@ -127,15 +128,18 @@ class Image:
     def _of(self, device: DeviceId) -> tuple[PointRef, ...]:
         return self._points.get(device, ())
 
-    def _keep(self, device: DeviceId, metric: Metric, payload: Payload) -> PointRef | None:
-        """Hold one metric; what no file of the park names, or an older value, is left out."""
+    def _keep(self, device: DeviceId, metric: Metric, payload: Payload, *, is_birth: bool) -> PointRef | None:
+        """Hold one metric; what no file of the park names is left out, and so is an older value, but for a birth's.
+
+        A birth says what is true now: no value from a clock that ran ahead, or from a stranger's, outlasts it.
+        """
         ref = PointRef(metric.name)
         point = self.park.points.get(ref)
         if point is None or point.device != device:
             return None
         observed_ms = metric.timestamp_ms or payload.timestamp_ms or 0
         last = self._held.get(ref)
-        if last is not None and observed_ms < last.observed_ms:
+        if last is not None and observed_ms < last.observed_ms and not is_birth:
             return None
         if isinstance(metric.value, float) and not math.isfinite(metric.value):
             self._held[ref] = Held(None, Quality.BAD, metric.reason or Reason.RANGE, observed_ms)

@@ -3,6 +3,7 @@
 A gap holds the node's points uncertain until it is born again; how often a rebirth may be asked for is decided here too.
 """
 
+import math
 from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
@@ -89,6 +90,6 @@ class Session:
 
 def _bd_seq(payload: Payload) -> int | None:
     for metric in payload.metrics:
-        if metric.name == BD_SEQ and isinstance(metric.value, int | float):
+        if metric.name == BD_SEQ and isinstance(metric.value, int | float) and math.isfinite(metric.value):
             return int(metric.value)
     return None

@@ -4,7 +4,7 @@ from control.live.pulse import SILENCE_S_MAX
 from domain.position import Position
 from domain.quality import Quality, Reason
 from tests.unit.control.world import GW, OUTLET, PARK, PLC, image, payload, ref
-from wire.sparkplug import Payload
+from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
 
 NOW_S = 100.0
@@ -54,6 +54,17 @@ def test_a_dead_device_and_a_dead_gateway_are_not_believed() -> None:
 def test_data_changes_what_it_names_and_no_more() -> None:
     made = image()
     assert made.take(Kind.DDATA, GW, PLC, payload(2, hc_outlet__cod=55.0)) == ("hc_outlet/cod",)
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == 55.0
+
+
+def test_a_birth_takes_back_a_value_from_the_future() -> None:
+    made = image()
+    ahead = Metric(name="hc_outlet/cod", value=0.0, datatype=DataType.DOUBLE, timestamp_ms=1 << 50)
+    made.take(Kind.DDATA, GW, PLC, Payload(timestamp_ms=1, metrics=(ahead,), seq=2))
+    assert made.take(Kind.DDATA, GW, PLC, payload(3, hc_outlet__cod=55.0)) == ()
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == 0.0
+    made.take(Kind.NBIRTH, GW, None, Payload(timestamp_ms=1, seq=0))
+    made.take(Kind.DBIRTH, GW, PLC, payload(1, hc_outlet__cod=55.0))
     assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == 55.0
 
 

@@ -57,6 +57,15 @@ def test_the_death_of_an_older_connection_concerns_nobody() -> None:
     assert session.hold is Reason.LINK
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e300])
+def test_a_birth_number_that_is_no_number_kills_nothing(number: float) -> None:
+    session = born()
+    odd = Metric(name="bdSeq", value=number, datatype=DataType.DOUBLE)
+    session.take(Kind.NDEATH, None, Payload(timestamp_ms=1, metrics=(odd,)))
+    assert session.take(Kind.NBIRTH, None, Payload(timestamp_ms=1, metrics=(odd,), seq=0))
+    assert session.hold is None
+
+
 def test_a_dead_device_is_not_believed_and_the_others_are() -> None:
     session = born()
     assert session.take(Kind.DBIRTH, DeviceId("plc_b"), payload(2))

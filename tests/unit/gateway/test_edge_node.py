@@ -81,5 +81,8 @@ def test_only_a_rebirth_is_obeyed() -> None:
     assert not is_rebirth(command(rebirth, rebirth))
     assert not is_rebirth(command(Metric(name=REBIRTH, value=False, datatype=DataType.BOOLEAN)))
     assert not is_rebirth(command(Metric(name="Node Control/Reboot", value=True, datatype=DataType.BOOLEAN)))
+    assert not is_rebirth(command(Metric(name=REBIRTH, value=1, datatype=DataType.INT32)))
+    unreadable = command(Metric(name="x", value=None, datatype=DataType.DOUBLE)).replace(b"x", b"\xff")
+    assert not is_rebirth(command(rebirth) + unreadable)
     assert not is_rebirth(command())
     assert not is_rebirth(b"\xff\xff")

@@ -11,6 +11,7 @@ from domain.ids import CommandId, FacilityId, GatewayId, ParkId
 from domain.order import Order, OrderKind, OrderSet
 from domain.refusal import Cause, Code
 from gateway.challenges import CHALLENGES_MAX, Challenges
+from gateway.edge_node import EdgeNode
 from gateway.heartbeat import Pulse
 from gateway.lane import Lane
 from gateway.ledger import Ledger
@@ -46,6 +47,19 @@ def entry(number: int = 1, state: State = State.REQUESTED) -> Entry:
         record=b"token",
         at_ms=number,
     )
+
+
+def test_sessions_are_numbered_from_0_and_go_on_after_a_restart(tmp_path: Path) -> None:
+    numbers = []
+    for _ in range(2):
+        ledger = Ledger.open(tmp_path / "ledger.sqlite")
+        node = EdgeNode(park=ParkId("p"), gateway=GatewayId("gw"), bd_seq=ledger.bd_seq)
+        for _ in range(2):
+            node.will()
+            ledger.keep_bd_seq(node.bd_seq)
+            numbers.append(node.bd_seq)
+        ledger.close()
+    assert numbers == [0, 1, 2, 3]
 
 
 def test_a_challenge_ages_and_is_forgotten() -> None:

@@ -95,7 +95,7 @@ def test_an_unfit_sample_is_refused_alone(unfit: Metric, why: Why) -> None:
     (b"\xff\xff garbage", LIVE, Why.UNREADABLE, None),
     (payload(metric(), uuid=None), LIVE, Why.NO_NAME, None),
     (payload(metric(), uuid="nonsense"), LIVE, Why.NO_NAME, None),
-    (payload(metric(), metric()).replace(b"\x20\x0a\x69", b"\x20\x63\x69"), LIVE, Why.UNREADABLE, NAME),
+    (payload(metric(), timestamp_ms=1 << 60), LIVE, Why.UNREADABLE, NAME),
     (payload(metric()), sparkplug("lingang", Kind.DDATA, "gw_none", "plc_hc_outlet"), Why.UNKNOWN_GATEWAY,
      PayloadName(GatewayId("gw_none"), EPOCH, 7)),
 ])  # fmt: skip
@@ -107,13 +107,25 @@ def test_a_payload_that_is_not_ours_is_refused_whole(
     assert [(item.index, item.why) for item in found.refused] == [(WHOLE, why)]
 
 
-def test_a_time_that_no_database_holds_is_refused_with_its_payload() -> None:
-    assert judged(payload(metric(at_ms=(1 << 64) - 1))).refused[0].why is Why.UNREADABLE
+@pytest.mark.parametrize("poison", [
+    payload(metric(at_ms=(1 << 64) - 1)), payload(metric()).replace(b"\x20\x0a\x69", b"\x20\x63\x69"),
+])  # fmt: skip
+def test_a_metric_that_cannot_be_read_is_refused_alone(poison: bytes) -> None:
+    neighbours = payload(metric("hc_analyser/ph", 7.0), uuid=None)
+    # Protobuf joins repeated fields of messages written one after the other.
+    found = judged(neighbours + poison + neighbours)
+    assert found.name == NAME
+    assert [(item.index, item.why, item.samples) for item in found.refused] == [(1, Why.UNREADABLE, 1)]
+    assert found.refused[0].point == "hc_analyser/cod"
+    assert [(place, row.point, row.value) for place, row in found.rows] == [
+        (0, "hc_analyser/ph", 7.0),
+        (2, "hc_analyser/ph", 7.0),
+    ]
 
 
 def test_a_refused_payload_stands_for_its_samples() -> None:
-    poison = payload(metric(), metric()).replace(b"\x20\x0a\x69", b"\x20\x63\x69")
-    assert judged(poison).refused[0].samples == 2
+    poison = payload(metric()).replace(b"\x20\x0a\x69", b"\x20\x63\x69")
+    assert judged(poison + payload(metric(), uuid="nonsense")).refused[0].samples == 2
 
 
 @pytest.mark.parametrize("topic", [

@@ -76,11 +76,6 @@ def test_null_wins_over_a_value() -> None:
     ("data", "word"),
     [
         (b"\xff\xff\xff", "payload"),
-        (raw(name=""), "no name"),
-        (raw(datatype=99), "data type 99"),
-        (raw(datatype=0), "data type 0"),
-        (raw(bytes_value=b"x"), "bytes"),
-        (raw(timestamp=2**60), "time"),
         (encode(Payload(timestamp_ms=2**60)), "time"),
     ],
 )
@@ -89,10 +84,29 @@ def test_refused(data: bytes, word: str) -> None:
         decode(data)
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
-    data = raw(name="zzzz").replace(b"zzzz", b"zz\xff\xfe")
-    with pytest.raises(RemoteProtocolError):
-        decode(data)
+@pytest.mark.parametrize(
+    ("poison", "name", "word"),
+    [
+        (raw(name=""), None, "no name"),
+        (raw(name="zzzz").replace(b"zzzz", b"zz\xff\xfe"), None, "no name"),
+        (raw(datatype=99), "hc_outlet/closed", "data type 99"),
+        (raw(datatype=0), "hc_outlet/closed", "data type 0"),
+        (raw(bytes_value=b"x"), "hc_outlet/closed", "bytes"),
+        (raw(timestamp=2**60), "hc_outlet/closed", "time"),
+    ],
+)
+def test_a_metric_that_cannot_be_read_takes_no_neighbour_along(
+    poison: bytes, name: str | None, word: str
+) -> None:
+    # Protobuf joins repeated fields of messages written one after the other.
+    payload = decode(raw(name="before", double_value=1.0) + poison + raw(name="after", double_value=2.0))
+    assert [(place, metric.name, metric.value) for place, metric in payload.numbered()] == [
+        (0, "before", 1.0),
+        (2, "after", 2.0),
+    ]
+    [gone] = payload.unreadable
+    assert (gone.place, gone.name) == (1, name)
+    assert word in gone.fault
 
 
 def test_too_many_metrics_are_refused() -> None:
