@@ -30,8 +30,10 @@ def definition_hashes(park: Park, actuator: Actuator) -> tuple[str, str]:
         "permits": [[lock.id, lock.expression.text] for lock in actuator.permits],
         "inhibits": [[lock.id, lock.expression.text] for lock in actuator.inhibits],
         "points": [
-            [ref, park.points[ref].device, asdict(park.points[ref].register), park.points[ref].unit]
-            for ref in used
+            [point.ref, point.device, asdict(point.register), point.unit]
+            # What a PLC's register gives keeps the hash that it always had.
+            + ([] if point.factor is None else [asdict(point.factor)])
+            for point in (park.points[ref] for ref in used)
         ],
         "travel": [actuator.travel_time_s, actuator.reversing_pause_s],
     }

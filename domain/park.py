@@ -9,6 +9,7 @@ from domain.cutoff import CutoffRule
 from domain.drive import Drive, Table
 from domain.ids import DeviceId, EnterpriseId, FacilityId, GatewayId, ParkId, PointRef, point_ref
 from domain.interlock import Interlock
+from domain.logger import Factor, Logger
 from domain.plan import Plan
 from domain.words import Words
 
@@ -138,6 +139,8 @@ class Point:
     """In the point's unit; 0 reports every change."""
     silence_s_max: float = 60.0
     """A value is reported at least this often, model seconds."""
+    factor: Factor | None = None
+    """Where a data logger's reports have it; None: a PLC's register has it. With it, only the register's type counts."""
 
     @property
     def ref(self) -> PointRef:
@@ -183,6 +186,8 @@ class Device:
     timeout_s: float = 1.0
     """Wall seconds until an unanswered request counts as lost."""
     groups: Mapping[str, PollGroup]
+    logger: Logger | None = None
+    """The data logger that connects to the gateway and reports by HJ 212; None: a PLC that is polled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

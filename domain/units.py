@@ -32,5 +32,16 @@ UNITS: Mapping[str, Unit] = {
     "kW": Unit("kW", "power", 1.0),
     "A": Unit("A", "current", 1.0),
     "degC": Unit("°C", "temperature", 1.0),
+    "NTU": Unit("NTU", "turbidity", 1.0),
+    "ug_m3": Unit("µg/m³", "dust", 1.0),
+    "kg": Unit("kg", "mass", 1.0),
+    "m_s": Unit("m/s", "speed", 1.0),
 }
 """By the name used in park files and expressions."""
+
+
+def ratio(sent: str, wanted: str) -> float | None:
+    """Return by what a number in `sent` is multiplied to be one in `wanted`; None when they measure different things."""
+    if sent not in UNITS or wanted not in UNITS or UNITS[sent].quantity != UNITS[wanted].quantity:
+        return None
+    return UNITS[sent].factor / UNITS[wanted].factor
