@@ -11,6 +11,7 @@ from domain.errors import ConfigurationError, Fault
 from domain.park import Park
 from runtime.exits import Exit
 from runtime.parkfiles import check_park, load_park
+from runtime.parkfiles.properties import load_properties
 from simulators.scenario_file import known_names, load_scenario
 from simulators.water.network import load_network
 from simulators.water.storm import load_storm
@@ -20,6 +21,8 @@ def run_check(folder: Path) -> int:
     """Check the park in `folder`, print what was found and return the exit status: 0 sound, 65 faults."""
     faults = check_park(folder)
     park = None if faults else load_park(folder)
+    if park is not None:
+        faults += _faults_of(partial(load_properties, park=park), folder)
     faults += check_simulated(folder, park)
     for fault in faults:
         print(fault)

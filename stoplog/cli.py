@@ -73,6 +73,18 @@ def check(
 
 
 @app.command()
+def verify(
+    park: Annotated[Path, typer.Argument(help="The park's folder.")] = DEFAULT_PARK,
+    report: Annotated[Path | None, typer.Option("--json", help="Write the findings here as JSON.")] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Print only what is not proved.")] = False,
+) -> None:
+    """Prove a park's safety properties, interlocks, plans, rules and cuts; a counterexample is told as a story."""
+    from stoplog.verify.app import run_verify
+
+    raise typer.Exit(run_verify(park, report=report, is_brief=brief))
+
+
+@app.command()
 def gateway(settings: Settings) -> None:
     """Run an edge gateway."""
     from gateway.app import main as run
