@@ -1,6 +1,6 @@
 """Reads gateways.yaml: the gateways, their PLCs, and which facility each PLC's slots belong to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,9 +9,15 @@ from domain.ids import DeviceId, FacilityId, GatewayId, PointRef
 from domain.park import Device, Feedback, Gateway, Point, SafePosition
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults, Place
+from runtime.parkfiles.loggers import read_logger, read_logger_template
 from runtime.parkfiles.names import Names
 from runtime.parkfiles.sites import Sites, open_file
 from runtime.parkfiles.templates import Slot, Template, read_template
+
+LOGGER_KIND = "hj212"
+"""A device that is a data logger; without a kind it is a PLC."""
+
+ReadTemplate = Callable[[Path, str, str, Faults], Template | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +61,12 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
     if top is None:
         found.is_whole = False
         return found
-    templates = _Templates(folder, faults)
+    templates = _Templates(folder, faults, read_template)
+    lists = _Templates(folder, faults, read_logger_template)
     gateways = list(top.entries("gateways"))
     found.is_whole &= top.done()
     seen: dict[tuple[str, int, int], str] = {}
+    numbers: dict[str, str] = {}
     names = Names("device")
     for key, entry in gateways:
         gateway = GatewayId(key)
@@ -70,7 +78,10 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
                 found.is_whole = False
                 continue
             names.declare(name, inner.place)
-            _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
+            if inner.text_or("kind", "") == LOGGER_KIND:
+                _logger(DeviceId(name), gateway, inner, lists, sites, found, numbers)
+            else:
+                _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
         found.is_whole &= entry.done()
     return found
 
@@ -78,9 +89,10 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
 class _Templates:
     """The templates, each read once, with its faults noted once."""
 
-    def __init__(self, folder: Path, faults: Faults) -> None:
+    def __init__(self, folder: Path, faults: Faults, read: ReadTemplate) -> None:
         self._folder = folder / "templates"
         self._faults = faults
+        self._of_file = read
         self._read: dict[str, Template | None] = {}
 
     def get(self, name: str, entry: Entry) -> Template | None:
@@ -94,7 +106,7 @@ class _Templates:
             message = f"there is no template `{name}`"
             entry.fault("template", message, remedy=f"write one of {known}", kind="unknown-reference")
             return None
-        self._read[name] = read_template(self._folder, name, self._folder.as_posix(), self._faults)
+        self._read[name] = self._of_file(self._folder, name, self._folder.as_posix(), self._faults)
         return self._read[name]
 
 
@@ -121,8 +133,41 @@ def _device(
         timeout_s=template.timeout_s if template else 1.0,
         groups=template.groups if template else {},
     )
+    if entry.has("kind"):
+        remedy = f"write `{LOGGER_KIND}` for a data logger, nothing for a PLC"
+        entry.fault("kind", "is no kind of device", remedy=remedy, kind="wrong-choice")
     found.devices[key] = device
     _refuse_same_address(device, entry, seen)
+    _fill(device, template, entry, sites, found)
+
+
+def _logger(
+    key: DeviceId,
+    gateway: GatewayId,
+    entry: Entry,
+    lists: _Templates,
+    sites: Sites,
+    found: Devices,
+    numbers: dict[str, str],
+) -> None:
+    name = entry.text("template")
+    template = lists.get(name, entry)
+    device = Device(
+        id=key,
+        gateway=gateway,
+        words=entry.words(),
+        host="",
+        port=0,
+        unit_id=0,
+        template=name,
+        groups=template.groups if template else {},
+        logger=read_logger(key, entry, numbers),
+    )
+    found.devices[key] = device
+    _fill(device, template, entry, sites, found)
+
+
+def _fill(device: Device, template: Template | None, entry: Entry, sites: Sites, found: Devices) -> None:
     slots = entry.entry("slots", "write {slot: facility}")
     if slots is None:
         found.is_whole = False
@@ -182,6 +227,7 @@ def _points(
             group=row.group,
             dead_band=row.dead_band,
             silence_s_max=row.silence_s_max,
+            factor=row.factor,
         )
         earlier = found.points.get(point.ref)
         if earlier is not None:

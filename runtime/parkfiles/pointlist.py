@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from domain.drive import Table
 from domain.ids import is_id
+from domain.logger import Factor
 from domain.park import Register, RegisterType, WordOrder
 from domain.units import UNITS
 from domain.words import Words
@@ -45,6 +46,8 @@ class TemplatePoint:
     dead_band: float
     silence_s_max: float
     place: Place
+    factor: Factor | None = None
+    """Of a data logger's point."""
 
     @property
     def is_boolean(self) -> bool:
