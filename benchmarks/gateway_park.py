@@ -39,7 +39,7 @@ def write_park(folder: Path, load: Load, ports: Ports) -> Path:
     names = [f"d{number:04d}" for number in range(load.plcs)]
     _write(park / "park.yaml", f"id: {PARK}\nname: {{zh: 测试园区, en: bench park}}\n")
     _write(park / "enterprises.yaml", "enterprises: {}\n")
-    facility = "{kind: flow_meter, tier: park, name: {zh: 测点, en: station}, at: [1, 1]}"
+    facility = "{kind: rain_gauge, tier: park, name: {zh: 测点, en: station}, at: [1, 1]}"
     _write(
         park / "facilities.yaml",
         "hand_procedures: {}\nfacilities:\n" + "".join(f"  {name}: {facility}\n" for name in names),

@@ -11,6 +11,7 @@ import os
 import struct
 import sys
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -37,12 +38,12 @@ class Plc(asyncio.Protocol):
 
     def __init__(self, served: mmap.mmap) -> None:
         self._served = served
-        self._turns = itertools.cycle(range(0, _NOISE_WORDS - 200))
+        self._turns = itertools.cycle(range(_NOISE_WORDS - 200))
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._write = transport.write
+        # uvloop's transport is none by class.
+        self._write = cast("asyncio.Transport", transport).write
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data
