@@ -35,14 +35,21 @@ class SampleClock:
         return time_ms
 
     def wanted_ceiling(self, *, source_ms: int, speed: float) -> int | None:
-        """Return the ceiling to write and sync now; None while the one written is far enough ahead."""
-        top = max(source_ms, int(self.now_ms), self.floor_ms, *self._last.values(), 0)
+        """Return the ceiling to write and sync now; None while the one written is far enough ahead.
+
+        A source that has stepped ahead lifts it no faster than the times themselves.
+        """
+        is_led = self.is_slewed and self.now_ms >= 0
+        top = max(0 if is_led else source_ms, int(self.now_ms), self.floor_ms, *self._last.values(), 0)
         ahead_ms = AHEAD_S * 1000 * max(speed, 1.0)
         return int(top + ahead_ms) if self.ceiling_ms < top + ahead_ms / 2 else None
 
     def _follow(self, source_ms: int, monotonic_s: float, speed: float) -> None:
         if not self.is_slewed or self.now_ms < 0:
             self.now_ms = max(self.now_ms, float(source_ms))
+            if self.is_slewed and self.floor_ms - source_ms > AHEAD_S * 1000:
+                # The time of day went back while nobody looked: go on from the floor, or time would stand until it is reached.
+                self.now_ms = float(self.floor_ms)
         else:
             passed_ms = max(0.0, monotonic_s - self._seen_s) * 1000 * speed
             expected = self.now_ms + passed_ms

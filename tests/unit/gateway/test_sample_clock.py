@@ -41,6 +41,24 @@ def test_a_start_begins_above_the_ceiling_of_the_run_before() -> None:
     assert clock.stamp(A, source_ms=1000, monotonic_s=0, speed=1) == 5001
 
 
+def test_time_goes_on_after_a_start_whose_source_went_back_by_an_hour() -> None:
+    clock = SampleClock(is_slewed=True, floor_ms=10**9)
+    source = 10**9 - 3_600_000
+    first = clock.stamp(A, source_ms=source, monotonic_s=0, speed=1)
+    assert first == 10**9 + 1
+    after = clock.stamp(A, source_ms=source + 10_000, monotonic_s=10, speed=1)
+    assert abs(after - first - 10_000) <= 10_000 * SLEW + 1
+
+
+def test_the_ceiling_does_not_leap_with_the_source() -> None:
+    clock = SampleClock(is_slewed=True)
+    issued = clock.stamp(A, source_ms=10**9, monotonic_s=0, speed=1)
+    clock.stamp(A, source_ms=10**9 + 3_600_000, monotonic_s=0.1, speed=1)
+    ceiling = clock.wanted_ceiling(source_ms=10**9 + 3_600_000, speed=1)
+    assert ceiling is not None
+    assert issued < ceiling < issued + 10_000
+
+
 def test_the_ceiling_runs_ahead_and_is_raised_in_time() -> None:
     clock = SampleClock(is_slewed=True)
     ceiling = clock.wanted_ceiling(source_ms=1000, speed=1)
