@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from domain.definition import definition_hashes
 from domain.errors import ConfigurationError, Fault, LinkError
 from domain.ids import GatewayId
 from domain.park import Park
@@ -23,9 +23,11 @@ from gateway.intake import Intake, subscriptions
 from gateway.keeper import Keeper
 from gateway.lane import Lane
 from gateway.outside import Outside
+from gateway.polling import Polling
 from gateway.publisher import Publisher
 from gateway.records import Records
 from gateway.recovery import recover
+from gateway.reload import Reload
 from gateway.settings import GatewaySettings
 from gateway.stations import build_stations
 from gateway.storage import Storage, open_storage
@@ -36,9 +38,10 @@ from gateway.watch import Watch
 from runtime.exits import AccessRefused
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
-from runtime.metrics import HealthServer
+from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import BrokerSettings, check_broker
 from runtime.parkfiles.loading import load_park
+from runtime.reloading import Reloading
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service
 from wire.signing import Role
@@ -63,8 +66,7 @@ def main(settings: Path) -> int:
 async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextlib.ExitStack) -> None:
     configure(settings.log.level)
     clock = make_clock(settings.clock)
-    park = load_park(settings.park, settings.device_overrides)
-    gateway = _known(park, settings)
+    park, gateway = _read_park(settings), GatewayId(settings.gateway)
     signer, verifier = read_signer(settings.keys.own), read_verifier(settings.keys.trusted)
     broker = settings.broker.connection()
     storage = open_storage(
@@ -88,11 +90,17 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     live, reports, early = Lane(outside.publish), Lane(outside.publish), Lane(outside.publish)
 
     records = Records(storage.records, signer, reports, early, park=park.id, gateway=gateway, clock=clock)
-    stations, images = build_stations(
-        park, gateway, clock=clock, times=storage.times, metrics=metrics, floor_s=settings.floors.poll_s
+
+    build = partial(
+        build_stations,
+        gateway=gateway,
+        clock=clock,
+        times=storage.times,
+        metrics=metrics,
+        floor_s=settings.floors.poll_s,
     )
-    field = Field(park, stations, clock)
-    publisher = Publisher(node, images, storage.samples, live, clock=clock, metrics=metrics)
+    field = Field(park, build(park), clock)
+    publisher = Publisher(node, field.images, storage.samples, live, clock=clock, metrics=metrics)
     transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
     executor = Executor(field, transcript, clock=clock, spawn=lambda coro, name: tasks.start(coro, name=name))
     watch = Watch(field, executor, transcript, ledger=storage.ledger, records=records, clock=clock)
@@ -106,8 +114,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         metrics=metrics,
     )
     challenges = Challenges()
-    definitions = {str(key): definition_hashes(park, actuator) for key, actuator in field.actuators.items()}
-    unbelieved = Unbelieved(records, frozenset(park.actuators), clock)
+    unbelieved = Unbelieved(records, field.known, clock)
     desk = Desk(
         field,
         executor,
@@ -116,45 +123,38 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         records=records,
         challenges=challenges,
         unbelieved=unbelieved,
-        definitions=definitions,
+        definitions=field.definitions,
         verifier=verifier,
         clock=clock,
         challenge_validity_s=settings.challenge_validity_s,
         is_full=keeper.is_full,
     )
     pulse = Pulse(
-        images,
+        field.images,
         clock=clock,
         challenges=challenges,
         journal=storage.samples,
         records=records,
         ledger=storage.ledger,
         times=storage.times,
-        definitions=definitions,
+        definitions=field.definitions,
         signer=signer,
         lane=early,
         is_full=keeper.is_full,
     )
-    old_samples = Backfill(
+    again = partial(Backfill, link=outside.link, clock=clock, verifier=verifier, gateway=gateway)
+    old_samples = again(
         storage.samples,
-        outside.link,
         topic=ours(park.id, gateway, Channel.HISTORY),
         qos=0,
-        clock=clock,
-        verifier=verifier,
         receiver=Role.INGEST,
-        gateway=gateway,
         behind=live,
     )
-    old_records = Backfill(
+    old_records = again(
         storage.records,
-        outside.link,
         topic=ours(park.id, gateway, Channel.RECORDS),
         qos=1,
-        clock=clock,
-        verifier=verifier,
         receiver=Role.CONTROL,
-        gateway=gateway,
         behind=reports,
     )
     intake = Intake(
@@ -171,31 +171,50 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         gateway=gateway,
         clock=clock,
     )
+    polling = Polling(
+        lambda coro, name: tasks.start(coro, name=name), tasks.liveness, publisher.tell, watch.polled
+    )
+    reload = Reload(
+        field,
+        gateway,
+        polling=polling,
+        executor=executor,
+        watch=watch,
+        build=build,
+        tell=publisher.tell,
+        times=storage.times,
+        clock=clock,
+        is_superseded=lambda: tasks.is_reload_asked,
+        metrics=metrics,
+    )
+    reloading = Reloading(
+        lambda: _read_park(settings), reload.apply, registry=registry, wall=tasks.clock, log=logger("gateway")
+    )
     health = HealthServer(
         registry,
         host=settings.metrics.host,
         port=settings.metrics.port,
-        ready=lambda: outside.readiness(images),
+        ready=lambda: outside.readiness(field.images),
+        stalled=tasks.liveness.stalled,
+        details=lambda: {"configuration": reloading.detail()},
     )
     await health.start()
 
     recover(storage.ledger, field, executor, transcript, records, epoch=storage.epoch)
-    polls = []
-    for station in stations:
-        station.poller.listen(publisher.tell, watch.polled)
-        polls.append(tasks.start(station.poller.run(), name=f"poll {station.image.device.id}"))
-    tasks.before_end(lambda: drain(polls, (storage.samples, storage.records), clock))
-    for name, backfill in (("samples", old_samples), ("records", old_records)):
-        tasks.start(backfill.run(), name=f"{name} again")
-        tasks.start(backfill.keep(), name=f"{name} to disk")
+    polling.start(field.stations.values())
+    tasks.before_end(lambda: drain(polling.tasks(), (storage.samples, storage.records), clock))
     for name, running in (
+        ("samples again", old_samples.run()),
+        ("samples to disk", old_samples.keep()),
+        ("records again", old_records.run()),
+        ("records to disk", old_records.keep()),
         ("sample clock", storage.times.run()),
         ("live", live.run()),
         ("reports", reports.run()),
         ("early", early.run()),
         ("intake", intake.run()),
-        ("housekeeping", keeper.run(desk)),
-        ("heartbeat", pulse.run(lambda: outside.link.is_connected)),
+        ("housekeeping", keeper.run(desk, tasks.liveness.watch("housekeeping"))),
+        ("heartbeat", pulse.run(lambda: outside.link.is_connected, tasks.liveness.watch("heartbeat"))),
         ("health", health.run()),
     ):
         tasks.start(running, name=name)
@@ -208,13 +227,16 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         storage.records.reconnected()
 
     tasks.start(outside.run(connected, publisher.lost), name="broker")
-    logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(stations))
+    tasks.on_hangup(reloading.run)
+    tasks.status_words = lambda: words_of_readiness(outside.readiness(field.images))
+    logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(field.stations))
 
 
-def _known(park: Park, settings: GatewaySettings) -> GatewayId:
-    gateway = GatewayId(settings.gateway)
-    if gateway in park.gateways:
-        return gateway
+def _read_park(settings: GatewaySettings) -> Park:
+    """Return the park, in which our gateway is. Raises ConfigurationError with every fault found."""
+    park = load_park(settings.park, settings.device_overrides)
+    if settings.gateway in park.gateways:
+        return park
     raise ConfigurationError(
         Fault(
             file=str(settings.park),

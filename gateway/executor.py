@@ -52,12 +52,18 @@ class Executor:
         self._late: dict[FacilityId, tuple[Job, float]] = {}
         """Actuator → the last move that was written and not proved in time, and until when it is watched."""
         self._ended_s: dict[FacilityId, float] = {}
+        self._on: set[FacilityId] = set()
+        """Actuators whose pulse has still to be taken back."""
         self._log = logger("executor")
 
     def executing(self, actuator: FacilityId) -> Action | None:
         """Return the move that is being executed; None: none."""
         job = self._running.get(actuator)
         return None if job is None else job.action
+
+    def is_busy(self, actuator: FacilityId) -> bool:
+        """Whether something is still to be written to its PLC or to be proved by it."""
+        return actuator in self._running or actuator in self._on
 
     def was_just_moving(self, actuator: FacilityId) -> bool:
         """Whether a command of ours moves it, or did within the last seconds in which readings may still be under way."""
@@ -234,12 +240,17 @@ class Executor:
             self._spawn(self._take_back_later(job, write), f"take back {job.actuator.facility}")
 
     async def _take_back_later(self, job: Job, write: Write) -> None:
+        facility = job.actuator.facility
+        self._on.add(facility)
         until_s = self._clock.monotonic() + WATCH_LATE_S
-        while self._clock.monotonic() < until_s:
-            await self._clock.sleep(0.0, floor_s=TAKE_BACK_S)
-            if await self._has_taken_back(job, write):
-                self._log.info("pulse taken back late", actuator=job.actuator.facility)
-                return
+        try:
+            while self._clock.monotonic() < until_s:
+                await self._clock.sleep(0.0, floor_s=TAKE_BACK_S)
+                if await self._has_taken_back(job, write):
+                    self._log.info("pulse taken back late", actuator=facility)
+                    return
+        finally:
+            self._on.discard(facility)
 
     async def _has_taken_back(self, job: Job, write: Write) -> bool:
         """Return whether there is nothing more to try: the PLC took the write, or refuses it."""

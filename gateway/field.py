@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.definition import definition_hashes
 from domain.ids import DeviceId, FacilityId, PointRef
 from domain.interlock import BOOLEAN
 from domain.park import Actuator, Park
@@ -25,18 +26,33 @@ class Station:
 
 
 class Field:
-    """The devices of one gateway."""
+    """The devices of one gateway. A changed park file changes it at one stroke; whoever asks it again sees the new one."""
 
     def __init__(self, park: Park, stations: Sequence[Station], clock: Clock) -> None:
+        self._clock = clock
+        self.images: list[DeviceImage] = []
+        """Of every device; the list itself stays, its content follows the park."""
+        self.definitions: dict[str, tuple[str, str]] = {}
+        """Actuator → hashes of its definition (I18); stays likewise."""
+        self.known: set[FacilityId] = set()
+        """Every actuator of the park; stays likewise."""
+        self.change(park, stations)
+
+    def change(self, park: Park, stations: Sequence[Station]) -> None:
+        """Take another park and other stations."""
         self.park = park
         self.stations: Mapping[DeviceId, Station] = {s.image.device.id: s for s in stations}
         self.actuators: Mapping[FacilityId, Actuator] = {
             key: actuator for key, actuator in park.actuators.items() if actuator.device in self.stations
         }
-        self._clock = clock
         self._place = {
             ref: (station.image, row) for station in stations for ref, row in station.image.row_of.items()
         }
+        self.images[:] = [station.image for station in stations]
+        self.definitions.clear()
+        self.definitions.update((key, definition_hashes(park, item)) for key, item in self.actuators.items())
+        self.known.clear()
+        self.known.update(park.actuators)
 
     def is_own(self, point: PointRef) -> bool:
         """Whether `point` is read by this gateway."""

@@ -80,9 +80,10 @@ class Pulse:
         )
         self._lane.put(self._topic, self._signer.sign(heartbeat_body(message)))
 
-    async def run(self, is_connected: Callable[[], bool]) -> None:
+    async def run(self, is_connected: Callable[[], bool], breathe: Callable[[], None]) -> None:
         """Beat while connected, for ever."""
         while True:
+            breathe()
             await self._clock.sleep(0.0, floor_s=PERIOD_S)
             if is_connected():
                 self.beat()

@@ -1,5 +1,7 @@
 """Keeps house every second: lets selects end, says when the disk fills and clears, writes what memory held, counts."""
 
+from collections.abc import Callable
+
 from gateway.desk import Desk
 from gateway.ledger import Ledger
 from gateway.publisher import Publisher
@@ -45,9 +47,10 @@ class Keeper:
             or self._ledger.is_failing
         )
 
-    async def run(self, desk: Desk) -> None:
+    async def run(self, desk: Desk, breathe: Callable[[], None]) -> None:
         """Keep house for ever."""
         while True:
+            breathe()
             self._round(desk)
             await self._clock.sleep(0.0, floor_s=ROUND_S)
 

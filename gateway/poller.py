@@ -59,6 +59,8 @@ class Poller:
         self._times = times
         self._tell: Tell = _nobody
         self._observe: Observe = _nobody
+        self.breathe: Callable[[], None] = _nobody
+        """Called at every turn, so that a poller that hangs is noticed."""
         self._metrics = metrics
         self._floor_s = floor_s
         self._log = logger("poller").bind(device=image.device.id)
@@ -87,6 +89,7 @@ class Poller:
         """Poll for ever."""
         try:
             while True:
+                self.breathe()
                 await self._turn()
         finally:
             self.link.close()

@@ -1,6 +1,8 @@
 """Builds what serves each PLC of a gateway: its image, its link and its poller, with staggered starts."""
 
-from domain.ids import GatewayId
+from collections.abc import Container
+
+from domain.ids import DeviceId, GatewayId
 from domain.park import Park
 from gateway.field import Station
 from gateway.image import DeviceImage
@@ -22,9 +24,10 @@ def build_stations(
     times: Timekeeper,
     metrics: TelemetryMetrics,
     floor_s: float,
-) -> tuple[list[Station], list[DeviceImage]]:
-    """Return the stations of `gateway`, and their images, in file order."""
-    devices = list(park.devices_of(gateway))
+    only: Container[DeviceId] | None = None,
+) -> list[Station]:
+    """Return the stations of `gateway` in file order; with `only`, those of the devices named."""
+    devices = [device for device in park.devices_of(gateway) if only is None or device.id in only]
     stations: list[Station] = []
     for number, device in enumerate(devices):
         actuators = [item for item in park.actuators.values() if item.device == device.id]
@@ -40,4 +43,4 @@ def build_stations(
             floor_s=floor_s,
         )
         stations.append(Station(image=image, link=link, poller=poller))
-    return stations, [station.image for station in stations]
+    return stations

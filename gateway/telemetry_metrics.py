@@ -47,6 +47,11 @@ class TelemetryMetrics:
     def error(self, device: str, kind: str) -> None:
         self._errors.labels(device, kind).inc()
 
+    def forget(self, device: str) -> None:
+        """Say no more of a device that is gone."""
+        for metric in (self._polls, self._errors):
+            metric.remove_by_labels({"device": device})
+
     def accepted(self, count: int) -> None:
         self._samples.inc(count)
 

@@ -1,6 +1,7 @@
 """Puts on the record what was not believed: forged, malformed or replayed commands and unsigned writes; bounded in rate."""
 
 import hashlib
+from collections.abc import Set as AbstractSet
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -23,7 +24,7 @@ PER_S = 2.0
 class Unbelieved:
     """The record of what was refused unread."""
 
-    def __init__(self, records: Records, known: frozenset[FacilityId], clock: Clock) -> None:
+    def __init__(self, records: Records, known: AbstractSet[FacilityId], clock: Clock) -> None:
         self._records = records
         self._known = known
         self._clock = clock

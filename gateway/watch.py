@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 
 from domain.admission import Direction, Situation, admit
-from domain.alarm import Alarm, AlarmState, observe
+from domain.alarm import Alarm, AlarmRule, AlarmState, observe
 from domain.command import Action, Phase, State
 from domain.cutoff import CutoffRule, CutoffWatch
 from domain.drive import writes
@@ -53,13 +53,31 @@ class Watch:
         self._records = records
         self._clock = clock
         self._log = logger("watch")
-        park = field.park
-        self._cutoffs = [CutoffWatch(rule=rule) for rule in park.cutoffs if field.is_own(rule.point)]
-        self._alarms = {
-            rule.id: (rule, Alarm(rule=rule.id)) for rule in park.alarms if field.is_own(rule.point)
-        }
+        self._cutoffs: list[CutoffWatch] = []
+        self._alarms: dict[RuleId, tuple[AlarmRule, Alarm]] = {}
         self._positions: dict[FacilityId, Position] = {}
         self._remote: dict[FacilityId, bool] = {}
+        self.park_changed()
+
+    def park_changed(self) -> None:
+        """Take the rules of the park as it is now; one that is what it was goes on where it stands."""
+        park, field = self._field.park, self._field
+        cutoffs = {watch.rule.id: watch for watch in self._cutoffs}
+        self._cutoffs = [
+            known if (known := cutoffs.get(rule.id)) and known.rule == rule else CutoffWatch(rule=rule)
+            for rule in park.cutoffs
+            if field.is_own(rule.point)
+        ]
+        alarms = self._alarms
+        self._alarms = {
+            rule.id: alarms[rule.id]
+            if rule.id in alarms and alarms[rule.id][0] == rule
+            else (rule, Alarm(rule=rule.id))
+            for rule in park.alarms
+            if field.is_own(rule.point)
+        }
+        self._positions = {key: at for key, at in self._positions.items() if key in field.actuators}
+        self._remote = {key: is_remote for key, is_remote in self._remote.items() if key in field.actuators}
         self.orders_changed()
 
     def polled(self, image: DeviceImage) -> None:

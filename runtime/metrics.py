@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +12,8 @@ from domain.errors import LinkError
 
 Readiness = Callable[[], tuple[bool, tuple[str, ...]]]
 """Whether the process does its work now, and every reason why not."""
+Details = Callable[[], Mapping[str, object]]
+"""What else is said of a process at /health/ready, in JSON."""
 
 REQUEST_BYTES_MAX = 8192
 """Of a request's head; a longer one is dropped."""
@@ -22,7 +24,19 @@ REQUEST_S_MAX = 5.0
 class HealthServer:
     """Answers GET on three paths and nothing else."""
 
-    def __init__(self, registry: CollectorRegistry, *, host: str, port: int, ready: Readiness) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        host: str,
+        port: int,
+        ready: Readiness,
+        stalled: Callable[[], tuple[str, ...]] = tuple,
+        details: Details = dict,
+    ) -> None:
+        """`stalled` names the main tasks that do not turn: with one of them the process is not live."""
+        self._stalled = stalled
+        self._details = details
         self._registry = registry
         self._host = host
         self._port = port
@@ -77,13 +91,28 @@ class HealthServer:
             case ["GET", "/metrics", _]:
                 return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
             case ["GET", "/health/live", _]:
-                return HTTPStatus.OK, "application/json", b'{"live": true}'
+                stalled = self._stalled()
+                status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
+                return status, "application/json", _json({"live": not stalled, "stalled": list(stalled)})
             case ["GET", "/health/ready", _]:
                 is_ready, reasons = self._ready()
                 status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
-                body = json.dumps({"ready": is_ready, "reasons": list(reasons)}, ensure_ascii=False)
-                return status, "application/json", body.encode()
+                body = {"ready": is_ready, "reasons": list(reasons), **self._details()}
+                return status, "application/json", _json(body)
             case ["GET", _, _]:
                 return HTTPStatus.NOT_FOUND, "text/plain", b"not here\n"
             case _:
                 return HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"only GET\n"
+
+
+def words_of_readiness(readiness: tuple[bool, tuple[str, ...]]) -> str:
+    """Return one line on how a process is: the first reasons why it is not ready, and how many more there are."""
+    is_ready, reasons = readiness
+    if is_ready:
+        return "ready"
+    more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return "; ".join(reasons[:3]) + more
+
+
+def _json(body: Mapping[str, object]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()

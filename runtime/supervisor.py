@@ -1,6 +1,6 @@
 """Owns the named tasks of a service: one that crashes ends the service with a traceback, a signal ends it cleanly.
 
-The only place of a broad except. It restarts nothing: that is the business of whoever started the process.
+The only place of a broad except. It restarts no process: that is the business of whoever started it, who is told by systemd's protocol how the service is.
 """
 
 import asyncio
@@ -11,11 +11,17 @@ from types import TracebackType
 from typing import Self
 
 from domain.errors import ConfigurationError, StoplogError
+from runtime.clock import RealClock
 from runtime.exits import Exit, exit_of
+from runtime.liveness import Liveness
 from runtime.log import logger
+from runtime.notify import Notifier
 
 STOP_S_MAX = 5.0
 """Wall seconds for tasks to end after they were cancelled; those still there are named in the log and left."""
+
+LOOK_S = 1.0
+"""Wall seconds between two looks at whether the tasks turn; a third of the watchdog's patience when that is less."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -27,7 +33,20 @@ class Supervised:
     `status` is the exit status afterwards. An error raised in the block itself goes on to the caller.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, notifier: Notifier | None = None) -> None:
+        self.clock = RealClock()
+        """The wall: liveness is a matter of peers and processes, not of the park."""
+        self.liveness = Liveness(self.clock.monotonic)
+        """What the watchdog and /health/live go by."""
+        self.notifier = notifier or Notifier({})
+        self.status_words: Callable[[], str] = lambda: ""
+        """One line on how the service is, for systemd; asked every second."""
+        self.is_to_begin_again = False
+        """Whether the service is to be built anew in this process when the block has ended."""
+        self._reload: Callable[[], Awaitable[None]] | None = None
+        self._hangup = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._stalled: tuple[str, ...] = ()
         self._name = name
         self._log = logger(name)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,6 +81,25 @@ class Supervised:
         """Await `drain` when a signal asks for the end, while every task still runs; it bounds its own time."""
         self._draining = drain
 
+    def on_hangup(self, reload: Callable[[], Awaitable[None]]) -> None:
+        """Await `reload` at every SIGHUP, one after the other; several that come meanwhile are one."""
+        self._reload = reload
+        self.start(self._reload_for_ever(), name="reload")
+
+    @property
+    def is_reload_asked(self) -> bool:
+        """Whether another SIGHUP has come since the reload that runs was begun."""
+        return self._hangup.is_set()
+
+    def begin_again(self) -> None:
+        """End the service in good order, and build it anew in this process."""
+        self.is_to_begin_again = True
+        self.stop()
+
+    def ready(self) -> None:
+        """Say that the start is done. Said for a service whose `serve` returns; the others say it themselves."""
+        self.notifier.ready()
+
     @property
     def is_stopping(self) -> bool:
         """Whether the service is to end."""
@@ -71,7 +109,9 @@ class Supervised:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._body = asyncio.current_task()
+        self._watching = loop.create_task(self._watch(), name=f"{self._name}: watchdog")
         return self
 
     async def __aexit__(
@@ -81,15 +121,15 @@ class Supervised:
         try:
             if error is None and self._tasks:
                 await self._ended.wait()
+                self._say_end()
                 if self._draining is not None and self.status is Exit.OK:
                     await self._draining()
         finally:
             self._ended.set()
+            self._say_end()
             await self._cancel_all()
             await self._close_all()
-            loop = asyncio.get_running_loop()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+            await self._stop_watching()
         if body is None or not (self._is_cut_short and isinstance(error, asyncio.CancelledError)):
             return False
         body.uncancel()
@@ -114,6 +154,58 @@ class Supervised:
     def _on_signal(self, number: signal.Signals) -> None:
         self._log.info("stopping", signal=number.name)
         self.stop()
+
+    def _on_hangup(self) -> None:
+        if self._reload is None:
+            self._log.warning("nothing is read again", signal="SIGHUP")
+        self._hangup.set()
+
+    async def _reload_for_ever(self) -> None:
+        assert self._reload is not None
+        while True:
+            await self._hangup.wait()
+            self._hangup.clear()
+            self.notifier.reloading(self.clock.monotonic())
+            await self._reload()
+            if not self.is_to_begin_again:
+                self.notifier.ready()
+
+    async def _watch(self) -> None:
+        """Tell the watchdog that the main tasks turn, as long as they do; it turns with the loop that they turn on."""
+        patience_s = self.notifier.watchdog_s
+        period_s = LOOK_S if patience_s is None else min(LOOK_S, patience_s / 3)
+        while True:
+            self._say_stalled()
+            if not self._stalled:
+                self.notifier.alive()
+            if words := self.status_words():
+                self.notifier.status(words)
+            await asyncio.sleep(period_s)
+
+    def _say_stalled(self) -> None:
+        stalled = self.liveness.stalled()
+        if stalled == self._stalled:
+            return
+        self._stalled = stalled
+        if stalled:
+            self._log.error("tasks do not turn", tasks=list(stalled))
+        else:
+            self._log.info("every task turns again")
+
+    def _say_end(self) -> None:
+        if not self.is_to_begin_again:
+            self.notifier.stopping()
+
+    async def _stop_watching(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
+        for number in (*_SIGNALS, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        if self.is_to_begin_again:
+            # Until the next block listens, another hang-up must not be the end.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     async def _close_all(self) -> None:
         while self._closing:
@@ -159,9 +251,16 @@ def run_service(
 
 
 async def _serve(name: str, serve: Callable[[Supervised], Awaitable[None]]) -> int:
-    async with Supervised(name) as tasks:
-        await serve(tasks)
-    return tasks.status
+    notifier = Notifier()
+    try:
+        while True:
+            async with Supervised(name, notifier) as tasks:
+                await serve(tasks)
+                tasks.ready()
+            if not tasks.is_to_begin_again or tasks.status is not Exit.OK:
+                return tasks.status
+    finally:
+        notifier.close()
 
 
 def words_of(error: BaseException) -> str:
