@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runtime.settings import Block, CommonSettings
+from runtime.settings import Block, CommonSettings, Port
 
 
 class JournalBlock(Block):
@@ -25,12 +25,22 @@ class FloorsBlock(Block):
     """Wall seconds: no group is polled faster."""
 
 
+class LoggersBlock(Block):
+    """Where data loggers (数采仪) connect; without it there is no such port."""
+
+    host: str = "0.0.0.0"  # noqa: S104  (loggers come from outside; the firewall says from where)
+    port: Port
+    passwords: Path
+    """Folder with one file for each logger, whose first line is its password (PW)."""
+
+
 class GatewaySettings(CommonSettings):
     """Everything a gateway must be told."""
 
     gateway: str
     journal: JournalBlock
     floors: FloorsBlock = FloorsBlock()
+    loggers: LoggersBlock | None = None
     device_overrides: Path | None = None
     """JSON file that gives PLCs another host and port than the park's files do."""
     challenge_validity_s: Annotated[float, Field(ge=5, le=600)] = 60.0
