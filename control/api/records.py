@@ -2,22 +2,41 @@
 
 import asyncio
 from dataclasses import asdict
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from control.api.outcomes import AuditPage, AuditReportShape, CheckpointShape, HistoryShape
 from control.api.parts import Service, Who
 from control.api.problems import Problem, not_found
-from control.api.shapes import says
+from control.api.shapes import ProblemShape, says
+from control.audit.export import csv_lines, json_lines
 from control.audit.log import Query as AuditQuery
+from control.audit.proofs import inclusion_proofs
 from control.audit.verify import verify_audit
 from domain.ids import PointRef
 from wire.canonical import Json
 
 router = APIRouter(tags=["records"])
 BUCKETS_MAX = 2_000
+
+
+_PROBLEM = {"model": ProblemShape, "description": "problem (RFC 9457)"}
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/jsonl": {}, "text/csv": {}}, "description": "the records as a file"},
+    "4XX": _PROBLEM,
+    "503": _PROBLEM,
+}
+
+
+class ExportFormat(StrEnum):
+    """How exported records are written."""
+
+    JSON_LINES = "jsonl"
+    CSV = "csv"
 
 
 @router.get("/audit", **says(AuditPage))
@@ -33,6 +52,31 @@ async def audit(
     query = AuditQuery(limit=limit, before=before, actor=actor, object=object, kind=kind)
     records = await service.audit.records(query)
     return {"records": records, "size": service.audit.size, "root": service.audit.root}
+
+
+@router.get("/audit/export", response_class=StreamingResponse, responses=_FILES)
+async def export(
+    service: Service,
+    format: ExportFormat = ExportFormat.JSON_LINES,  # noqa: A002  (the word of an export)
+    actor: str | None = None,
+    object: str | None = None,  # noqa: A002  (the audit's own word)
+    kind: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> StreamingResponse:
+    """Return the chosen records as a file, the oldest first; JSON lines carry the proof of each against a new checkpoint."""
+    await service.checkpoints.seal()
+    size = int(str((service.checkpoints.newest or {}).get("size", 0)))
+    query = AuditQuery(actor=actor, object=object, kind=kind, from_ms=from_ms, to_ms=to_ms)
+    kept = await service.audit.kept(query, size=size)
+    if format is ExportFormat.CSV:
+        lines, media = csv_lines(kept), "text/csv; charset=utf-8"
+    else:
+        leaves = await service.audit.leaves(size=size)
+        proofs = await asyncio.to_thread(inclusion_proofs, leaves, [item.seq for item in kept])
+        lines, media = json_lines(kept, proofs, size=size), "application/jsonl"
+    name = f'attachment; filename="audit-{size}.{format}"'
+    return StreamingResponse(lines, media_type=media, headers={"Content-Disposition": name})
 
 
 @router.get("/audit/checkpoint", **says(CheckpointShape))

@@ -89,6 +89,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("DELETE", "/tags"): _rule(_TAG, Area.ACTUATOR),
     ("GET", "/audit"): _rule(_READ_AUDIT),
     ("GET", "/audit/checkpoint"): _rule(_READ_AUDIT),
+    ("GET", "/audit/export"): _rule(_READ_AUDIT),
     ("GET", "/audit/verify"): _rule(_READ_AUDIT),
     ("GET", "/history"): _rule(_SEE, Area.POINT),
     ("GET", "/system"): _rule(_STAFF),
@@ -102,6 +103,7 @@ NOT_CONFINED = frozenset(
     {
         ("GET", "/audit"),
         ("GET", "/audit/checkpoint"),
+        ("GET", "/audit/export"),
         ("GET", "/audit/verify"),
         ("GET", "/system"),
         ("GET", "/users"),

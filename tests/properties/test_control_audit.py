@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.audit.entry import Entry, record_bytes
+from control.audit.export import csv_lines, json_lines
+from control.audit.log import Kept
+from control.audit.proofs import inclusion_proofs
 from control.audit.tree import Frontier, leaf_hash, node_hash
-from control.audit.verify import verify_audit
+from control.audit.verify import _climb, verify_audit, verify_export
 from control.database.connection import migrate
 from domain.words import Words
 from wire.signing import Role, load_signer, new_key, public_part
@@ -156,6 +161,143 @@ def test_any_changed_byte_of_a_checkpoint_is_found(template: Path, data: st.Data
     assert not log.is_whole
 
 
+@settings(max_examples=10, deadline=None)
+@given(left=st.integers(0, 9))
+def test_a_database_rolled_back_behind_an_exported_checkpoint_is_found(template: Path, left: int) -> None:
+    """The last checkpoint was carried away before the database, and the checkpoints beside it, were put back."""
+    log = copy(template)
+    away = log.checkpoints.with_name("elsewhere.jsonl")
+    away.write_text(log.checkpoints.read_text().splitlines()[-1] + "\n")
+    log.sql(lambda it: it.execute("DELETE FROM audit WHERE seq >= ?", (left,)))
+    sound = [line for line in log.checkpoints.read_text().splitlines() if json.loads(line)["size"] <= left]
+    log.checkpoints.write_text("".join(f"{line}\n" for line in sound))
+    assert log.is_whole
+    report = verify_audit(log.database, log.checkpoints, log.trusted, away)
+    assert "truncated" in report.problems[0]
+
+
+def test_a_fork_is_found(template: Path) -> None:
+    """Two histories, each signed and whole by itself, cannot both be the log."""
+    log, other = copy(template), copy(template)
+    said = {"size": 10, "root": Frontier().appended(b"another history").root.hex()}
+    line = json.dumps({**said, "token": SIGNER.sign(said).decode()})
+    other.checkpoints.write_text(line + "\n")
+    report = verify_audit(log.database, log.checkpoints, log.trusted, other.checkpoints)
+    assert any("a fork" in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize("bit", range(7))  # the eighth makes no text of it
+def test_every_bit_of_every_record_counts(template: Path, bit: int) -> None:
+    log = copy(template)
+    connection = sqlite3.connect(log.database)
+    rows = connection.execute("SELECT seq, record FROM audit").fetchall()
+    connection.close()
+    checked = 0
+    for seq, record in rows[::3]:
+        data = record.encode()
+        for place in range(0, len(data), 5):
+            edited = data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
+            text = edited.decode("utf-8", "surrogateescape")
+            if text == record or not _is_text(text):
+                continue
+            log.sql(
+                lambda it, text=text, seq=seq: it.execute(
+                    "UPDATE audit SET record = ?, hash = ? WHERE seq = ?", (text, rehash(text), seq)
+                )
+            )
+            checked += 1
+            assert not log.is_whole
+        log.sql(
+            lambda it, record=record, seq=seq: it.execute(
+                "UPDATE audit SET record = ?, hash = ? WHERE seq = ?", (record, rehash(record), seq)
+            )
+        )
+        assert log.is_whole
+    assert checked > 40
+
+
+def test_the_verifier_stands_alone(template: Path, tmp_path: Path) -> None:
+    """Copied to a machine without this program, it verifies, and says what is wrong."""
+    tool = tmp_path / "verify.py"
+    tool.write_bytes(Path(verify_audit.__code__.co_filename).read_bytes())
+    assert len(tool.read_text().splitlines()) < 200
+    log = copy(template)
+    line = [
+        sys.executable,
+        "-I",
+        str(tool),
+        str(log.database),
+        str(log.checkpoints),
+        "--keys",
+        str(log.trusted),
+    ]
+    found = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (found.returncode, found.stdout.strip()) == (0, "10 records, verified")
+    log.sql(lambda it: it.execute("DELETE FROM audit WHERE seq = 9"))
+    found = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 65
+    assert "truncated" in found.stdout
+
+
+@settings(max_examples=40, deadline=None)
+@given(leaves=st.lists(st.binary(max_size=8), min_size=1, max_size=70), data=st.data())
+def test_each_proof_leads_to_the_root_and_no_other_leaf_does(
+    leaves: list[bytes], data: st.DataObject
+) -> None:
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    root = _defined(hashes).hex()
+    proofs = inclusion_proofs(hashes, range(len(hashes)))
+    assert {_climb(leaf, number, len(hashes), proofs[number]) for number, leaf in enumerate(hashes)} == {root}
+    number = data.draw(st.integers(0, len(hashes) - 1))
+    assert _climb(leaf_hash(b"another record"), number, len(hashes), proofs[number]) != root
+    if len(hashes) > 1:
+        with pytest.raises(ValueError, match="length"):
+            _climb(hashes[number], number, len(hashes), proofs[number][:-1])
+
+
+class TestExports:
+    @pytest.fixture
+    def export(self, template: Path, tmp_path: Path) -> tuple[Log, list[str]]:
+        log = copy(template)
+        connection = sqlite3.connect(log.database)
+        rows = connection.execute("SELECT seq, record, hash FROM audit ORDER BY seq").fetchall()
+        connection.close()
+        kept = [Kept(seq=seq, record=record, hash=digest) for seq, record, digest in rows]
+        proofs = inclusion_proofs([bytes.fromhex(item.hash) for item in kept], range(len(kept)))
+        return log, list(json_lines(kept[2:7], proofs, size=len(kept)))
+
+    def test_a_part_of_the_log_verifies_without_the_rest(
+        self, export: tuple[Log, list[str]], tmp_path: Path
+    ) -> None:
+        log, lines = export
+        (tmp_path / "some.jsonl").write_text("".join(lines))
+        report = verify_export(tmp_path / "some.jsonl", log.checkpoints, log.trusted)
+        assert (report.verified, report.records) == (True, 5)
+
+    @pytest.mark.parametrize("change", ['"actor":"zhao"', '"seq":4', '"at_ms":1004', '"n":0'])
+    def test_a_changed_record_is_found(
+        self, export: tuple[Log, list[str]], tmp_path: Path, change: str
+    ) -> None:
+        log, lines = export
+        old = change.replace('"', '\\"')
+        new = old.replace("zhao", "wang").replace("4", "3").replace(":0", ":1")
+        assert old in lines[2]
+        lines[2] = lines[2].replace(old, new)
+        (tmp_path / "some.jsonl").write_text("".join(lines))
+        report = verify_export(tmp_path / "some.jsonl", log.checkpoints, log.trusted)
+        assert not report.verified
+        assert report.problems[0].startswith("line 3:")
+
+    def test_a_spreadsheet_gets_chinese_and_no_formulas(self) -> None:
+        entry = Entry(
+            at_ms=0, actor="=cmd()", kind="k", object="o", words=Words("关闭", "close"), body={"n": 1}
+        )
+        record = record_bytes(entry, 0).decode()
+        head, line = csv_lines([Kept(seq=0, record=record, hash="00")])
+        assert head.startswith("\ufeffseq,time_utc")
+        assert line.startswith("0,1970-01-01T00:00:00.000+00:00,0,'=cmd(),k,o,关闭,close")
+
+
 @given(leaves=st.lists(st.binary(max_size=8), max_size=70))
 def test_the_frontier_has_the_root_that_the_standard_defines(leaves: list[bytes]) -> None:
     hashes = [leaf_hash(leaf) for leaf in leaves]
@@ -179,6 +321,14 @@ def _defined(leaves: list[bytes]) -> bytes:
 def _changed_line(before: str, after: str) -> tuple[str, str]:
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     return next(pair for pair in pairs if pair[0] != pair[1])
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_json(line: str) -> bool:

@@ -144,6 +144,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description Return the chosen records as a file, the oldest first; JSON lines carry the proof of each against a new checkpoint.
+         */
+        get: operations["export_api_v1_audit_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -893,6 +913,12 @@ export interface components {
              */
             risk: "major" | "larger" | "general";
         };
+        /**
+         * ExportFormat
+         * @description How exported records are written.
+         * @enum {string}
+         */
+        ExportFormat: "jsonl" | "csv";
         /** FacilityShape */
         FacilityShape: {
             actuator: components["schemas"]["ActuatorDefinition"] | null;
@@ -1826,6 +1852,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    export_api_v1_audit_export_get: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["ExportFormat"];
+                actor?: string | null;
+                object?: string | null;
+                kind?: string | null;
+                from_ms?: number | null;
+                to_ms?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the records as a file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": unknown;
+                    "text/csv": unknown;
                 };
             };
             /** @description problem (RFC 9457) */
