@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from control.audit.log import Kept
 from control.audit.proofs import Path
-from wire.canonical import dumps
+from wire.canonical import Json, dumps
 
 COLUMNS = ("seq", "time_utc", "at_ms", "actor", "kind", "object", "zh", "en", "body", "hash")
 BYTE_ORDER_MARK = "\ufeff"
@@ -18,8 +18,8 @@ BYTE_ORDER_MARK = "\ufeff"
 def json_lines(kept: Sequence[Kept], proofs: Mapping[int, Path], *, size: int) -> Iterator[str]:
     """Yield one line a record: its canonical text, its hash, and the proof that it is among the first `size`."""
     for item in kept:
-        proof = [step.hex() for step in proofs[item.seq]]
-        line = {"record": item.record, "hash": item.hash, "size": size, "proof": proof}
+        proof: list[Json] = [step.hex() for step in proofs[item.seq]]
+        line: dict[str, Json] = {"record": item.record, "hash": item.hash, "size": size, "proof": proof}
         yield dumps(line).decode() + "\n"
 
 

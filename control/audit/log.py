@@ -78,10 +78,11 @@ class AuditLog:
     async def _rows(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
         try:
             async with self._ledger.engine.connect() as connection:
-                return (await connection.execute(wanted)).all()
+                rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
         except SQLAlchemyError as error:
             message = f"the audit log cannot be read: {getattr(error, 'orig', None) or error}"
             raise StorageError(message) from error
+        return rows
 
 
 def _chosen(query: Query) -> Iterator[ColumnElement[bool]]:
