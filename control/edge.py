@@ -54,6 +54,7 @@ class Edge:
         self._said_s: dict[tuple[GatewayId, Channel], float] = {}
         self._born_ms = 0
         self._stated_s = -math.inf
+        self._is_leaving = False
         self._is_denied = False
         """Whether somebody said that we are away and was not answered yet."""
 
@@ -71,7 +72,7 @@ class Edge:
 
     async def hear_state(self, payload: bytes) -> None:
         """Deny a message that says we are away while we are here: an old will, or a stranger's."""
-        if not _says_away(payload):
+        if self._is_leaving or not _says_away(payload):
             return
         self._is_denied = True
         if self._clock.monotonic() - self._stated_s >= DENIAL_S_MIN and self._link.is_connected:
@@ -86,7 +87,8 @@ class Edge:
         await self._link.publish(state(self._host_id), payload, qos=1, retain=True)
 
     async def leave(self) -> None:
-        """Say that the host goes."""
+        """Say that the host goes, and let that stand."""
+        self._is_leaving = True
         try:
             payload = _state(is_online=False, at_ms=self._clock.now_ms())
             await self._link.publish(state(self._host_id), payload, qos=1, retain=True)

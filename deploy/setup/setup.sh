@@ -7,6 +7,7 @@ cd "$ROOT"
 . deploy/setup/steps.sh
 
 CONSOLE=dashboards/console
+PEERS=tests/peers
 
 make_environment() {
   "$(find_python)" -m venv --clear .venv
@@ -23,6 +24,11 @@ install_project() {
 
 install_console() {
   deploy/setup/npm.sh ci --no-audit --no-fund --loglevel=error >/dev/null
+}
+
+# Programs of others that tests talk to; none of their scripts need run.
+install_peers() {
+  NPM_FOLDER=$PEERS deploy/setup/npm.sh ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 }
 
 build_console() {
@@ -46,6 +52,9 @@ step run "$(hash_of requirements/run.txt)" \
 if [ "${1:-}" = with-tests ]; then
   step test "$(hash_of requirements/test.txt)" \
     "installing the locked packages for tests and checks" install_locked requirements/test.txt
+  [ -d "$PEERS/node_modules" ] || rm -f "$STAMPS/peers"
+  step peers "$(hash_of "$PEERS/package.json" "$PEERS/package-lock.json")" \
+    "installing the locked npm packages that tests talk to" install_peers
 fi
 step project "$(hash_of pyproject.toml)" "installing stoplog itself from this folder" install_project
 

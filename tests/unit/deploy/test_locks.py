@@ -51,8 +51,9 @@ def test_a_gateway_stays_small() -> None:
     assert not heavy & set(pins(ROOT / "requirements" / "gateway.txt"))
 
 
-def test_the_console_lock_names_no_registry() -> None:
-    lock = json.loads((ROOT / "dashboards/console/package-lock.json").read_text("utf-8"))
+@pytest.mark.parametrize("folder", ["dashboards/console", "tests/peers"])
+def test_an_npm_lock_names_no_registry(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text("utf-8"))
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert not [name for name, entry in packages.items() if "resolved" in entry]
