@@ -1,6 +1,6 @@
 """The Sparkplug B session of an edge node: what births, deaths and data say, and how they are numbered; sends nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.errors import RemoteProtocolError
@@ -8,7 +8,9 @@ from domain.ids import GatewayId, ParkId
 from domain.park import Point
 from domain.quality import Quality, Reason
 from gateway.image import Told
+from gateway.judgement import REASONS
 from wire.sparkplug import DataType, Metric, Payload, decode, encode
+from wire.sparkplug_template import PayloadTemplate
 from wire.topics import Kind, sparkplug
 
 REBIRTH = "Node Control/Rebirth"
@@ -70,20 +72,9 @@ class EdgeNode:
         return Metric(name=BD_SEQ, value=self.bd_seq, datatype=DataType.INT64, timestamp_ms=now_ms)
 
 
-def data(told: Iterable[Told], *, now_ms: int, seq: int | None, uuid: str | None) -> bytes:
-    """Return the payload that tells `told`; `uuid` is None for what could not be journalled."""
-    metrics = tuple(
-        Metric(
-            name=item.point.ref,
-            value=item.value,
-            datatype=_datatype(item.point),
-            timestamp_ms=item.observed_ms,
-            quality=item.quality,
-            reason=item.reason,
-        )
-        for item in told
-    )
-    return encode(Payload(timestamp_ms=now_ms, metrics=metrics, seq=seq, uuid=uuid))
+def template(points: Sequence[Point]) -> PayloadTemplate:
+    """Return what fills the data of a device with `points`, one row a point."""
+    return PayloadTemplate([point.ref for point in points], [_datatype(point) for point in points], REASONS)
 
 
 def is_rebirth(payload: bytes) -> bool:
@@ -111,4 +102,6 @@ def _birth_metric(point: Point, told: Told | None, now_ms: int) -> Metric:
 
 
 def _datatype(point: Point) -> DataType:
+    if point.is_text:
+        return DataType.STRING
     return DataType.BOOLEAN if point.is_boolean else DataType.DOUBLE

@@ -40,6 +40,10 @@ class Outside:
         """Publish. Raises LinkError."""
         await self.link.publish(topic, payload, qos=qos)
 
+    def publish_at_once(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0 without waiting; False: not just now."""
+        return self.link.publish_at_once(topic, payload)
+
     async def run(self, connected: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
         """Keep the connection; `lost` is called before each new one. When cancelled, say that we leave."""
         self._lost = lost

@@ -1,10 +1,11 @@
 """Tells what the devices show: journals it, publishes it live, and gives births and deaths in their order."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from domain.errors import StorageError
-from gateway.edge_node import EdgeNode, data
-from gateway.image import DeviceImage, Rows, Told
+from gateway.edge_node import EdgeNode, template
+from gateway.image import DeviceImage, Rows, ToldColumns
 from gateway.lane import Lane
 from gateway.poller import Turn
 from gateway.telemetry_metrics import TelemetryMetrics
@@ -12,7 +13,17 @@ from runtime.clock import Clock
 from runtime.journal import Journal
 from runtime.log import logger
 from wire.sparkplug import payload_uuid
+from wire.sparkplug_template import PayloadTemplate, payload
 from wire.topics import Channel, ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outlet:
+    """What the data of one device needs each time."""
+
+    image: DeviceImage
+    topic: str
+    template: PayloadTemplate
 
 
 class Publisher:
@@ -39,17 +50,26 @@ class Publisher:
         self._is_born = False
         self._log = logger("publisher")
         self._history = ours(node.park, node.gateway, Channel.HISTORY)
+        self._outlets: dict[str, _Outlet] = {}
 
     def tell(self, image: DeviceImage, rows: Rows, turn: Turn) -> None:
         """Journal and publish what `rows` of `image` tell now."""
-        told = image.told(rows.tolist())
         match turn:
             case Turn.BIRTH if self._is_born:
                 self._device_birth(image)
             case Turn.DEATH if self._is_born and image.read_s > 0:
                 self._lane.put(*self._node.device_death(image.device.id, now_ms=self._clock.now_ms()))
-        if told:
-            self._tell(image, told)
+        if len(rows):
+            self._tell(image, rows)
+
+    def tell_late(self, image: DeviceImage, rows: Rows, told: ToldColumns) -> None:
+        """Journal and publish samples of times that have passed: as history, so that nobody takes them for the present."""
+        metrics = self._outlet(image).template.metrics(
+            rows, told.values, told.quality, told.reason, told.observed_ms, told.texts
+        )
+        data = self._journalled(self._history, metrics, len(rows), None)
+        if data is not None and self._is_born:
+            self._lane.put(self._history, data)
 
     def birth(self) -> None:
         """Begin a session, or begin it anew: NBIRTH and the DBIRTH of every device that answers."""
@@ -69,35 +89,49 @@ class Publisher:
         now_ms = self._clock.now_ms()
         self._lane.put(*self._node.device_birth(image.device.id, image.points, told, now_ms=now_ms))
 
-    def _tell(self, image: DeviceImage, told: Sequence[Told]) -> None:
+    def _tell(self, image: DeviceImage, rows: Rows) -> None:
         """Data of a device that is dead, or was never born, has no place in its session: it goes as history."""
+        outlet = self._outlet(image)
+        told = image.told_columns(rows)
+        metrics = outlet.template.metrics(
+            rows, told.values, told.quality, told.reason, told.observed_ms, told.texts
+        )
         is_live = self._is_born and image.is_alive
-        topic = self._node.data_topic(image.device.id) if image.is_alive else self._history
+        topic = outlet.topic if image.is_alive else self._history
         seq = self._node.next_seq() if is_live else None
-        payload = self._journalled(topic, told, seq)
-        if payload is not None and self._is_born:
-            self._lane.put(topic, payload)
-        elif payload is None and is_live:
-            self._lane.put(topic, data(told, now_ms=self._clock.now_ms(), seq=seq, uuid=None))
+        data = self._journalled(topic, metrics, len(rows), seq)
+        if data is not None and self._is_born:
+            self._lane.put(topic, data)
+        elif data is None and is_live:
+            self._lane.put(topic, payload(metrics, timestamp_ms=self._clock.now_ms(), seq=seq, uuid=None))
 
-    def _journalled(self, topic: str, told: Sequence[Told], seq: int | None) -> bytes | None:
+    def _outlet(self, image: DeviceImage) -> _Outlet:
+        device = image.device.id
+        outlet = self._outlets.get(device)
+        if outlet is None or outlet.image is not image:
+            topic = self._node.data_topic(device)
+            outlet = _Outlet(image=image, topic=topic, template=template(image.points))
+            self._outlets[device] = outlet
+        return outlet
+
+    def _journalled(self, topic: str, metrics: bytearray, points: int, seq: int | None) -> bytes | None:
         """Return the payload as it stands in the journal; None when the journal takes nothing."""
         now_ms, built = self._clock.now_ms(), []
 
         def build(offset: int) -> bytes:
             uuid = payload_uuid(self._journal.epoch, offset)
-            built.append(data(told, now_ms=now_ms, seq=seq, uuid=uuid))
+            built.append(payload(metrics, timestamp_ms=now_ms, seq=seq, uuid=uuid))
             return built[0]
 
         try:
             self._journal.append(topic, build, is_sent=self._is_born)
         except StorageError as error:
-            self._metrics.not_kept(len(told))
+            self._metrics.not_kept(points)
             if not self.is_full:
                 self._log.error("journal full", reason=str(error))
             self.is_full = True
             return None
-        self._metrics.accepted(len(told))
+        self._metrics.accepted(points)
         if self.is_full:
             self._log.info("journal has room again")
             self.is_full = False

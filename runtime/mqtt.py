@@ -25,7 +25,9 @@ from runtime.mqtt_connection import (
     connection,
     subscribe,
     until_lost,
+    writer_of,
 )
+from runtime.mqtt_writer import MqttWriter
 
 __all__ = ["BrokerSettings", "Message", "MqttLink", "Subscription", "TlsSettings", "Will", "check_broker"]
 
@@ -69,6 +71,7 @@ class MqttLink:
         self._will = will
         self._arrivals: asyncio.Queue[Message] = asyncio.Queue(maxsize=queue_max)
         self._client: aiomqtt.Client | None = None
+        self._writer: MqttWriter | None = None
         self._lost: asyncio.Task[None] | None = None
         self._log = logger("mqtt").bind(client=client_id, broker=f"{broker.host}:{broker.port}")
         self.connections = 0
@@ -116,6 +119,10 @@ class MqttLink:
         if client is None or lost is None:
             message = f"no connection to the broker: {self.fault or 'not yet'}"
             raise LinkLost(message)
+        if qos == 0 and self.publish_at_once(topic, payload, retain=retain):
+            return
+        if self._writer is not None:
+            self._writer.flush()
         sending = client.publish(topic, payload, qos=qos, retain=retain, timeout=math.inf)
         try:
             if qos == 0:
@@ -124,6 +131,13 @@ class MqttLink:
                 await _unless(lost, sending, timeout_s=ANSWER_S_MAX)
         except aiomqtt.MqttError as error:
             raise LinkLost(str(error)) from error
+
+    def publish_at_once(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send at QoS 0 without waiting, in the order of all that is sent.
+
+        False when there is no connection or it takes nothing just now: nothing was sent then.
+        """
+        return self._writer is not None and self._writer.send(topic, payload, retain=retain)
 
     async def next(self) -> Message:
         """Return the next arrival, waiting for it."""
@@ -141,13 +155,15 @@ class MqttLink:
             await subscribe(client, self._subscriptions)
             lost = asyncio.get_running_loop().create_task(until_lost(client), name=f"{self._client_id}: lost")
             self._lost, self._client, self.fault = lost, client, None
+            writer = self._writer = writer_of(client)
             self.connections += 1
             self._log.info("link up", connections=self.connections)
             try:
                 await _unless(lost, on_connected(), timeout_s=None)
                 await lost
             finally:
-                self._client = None
+                self._client = self._writer = None
+                writer.close()
                 lost.cancel()
                 await asyncio.wait({lost})
 

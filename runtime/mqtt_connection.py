@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from domain.errors import ConfigurationError, Fault, LinkError, LinkLost, LinkTimeout
 from runtime.exits import AccessRefused
+from runtime.mqtt_writer import MqttWriter
 
 KEEPALIVE_S = 10
 """Wall seconds: a broker that went silent is noticed within 1.5 times this."""
@@ -125,6 +126,11 @@ async def subscribe(client: aiomqtt.Client, subscriptions: Sequence[Subscription
     if denied:
         message = f"the broker denies our subscription to {', '.join(denied)}: check its access list"
         raise AccessRefused(message)
+
+
+def writer_of(client: aiomqtt.Client) -> MqttWriter:
+    """Return the short way of QoS 0 messages into the connection of `client`."""
+    return MqttWriter(client._client)  # noqa: SLF001 # the library that it wraps, held by a test
 
 
 async def until_lost(client: aiomqtt.Client) -> None:

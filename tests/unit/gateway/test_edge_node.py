@@ -1,13 +1,18 @@
 """The Sparkplug session: births begin it, numbers run, the will belongs to its birth, only a rebirth is obeyed."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from domain.drive import Table
 from domain.ids import DeviceId, FacilityId, GatewayId, ParkId
 from domain.park import Point, Register, RegisterType
 from domain.quality import Quality, Reason
 from domain.words import Words
-from gateway.edge_node import REBIRTH, EdgeNode, data, is_rebirth
+from gateway.edge_node import REBIRTH, EdgeNode, is_rebirth, template
 from gateway.image import Told
-from wire.sparkplug import DataType, Metric, Payload, decode, encode, payload_uuid
+from gateway.judgement import REASON_NUMBERS
+from wire.sparkplug import DataType, Metric, Payload, decode, encode
 
 LEVEL = Point(
     facility=FacilityId("pool"),
@@ -60,16 +65,24 @@ def test_a_device_is_born_with_every_point_and_the_bounds_of_each() -> None:
     assert decode(payload).uuid is None
 
 
-def test_data_carries_value_time_quality_reason_and_its_name() -> None:
-    payload = decode(data([FULL], now_ms=100, seq=3, uuid=payload_uuid("a" * 32, 7)))
-    assert (payload.seq, payload.uuid) == (3, "a" * 32 + "-7")
-    [metric] = payload.metrics
-    assert (metric.value, metric.timestamp_ms, metric.quality, metric.reason) == (
-        4.5,
-        77,
-        Quality.UNCERTAIN,
-        Reason.STALE,
+def test_data_carries_value_time_quality_and_reason_of_numbers_states_and_texts() -> None:
+    kinds = {"level": RegisterType.FLOAT32, "full": RegisterType.BIT, "mark": RegisterType.STRING}
+    points = [
+        replace(LEVEL, name=name, register=replace(LEVEL.register, type=kind)) for name, kind in kinds.items()
+    ]
+    metrics = template(points).metrics(
+        np.arange(3),
+        np.array([4.5, 1.0, np.nan]),
+        np.array([Quality.UNCERTAIN, Quality.GOOD, Quality.GOOD], dtype=np.int16),
+        np.array([REASON_NUMBERS[Reason.STALE], 0, 0], dtype=np.int8),
+        np.full(3, 1_795_304_735_123),
+        {2: "高"},
     )
+    level, full, mark = decode(bytes(metrics)).metrics
+    assert (level.name, level.value, level.timestamp_ms) == ("pool/level", 4.5, 1_795_304_735_123)
+    assert (level.quality, level.reason) == (Quality.UNCERTAIN, Reason.STALE)
+    assert (full.value, full.datatype, full.quality) == (True, DataType.BOOLEAN, Quality.GOOD)
+    assert (mark.value, mark.datatype) == ("高", DataType.STRING)
 
 
 def test_only_a_rebirth_is_obeyed() -> None:
