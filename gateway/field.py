@@ -28,8 +28,12 @@ class Station:
 class Field:
     """The devices of one gateway. A changed park file changes it at one stroke; whoever asks it again sees the new one."""
 
-    def __init__(self, park: Park, stations: Sequence[Station], clock: Clock) -> None:
+    def __init__(
+        self, park: Park, stations: Sequence[Station], clock: Clock, *, others: Sequence[DeviceImage] = ()
+    ) -> None:
+        """`others` are devices that nobody polls or commands: data loggers."""
         self._clock = clock
+        self._others = tuple(others)
         self.images: list[DeviceImage] = []
         """Of every device; the list itself stays, its content follows the park."""
         self.definitions: dict[str, tuple[str, str]] = {}
@@ -45,10 +49,8 @@ class Field:
         self.actuators: Mapping[FacilityId, Actuator] = {
             key: actuator for key, actuator in park.actuators.items() if actuator.device in self.stations
         }
-        self._place = {
-            ref: (station.image, row) for station in stations for ref, row in station.image.row_of.items()
-        }
-        self.images[:] = [station.image for station in stations]
+        self.images[:] = [*(station.image for station in stations), *self._others]
+        self._place = {ref: (image, row) for image in self.images for ref, row in image.row_of.items()}
         self.definitions.clear()
         self.definitions.update((key, definition_hashes(park, item)) for key, item in self.actuators.items())
         self.known.clear()

@@ -51,11 +51,22 @@ def compare(old: Park, new: Park, gateway: GatewayId) -> Change:
     )
 
 
-def _served(park: Park, gateway: GatewayId) -> Mapping[DeviceId, tuple[Device, list[object]]]:
+def are_loggers_other(old: Park, new: Park, gateway: GatewayId) -> bool:
+    """Whether something of the data loggers of `gateway` changes: they connect to us, and a port is no poll."""
+    return _served(old, gateway, loggers=True) != _served(new, gateway, loggers=True)
+
+
+def _served(
+    park: Park, gateway: GatewayId, *, loggers: bool = False
+) -> Mapping[DeviceId, tuple[Device, list[object]]]:
     """Return of each device all that its station is made of: itself, its points in order, and its limit switches."""
     parts: dict[DeviceId, list[object]] = defaultdict(list)
     for point in park.points.values():
         parts[point.device].append(point)
     for actuator in park.actuators.values():
         parts[actuator.device].append((actuator.facility, actuator.feedback))
-    return {device.id: (device, parts[device.id]) for device in park.devices_of(gateway)}
+    return {
+        device.id: (device, parts[device.id])
+        for device in park.devices_of(gateway)
+        if (device.logger is not None) == loggers
+    }

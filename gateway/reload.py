@@ -14,7 +14,7 @@ from domain.park import Park
 from domain.quality import Quality, Reason
 from gateway.executor import Executor
 from gateway.field import Field, Station
-from gateway.park_change import Change, compare
+from gateway.park_change import Change, are_loggers_other, compare
 from gateway.poller import Tell, Turn
 from gateway.polling import Polling
 from gateway.telemetry_metrics import TelemetryMetrics
@@ -77,7 +77,7 @@ class Reload:
         if self._is_superseded():
             return "nothing, a newer one is asked for"
         old = [self._field.stations[device] for device in change.ended]
-        here = [device.id for device in park.devices_of(self._gateway)]
+        here = [device.id for device in park.devices_of(self._gateway) if device.logger is None]
         self._field.change(park, [new.get(device) or self._field.stations[device] for device in here])
         self._watch.park_changed()
         await self._polling.stop(change.ended)
@@ -97,6 +97,15 @@ class Reload:
                     file="park.yaml", line=0, field="id", kind="needs-restart",
                     message=f"the park was {was!r} and is {park.id!r} now",
                     remedy="restart the gateway to give it to another park",
+                )
+            )  # fmt: skip
+
+        if are_loggers_other(self._field.park, park, self._gateway):
+            raise ConfigurationError(
+                Fault(
+                    file="gateways.yaml", line=0, field=f"gateways.{self._gateway}.devices", kind="needs-restart",
+                    message="the data loggers of this gateway are not those that it listens to",
+                    remedy="restart the gateway to give it other data loggers",
                 )
             )  # fmt: skip
 
