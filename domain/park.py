@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.alarm import AlarmRule
+from domain.connection import Serial, Transport, Writes
 from domain.cutoff import CutoffRule
 from domain.drive import Drive, Table
 from domain.ids import DeviceId, EnterpriseId, FacilityId, GatewayId, ParkId, PointRef, point_ref
@@ -139,6 +140,10 @@ class Point:
     """In the point's unit; 0 reports every change."""
     silence_s_max: float = 60.0
     """A value is reported at least this often, model seconds."""
+    rate_max: float | None = None
+    """Fastest change that is believed, units per model second: above it the value is uncertain (RATE); None: any."""
+    frozen_s: float | None = None
+    """Model seconds after which a number that has not moved at all is uncertain (FROZEN); None: it may stand still."""
     factor: Factor | None = None
     """Where a data logger's reports have it; None: a PLC's register has it. With it, only the register's type counts."""
 
@@ -177,10 +182,17 @@ class Device:
     gateway: GatewayId
     words: Words
     host: str
+    """Empty when it hangs on a serial line."""
     port: int
+    transport: Transport = Transport.TCP
+    serial: Serial | None = None
+    """Its line, when the transport is RTU."""
+    server_name: str | None = None
+    """Name in its certificate, when the transport is TLS; None: the host."""
     unit_id: int
     """Modbus unit, 0–255."""
     template: str
+    writes: Writes = Writes.SINGLE
     block_registers_max: int = 120
     """The most registers it answers in one read (≤ 125 by the Modbus specification)."""
     timeout_s: float = 1.0

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     """The centre missed a message and waits for a rebirth."""
     ILLEGAL_ADDRESS = "illegal_address"
     """The device refuses this register."""
+    RATE = "rate"
+    """It moved faster than it can."""
 
 
 _WORST_FIRST = (Quality.BAD, Quality.UNCERTAIN, Quality.GOOD)

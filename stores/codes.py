@@ -1,5 +1,7 @@
 """Quality and reason as one small number, the same in every store; positions are for ever, new reasons go at the end."""
 
+import numpy as np
+
 from domain.quality import Quality, Reason
 
 _REASONS = (
@@ -14,6 +16,7 @@ _REASONS = (
     Reason.CLOCK,
     Reason.GAP,
     Reason.ILLEGAL_ADDRESS,
+    Reason.RATE,
 )
 
 MEANINGS: tuple[tuple[Quality, Reason | None], ...] = (
@@ -23,6 +26,10 @@ MEANINGS: tuple[tuple[Quality, Reason | None], ...] = (
     *((quality, reason) for reason in _REASONS for quality in (Quality.UNCERTAIN, Quality.BAD)),
 )
 """By code."""
+
+_BADNESS = {Quality.GOOD: 0, Quality.UNCERTAIN: 1, Quality.BAD: 2}
+BADNESS = np.array([_BADNESS[quality] for quality, _ in MEANINGS], np.uint8)
+"""By code: 0 good, 1 uncertain, 2 bad."""
 
 _CODES = {meaning: code for code, meaning in enumerate(MEANINGS)}
 

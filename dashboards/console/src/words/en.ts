@@ -75,6 +75,7 @@ export const en: Record<Key, string> = {
   because_clock: 'clock off',
   because_gap: 'awaiting resend',
   because_illegal_address: 'no such register',
+  because_rate: 'changes too fast',
   quality: 'Quality',
   age: 'Age',
   value: 'Value',

@@ -73,6 +73,7 @@ export const zh = {
   because_clock: '时钟不准',
   because_gap: '等待补发',
   because_illegal_address: '无此寄存器',
+  because_rate: '突变',
   quality: '质量',
   age: '数龄',
   value: '数值',
