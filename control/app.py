@@ -20,6 +20,7 @@ from control.inbox import Inbox
 from control.live.frame import Frame
 from control.live.hub import Hub
 from control.people.limits import Strangers
+from control.presence import Presence
 from control.settings import ControlSettings
 from domain.errors import LinkError, StoplogError, StorageError
 from domain.ids import PointRef
@@ -66,7 +67,7 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
 
     journal = await open_journal(settings, park, signer, clock, tasks)
     core = await assemble(settings, park, signer, journal, clock, wall)
-    link, edge = _link(core, signer, broker)
+    link, edge, presence = _link(core, signer, broker)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
     health = _health(core, link, settings)
     parts = _parts(core, edge, Hub(frame, park, clock), health, settings, wall)
@@ -81,7 +82,7 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
     offer_setup(core.accounts, settings.state / "setup-token")
 
-    health.inbox = inbox = _inbox(core, link, edge, signer, verifier, frame)
+    health.inbox = inbox = _inbox(core, link, presence, signer, verifier, frame)
     sender = Sender(link, core.image, core.book, core.pen, core.desk, journal.recorder, clock, core.changes)
     tasks.start(link.run(edge.connected), name="link")
     tasks.start(inbox.run(), name="inbox")
@@ -99,11 +100,11 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     try:
         await asyncio.get_running_loop().create_future()  # until the supervisor cuts us short
     finally:
-        await edge.leave()
+        await presence.leave()
         await journal.checkpoints.seal()
 
 
-def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink, Edge]:
+def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink, Edge, Presence]:
     park = core.park.id
     heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
     link = MqttLink(
@@ -115,13 +116,16 @@ def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink,
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
             *(Subscription(topic=ours(park, "+", channel), qos=1) for channel in heard),
         ),
-        will=lambda: edge.will(),  # noqa: PLW0108  (it is made after its link)
+        will=lambda: presence.will(),  # noqa: PLW0108  (it is made after its link)
     )
-    edge = Edge(link, core.image, core.orders, core.term, signer, core.clock, host_id=HOST_ID)
-    return link, edge
+    presence = Presence(link, core.clock, host_id=HOST_ID)
+    edge = Edge(link, core.image, core.orders, core.term, signer, core.clock, presence=presence)
+    return link, edge, presence
 
 
-def _inbox(core: Core, link: MqttLink, edge: Edge, signer: Signer, verifier: Verifier, frame: Frame) -> Inbox:
+def _inbox(
+    core: Core, link: MqttLink, presence: Presence, signer: Signer, verifier: Verifier, frame: Frame
+) -> Inbox:
     records = Records(
         park=core.park,
         book=core.book,
@@ -145,7 +149,7 @@ def _inbox(core: Core, link: MqttLink, edge: Edge, signer: Signer, verifier: Ver
         verifier,
         records,
         on_points=on_points,
-        on_state=edge.hear_state,
+        on_state=presence.hear,
         changes=core.changes,
     )
 
@@ -176,6 +180,7 @@ def _parts(core: Core, edge: Edge, hub: Hub, health: Health, settings: ControlSe
         hub=hub,
         accounts=core.accounts,
         sessions=core.sessions,
+        tokens=core.tokens,
         strangers=Strangers(),
         audit=core.journal.audit,
         checkpoints=core.journal.checkpoints,

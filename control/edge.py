@@ -1,29 +1,23 @@
 """Keeps the edges as control needs them: rebirths, terms and order sets are sent again until a heartbeat shows them taken."""
 
-import json
-import math
-
 from control.commands.orders import Orders
 from control.commands.term import Term
 from control.live.image import Image
+from control.presence import Presence
 from domain.errors import LinkError, StorageError
 from domain.ids import GatewayId
 from runtime.clock import Clock
 from runtime.log import logger
-from runtime.mqtt import MqttLink, Will
+from runtime.mqtt import MqttLink
 from wire.messages import OrdersMessage, TermMessage, orders_body, term_body
 from wire.signing import Signer
 from wire.sparkplug import DataType, Metric, Payload, encode
-from wire.topics import Channel, Kind, ours, sparkplug, state
+from wire.topics import Channel, Kind, ours, sparkplug
 
 LOOK_S = 0.5
 """Wall seconds between two looks."""
 REPEAT_S = 2.0
 """Wall seconds between two sendings of the same term or order set to one gateway."""
-DENIAL_S_MIN = 1.0
-"""Wall seconds between two answers to those who say that we are away: a flood of them gets one answer a second."""
-STATE_BYTES_MAX = 1_000
-"""A longer STATE message is nobody's."""
 REBIRTH = "Node Control/Rebirth"
 """Sparkplug 3.0, 6.4.20."""
 
@@ -42,7 +36,7 @@ class Edge:
         signer: Signer,
         clock: Clock,
         *,
-        host_id: str,
+        presence: Presence,
     ) -> None:
         self._link = link
         self._image = image
@@ -50,58 +44,21 @@ class Edge:
         self._term = term
         self._signer = signer
         self._clock = clock
-        self._host_id = host_id
+        self._presence = presence
         self._said_s: dict[tuple[GatewayId, Channel], float] = {}
-        self._born_ms = 0
-        self._stated_s = -math.inf
-        self._is_leaving = False
-        self._is_denied = False
-        """Whether somebody said that we are away and was not answered yet."""
-
-    def will(self) -> Will:
-        """Return what the broker says when we vanish; asked once for each connection, just before it."""
-        self._born_ms = self._clock.now_ms()
-        payload = _state(is_online=False, at_ms=self._born_ms)
-        return Will(topic=state(self._host_id), payload=payload, qos=1, retain=True)
 
     async def connected(self) -> None:
-        """Say that the host is there; what was missed meanwhile is asked for by `run`."""
+        """Say that the host is here; what was missed meanwhile is asked for by `run`."""
         self._image.doubt_all()
         self._said_s.clear()
-        await self._say_online()
-
-    async def hear_state(self, payload: bytes) -> None:
-        """Deny a message that says we are away while we are here: an old will, or a stranger's."""
-        if self._is_leaving or not _says_away(payload):
-            return
-        self._is_denied = True
-        if self._clock.monotonic() - self._stated_s >= DENIAL_S_MIN and self._link.is_connected:
-            try:
-                await self._say_online()
-            except LinkError as error:
-                _log.warning("state not sent", reason=str(error))
-
-    async def _say_online(self) -> None:
-        self._is_denied, self._stated_s = False, self._clock.monotonic()
-        payload = _state(is_online=True, at_ms=self._born_ms)
-        await self._link.publish(state(self._host_id), payload, qos=1, retain=True)
-
-    async def leave(self) -> None:
-        """Say that the host goes, and let that stand."""
-        self._is_leaving = True
-        try:
-            payload = _state(is_online=False, at_ms=self._clock.now_ms())
-            await self._link.publish(state(self._host_id), payload, qos=1, retain=True)
-        except LinkError:
-            return  # the will says it
+        await self._presence.come()
 
     async def run(self) -> None:
         """Look at every gateway, for ever."""
         while True:
             await self._clock.sleep(0.0, floor_s=LOOK_S)
             if self._link.is_connected:
-                if self._is_denied:
-                    await self.hear_state(_state(is_online=False, at_ms=0))
+                await self._presence.stand()
                 await self._rise()
                 for gateway in self._image.park.gateways:
                     await self._look(gateway)
@@ -149,18 +106,3 @@ class Edge:
             await self._link.publish(topic, payload, qos=1 if qos else 0)
         except LinkError as error:
             _log.warning("not sent", topic=topic, reason=str(error))
-
-
-def _says_away(payload: bytes) -> bool:
-    if len(payload) > STATE_BYTES_MAX:
-        return False
-    try:
-        said = json.loads(payload)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(said, dict) and said.get("online") is False
-
-
-def _state(*, is_online: bool, at_ms: int) -> bytes:
-    """Sparkplug 3.0, 6.4.26: retained JSON; the same timestamp in the will and in the birth of one connection."""
-    return json.dumps({"online": is_online, "timestamp": at_ms}).encode()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from control.edge import _says_away, _state
+from control.presence import certificate, says_away
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from control.edge import _says_away, _state
     ],
 )
 def test_only_a_death_certificate_is_denied(said: bytes, *, is_away: bool) -> None:
-    assert _says_away(said) is is_away
+    assert says_away(said) is is_away
 
 
 def test_a_state_is_two_members_of_json() -> None:
-    assert json.loads(_state(is_online=True, at_ms=7)) == {"online": True, "timestamp": 7}
-    assert json.loads(_state(is_online=False, at_ms=7)) == {"online": False, "timestamp": 7}
+    assert json.loads(certificate(is_online=True, at_ms=7)) == {"online": True, "timestamp": 7}
+    assert json.loads(certificate(is_online=False, at_ms=7)) == {"online": False, "timestamp": 7}
