@@ -19,6 +19,7 @@ from gateway.edge_node import EdgeNode
 from gateway.executor import Executor
 from gateway.field import Field
 from gateway.heartbeat import Pulse
+from gateway.hj212_stations import Loggers
 from gateway.intake import Intake, subscriptions
 from gateway.keeper import Keeper
 from gateway.lane import Lane
@@ -87,7 +88,11 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         keep_bd_seq=storage.ledger.keep_bd_seq,
     )
     # Three lanes, so that no heartbeat waits for the broker's answer to a record, nor behind a burst of samples.
-    live, reports, early = Lane(outside.publish), Lane(outside.publish), Lane(outside.publish)
+    live, reports, early = (
+        Lane(outside.publish, outside.publish_at_once),
+        Lane(outside.publish),
+        Lane(outside.publish),
+    )
 
     records = Records(storage.records, signer, reports, early, park=park.id, gateway=gateway, clock=clock)
 
@@ -99,7 +104,8 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         metrics=metrics,
         floor_s=settings.floors.poll_s,
     )
-    field = Field(park, build(park), clock)
+    loggers = Loggers(park, gateway, settings.loggers, clock=clock, times=storage.times, registry=registry)
+    field = Field(park, build(park), clock, others=loggers.images)
     publisher = Publisher(node, field.images, storage.samples, live, clock=clock, metrics=metrics)
     transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
     executor = Executor(field, transcript, clock=clock, spawn=lambda coro, name: tasks.start(coro, name=name))
@@ -202,6 +208,13 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
 
     recover(storage.ledger, field, executor, transcript, records, epoch=storage.epoch)
     polling.start(field.stations.values())
+    await loggers.start(
+        publisher.tell,
+        publisher.tell_late,
+        watch.polled,
+        is_full=lambda: publisher.is_full,
+        start=lambda coro, name: tasks.start(coro, name=name),
+    )
     tasks.before_end(lambda: drain(polling.tasks(), (storage.samples, storage.records), clock))
     for name, running in (
         ("samples again", old_samples.run()),

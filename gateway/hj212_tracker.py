@@ -68,12 +68,17 @@ class Report:
 
 @dataclass(slots=True)
 class _Split:
-    """A report of which packets are still to come."""
+    """A report in several packets."""
 
     pnum: int
     began_ms: int
     data_time: str | None = None
     came: set[int] = field(default_factory=set)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every packet came, as far as that is remembered."""
+        return len(self.came) >= min(self.pnum, PACKETS_MAX)
 
 
 class Tracker:
@@ -149,17 +154,17 @@ class Tracker:
         is_other = split is not None and own is not None and split.data_time not in {None, own}
         if is_other or (split is not None and now_ms - split.began_ms > SPLIT_MS_MAX):
             # The next report has begun before this one was whole; what came of it was used all the same.
-            report.deviations.append(Deviation.SPLIT_INCOMPLETE)
+            report.deviations += [] if split is None or split.is_whole else [Deviation.SPLIT_INCOMPLETE]
             split = None
         split = split or _Split(pnum=frame.pnum, began_ms=now_ms)
         split.data_time = split.data_time or own
-        if len(split.came) < PACKETS_MAX:
+        if len(split.came) < PACKETS_MAX and split.data_time is not None:
             split.came.add(frame.pno)
-        if len(split.came) < split.pnum:
-            self._splits[key] = split
-        while len(self._splits) > SPLITS_MAX:
-            self._splits.pop(next(iter(self._splits)))
-            report.deviations.append(Deviation.SPLIT_INCOMPLETE)
+        # A whole one stays too: a packet may be sent again.
+        self._splits[key] = split
+        if len(self._splits) > SPLITS_MAX:
+            oldest = self._splits.pop(next(iter(self._splits)))
+            report.deviations += [] if oldest.is_whole else [Deviation.SPLIT_INCOMPLETE]
         return split.data_time
 
     def _factor(

@@ -43,22 +43,26 @@ def read_body(cp: str) -> Body:
     parameters: dict[str, str] = {}
     factors: dict[str, dict[str, str]] = {}
     found: list[Deviation] = []
+    last: tuple[dict[str, str], str] | None = None
     for pair in _pairs(cp):
         name, equals, value = pair.partition("=")
         if not equals:
+            # Part of the value before, such as a decimal comma: half a number is worse than none.
             found.append(Deviation.FIELD_BAD)
+            if last is not None:
+                last[0][last[1]] += f",{pair}"
             continue
         code, dash, written = name.strip().partition("-")
         if not dash:
             wanted = _PARAMETER_NAMES.get(code.lower(), code)
             if wanted != code:
                 found.append(Deviation.FIELD_CASE)
-            _put(parameters, wanted, value.strip(), found)
+            last = _put(parameters, wanted, value.strip(), found)
             continue
         field = _FIELD_NAMES.get(written.lower(), written)
         if field != written:
             found.append(Deviation.FIELD_CASE)
-        _put(factors.setdefault(code, {}), field, value.strip(), found)
+        last = _put(factors.setdefault(code, {}), field, value.strip(), found)
     return Body(parameters=parameters, factors=factors, deviations=tuple(dict.fromkeys(found)))
 
 
@@ -90,10 +94,12 @@ def write_time(at_ms: int, *, is_fine: bool = False) -> str:
     return f"{text}{at_ms % 1000:03d}" if is_fine else text
 
 
-def _put(into: dict[str, str], name: str, value: str, found: list[Deviation]) -> None:
+def _put(into: dict[str, str], name: str, value: str, found: list[Deviation]) -> tuple[dict[str, str], str]:
+    """Note a value, the first one if there are two; return where it stands."""
     if name in into and into[name] != value:
         found.append(Deviation.FIELD_TWICE)
     into.setdefault(name, value)
+    return into, name
 
 
 def _pairs(cp: str) -> Iterator[str]:

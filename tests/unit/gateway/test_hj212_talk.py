@@ -1,0 +1,181 @@
+"""The conversation with a logger: what it is answered, and the life of a request, walked whole."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.errors import IllegalTransition
+from gateway.hj212_talk import (
+    OVER_TIME_S,
+    RESULT_S,
+    TRANSITIONS,
+    TRIES_MAX,
+    WAITING_MAX,
+    RequestEvent,
+    RequestState,
+    Talk,
+    advance,
+)
+from wire.hj212 import Frame, encode
+from wire.hj212_stream import FrameStream
+
+MN = "320684000100A00000000001"
+DATA = Frame(
+    qn="20261121080000123", st="32", cn="2011", pw="123456", mn=MN, flag=5, cp="DataTime=20261121080000"
+)
+NOW_MS = 1_795_219_200_000
+
+
+def talk() -> Talk:
+    return Talk(mn=MN, password="123456")
+
+
+def asked(on: Talk, now_s: float = 0.0) -> Frame:
+    request = on.due(now_s=now_s, now_ms=NOW_MS)
+    assert request is not None
+    return request
+
+
+def reply(request: Frame, cn: str, cp: str) -> Frame:
+    return replace(request, st="91", cn=cn, flag=4, cp=cp)
+
+
+@pytest.mark.parametrize("state", RequestState)
+@pytest.mark.parametrize("event", RequestEvent)
+def test_every_state_meets_every_event(state: RequestState, event: RequestEvent) -> None:
+    if event in TRANSITIONS[state]:
+        assert advance(state, event) in RequestState
+    else:
+        with pytest.raises(IllegalTransition):
+            advance(state, event)
+
+
+def test_every_state_that_is_not_the_end_has_a_way_out_on_silence() -> None:
+    assert all(RequestEvent.SILENCE in ways for ways in TRANSITIONS.values() if ways)
+
+
+def test_data_is_acknowledged_by_9014_as_the_standard_has_it() -> None:
+    answer = talk().answer(DATA, now_ms=NOW_MS)
+    assert answer is not None
+    frame = b"##0087QN=20261121080000123;ST=91;CN=9014;PW=123456;MN=320684000100A00000000001;Flag=4;CP=&&&&9181\r\n"
+    assert encode(answer) == frame
+
+
+@pytest.mark.parametrize(
+    ("cn", "flag", "expected"),
+    [
+        ("2011", 5, "9014"), ("2011", 4, None), ("2061", 7, "9014"), ("2011", None, None), ("2011", 1, "9014"),
+        ("1013", 5, "9013"), ("9015", 9, "9013"), ("9011", 5, None), ("9012", 5, None), ("9014", 5, None),
+        ("3020", 5, "9014"),
+    ],
+)  # fmt: skip
+def test_what_asks_for_an_answer_gets_the_right_one(cn: str, flag: int | None, expected: str | None) -> None:
+    answer = talk().answer(replace(DATA, cn=cn, flag=flag), now_ms=NOW_MS)
+    assert (answer.cn if answer else None) == expected
+    if answer is not None:
+        assert (answer.flag, answer.qn, answer.st) == (((flag or 0) >> 2) << 2, DATA.qn, "91")
+
+
+def test_accepted_is_not_executed() -> None:
+    on = talk()
+    assert on.ask("2051", "BeginTime=1;EndTime=2")
+    request = asked(on)
+    assert request.wants_answer
+    assert on.hear(reply(request, "9011", "QnRtn=1"), now_s=1) is None
+    assert on.hear(replace(DATA, cn="2051"), now_s=2) is None
+    ended = on.hear(reply(request, "9012", "ExeRtn=1"), now_s=3)
+    assert ended is not None
+    assert ended.state is RequestState.EXECUTED
+
+
+@pytest.mark.parametrize(
+    ("cn", "cp", "expected"),
+    [
+        ("9011", "QnRtn=2", RequestState.REFUSED),
+        ("9011", "", RequestState.REFUSED),
+        ("9012", "ExeRtn=100", RequestState.EXECUTED),
+        ("9012", "ExeRtn=5", RequestState.FAILED),
+    ],
+)
+def test_every_answer_is_an_outcome(cn: str, cp: str, expected: RequestState) -> None:
+    on = talk()
+    on.ask("1012", "SystemTime=1")
+    ended = on.hear(reply(asked(on), cn, cp), now_s=1)
+    assert ended is not None
+    assert ended.state is expected
+
+
+def test_a_refusal_may_follow_an_acceptance() -> None:
+    on = talk()
+    on.ask("1012", "SystemTime=1")
+    request = asked(on)
+    on.hear(reply(request, "9011", "QnRtn=1"), now_s=1)
+    ended = on.hear(reply(request, "9012", "ExeRtn=2"), now_s=2)
+    assert ended is not None
+    assert ended.state is RequestState.FAILED
+
+
+def test_an_answer_to_another_request_is_none() -> None:
+    on = talk()
+    on.ask("1012", "SystemTime=1")
+    other = replace(asked(on), qn="20200101000000000")
+    assert on.hear(reply(other, "9012", "ExeRtn=1"), now_s=1) is None
+
+
+def test_silence_is_asked_again_and_then_an_outcome() -> None:
+    on = talk()
+    on.ask("2061", "")
+    first, now_s = asked(on), 0.0
+    for _ in range(TRIES_MAX - 1):
+        assert on.due(now_s=now_s + OVER_TIME_S - 0.1, now_ms=NOW_MS) is None
+        now_s += OVER_TIME_S
+        assert on.silent(now_s=now_s) is None
+        assert asked(on, now_s) == first
+    ended = on.silent(now_s=now_s + OVER_TIME_S)
+    assert ended is not None
+    assert ended.state is RequestState.UNANSWERED
+    assert on.due(now_s=now_s + 100, now_ms=NOW_MS) is None
+
+
+def test_an_accepted_request_waits_longer_and_is_not_sent_again() -> None:
+    on = talk()
+    on.ask("2061", "")
+    on.hear(reply(asked(on), "9011", "QnRtn=1"), now_s=1)
+    assert on.due(now_s=60, now_ms=NOW_MS) is None
+    assert on.silent(now_s=60) is None
+    ended = on.silent(now_s=1 + RESULT_S)
+    assert ended is not None
+    assert ended.state is RequestState.UNANSWERED
+
+
+def test_one_at_a_time_each_with_a_time_stamp_of_its_own() -> None:
+    on = talk()
+    assert on.ask("2051", "")
+    assert on.ask("2061", "")
+    assert not on.ask("2061", "")
+    first = asked(on)
+    assert on.due(now_s=1, now_ms=NOW_MS) is None
+    on.hear(reply(first, "9012", "ExeRtn=1"), now_s=1)
+    second = asked(on, 1)
+    assert (first.cn, second.cn) == ("2051", "2061")
+    assert first.qn != second.qn
+
+
+def test_what_waits_is_bounded_and_dropped_with_the_connection() -> None:
+    on = talk()
+    assert [on.ask("2051", str(number)) for number in range(WAITING_MAX + 1)] == [
+        *[True] * WAITING_MAX,
+        False,
+    ]
+    on.lost()
+    assert on.due(now_s=0, now_ms=NOW_MS) is None
+
+
+def test_requests_speak_the_loggers_edition() -> None:
+    on = talk()
+    on.answer(replace(DATA, flag=9), now_ms=NOW_MS)
+    on.ask("2061", "")
+    request = asked(on)
+    assert (request.version, request.st) == (2, "32")
+    (found,) = FrameStream().feed(encode(request))
+    assert found == request
