@@ -30,7 +30,7 @@ LOOK_S = 0.2
 class Build(Protocol):
     """Makes the stations of some devices of a park."""
 
-    def __call__(self, park: Park, only: frozenset[DeviceId]) -> Sequence[Station]: ...
+    def __call__(self, park: Park, *, only: frozenset[DeviceId]) -> Sequence[Station]: ...
 
 
 class Reload:
@@ -72,7 +72,7 @@ class Reload:
         """
         self._check(park)
         change = compare(self._field.park, park, self._gateway)
-        new = {station.image.device.id: station for station in self._build(park, change.begun)}
+        new = {station.image.device.id: station for station in self._build(park, only=change.begun)}
         await self._let_commands_end(change)
         if self._is_superseded():
             return "nothing, a newer one is asked for"

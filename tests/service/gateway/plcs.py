@@ -26,12 +26,24 @@ class Wrote:
     values: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One read as a PLC answered it."""
+
+    device: str
+    what: tuple[int, int]
+    """Function and address."""
+    at_s: float
+    """Monotonic seconds."""
+
+
 class Plcs:
     """The simulated PLCs of one gateway."""
 
     def __init__(self, park: Park, page: ClockPage, ports: dict[str, int], *, opened: Sequence[str]) -> None:
         self.writes: list[Wrote] = []
         self.served_reads = 0
+        self.reads: list[Served] = []
         self._page = page
         openings = {FacilityId(name): 1.0 for name in opened}
         self.stations: dict[str, Station] = {}
@@ -52,6 +64,8 @@ class Plcs:
 
     def served(self, station: Station, function: int, address: int, values: Sequence[int]) -> None:
         self.served_reads += 1
+        at_s = self._page.clock.monotonic()
+        self.reads.append(Served(str(station.device.id), (function, address), at_s))
 
     def now_ms(self) -> int:
         return self._page.clock.now_ms()

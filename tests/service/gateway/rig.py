@@ -9,7 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,20 +199,27 @@ class Peer:
 class Rig:
     """Everything around one gateway process."""
 
-    def __init__(self, folder: Path, *, speed: float, opened: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        speed: float,
+        opened: Sequence[str] = (),
+        park: Path = ROOT / "parks" / "lingang",
+    ) -> None:
         self.folder = folder
+        self.park_folder = park
         folder.mkdir(parents=True, exist_ok=True)
         self.page = ClockPage(folder / "clock.page", start_ms=START_MS, speed=speed)
         self.broker_port = free_port()
         self._write_keys()
-        park_folder = ROOT / "parks" / "lingang"
-        devices = load_park(park_folder).devices
+        devices = load_park(park).devices
         ports = {device: free_port() for device in devices}
         self._overrides = folder / "devices.json"
         self._overrides.write_text(
             json.dumps({device: {"host": HOST, "port": port} for device, port in ports.items()})
         )
-        self.park = load_park(park_folder, self._overrides)
+        self.park = load_park(park, self._overrides)
         self.plcs = Plcs(self.park, self.page, ports, opened=opened)
         self.metrics_port = free_port()
         self.settings = self._write_settings()
@@ -229,7 +236,9 @@ class Rig:
         self._broker.kill()
         self._broker.wait()
 
-    def start_gateway(self, *, file_bytes_max: int | None = None) -> None:
+    def start_gateway(
+        self, *, file_bytes_max: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         def limit() -> None:
             if file_bytes_max is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, resource.RLIM_INFINITY))
@@ -237,7 +246,7 @@ class Rig:
         with (self.folder / "gateway.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"import sys; from pathlib import Path; from gateway.app import main; sys.exit(main(Path({str(self.settings)!r})))"],
-                cwd=ROOT, stderr=log, preexec_fn=limit,  # noqa: PLW1509
+                cwd=ROOT, stderr=log, env=os.environ | (environment or {}), preexec_fn=limit,  # noqa: PLW1509
             )  # fmt: skip
 
     def kill_gateway(self) -> None:
@@ -275,7 +284,7 @@ class Rig:
         path.write_text(
             f"""
 gateway = "{GW}"
-park = "{ROOT / "parks" / "lingang"}"
+park = "{self.park_folder}"
 device_overrides = "{self._overrides}"
 [clock]
 kind = "page"
@@ -298,10 +307,15 @@ keep_freed = "{self.folder / "freed"}"
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, *, speed: float = 20.0, opened: Sequence[str] = (), start: bool = True
+    folder: Path,
+    *,
+    speed: float = 20.0,
+    opened: Sequence[str] = (),
+    start: bool = True,
+    park: Path = ROOT / "parks" / "lingang",
 ) -> AsyncIterator[tuple[Rig, Peer]]:
     """Start broker, PLCs, peer and gateway, wait until every PLC is alive, and stop all of it at the end."""
-    rig = Rig(folder, speed=speed, opened=opened)
+    rig = Rig(folder, speed=speed, opened=opened, park=park)
     broker = BrokerSettings(host=HOST, port=rig.broker_port)
     topics = [f"stoplog/1/{rig.park.id}/{GW}/{name}" for name in ("heartbeat", "history", "records", "reply")]
     subscriptions = [Subscription(topic=topic, qos=1) for topic in (*topics, f"spBv1.0/{rig.park.id}/#")]
