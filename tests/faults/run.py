@@ -1,0 +1,283 @@
+"""Plays a schedule of faults against real processes, lets everything arrive, and hands over the evidence."""
+
+import heapq
+import itertools
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runtime.clock import set_offset
+from tests.faults.clocks import ClockModel, Start, Step
+from tests.faults.disk import Disk
+from tests.faults.evidence import Evidence, read_accepted, read_evidence
+from tests.faults.judge import Verdict, judge
+from tests.faults.modes import Mode
+from tests.faults.processes import CLOCK, Processes, processes, rest, wait_until
+from tests.faults.registers import ledger_points, reporting_points
+from tests.faults.schedule import Fault, Kind, count, make_schedule
+from tests.faults.site import GATEWAY, INGEST, Site, make_site
+from wire.sparkplug import payload_uuid
+
+LOOK_S = 0.1
+"""Wall seconds between looks at processes that have ended by themselves."""
+CALM_S = 1.5
+"""Before the first fault and after the last: everything works."""
+HEARD_MIN = 30
+"""Payloads that pass the broker before the first fault."""
+JOURNAL_BYTES = 24_000_000
+"""Size of the journal's disk."""
+ARRIVE_S_MAX = 40.0
+"""Wall seconds for everything to arrive once nothing fails; what was only received comes again after a minute at most."""
+ALL = tuple(Kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run."""
+
+    seed: int
+    seconds: float
+    kinds: tuple[Kind, ...]
+    is_victoria: bool
+    plcs: int = 5
+    ledger: int = 13
+    """Points of a PLC that all change at every read; 0: points with dead bands and silences."""
+    per_minute: float = 40.0
+    """Faults."""
+
+    @property
+    def schedule(self) -> tuple[Fault, ...]:
+        return make_schedule(
+            self.seed, seconds=self.seconds, plcs=self.plcs, kinds=self.kinds, per_minute=self.per_minute
+        )
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What came of a run."""
+
+    plan: Plan
+    evidence: Evidence
+    verdict: Verdict
+    disk: str
+    redelivered: int
+    """Payloads heard at the broker more than once, each time counted."""
+    starts: dict[str, int]
+    ended: dict[str, Counter[int]]
+    """Which processes ended by themselves, how often, by exit status."""
+    exits: dict[str, int]
+    """Status of each service at its orderly end."""
+    logs: dict[str, str] = field(repr=False)
+
+    @property
+    def table(self) -> str:
+        """The counts of the run."""
+        kinds = "\n".join(
+            f"  {number:4d} × {kind}" for kind, number in sorted(count(self.plan.schedule).items())
+        )
+        verdict = self.verdict
+        return (
+            f"seed {self.plan.seed}: {self.plan.seconds:.0f} s, {self.plan.plcs} PLCs, "
+            f"store {'VictoriaMetrics' if self.plan.is_victoria else 'SQLite'}, full disk: {self.disk}\n{kinds}\n"
+            f"  reads served {verdict.reads_served}, accepted {verdict.reads_accepted}; "
+            f"samples accepted {verdict.accepted}, stored {verdict.stored}, findings {len(verdict.findings)}\n"
+            f"  payloads sent again {self.redelivered}; starts {self.starts}; "
+            f"ended by themselves { ({name: dict(ended) for name, ended in self.ended.items()}) }"
+        )
+
+
+def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Outcome:
+    """Run `plan` in `folder`."""
+    schedule = plan.schedule
+    tell(f"seed {plan.seed}: {len(schedule)} faults in {plan.seconds:.0f} s")
+    for fault in schedule:
+        tell(f"  {fault}")
+    points = ledger_points(plan.ledger) if plan.ledger else reporting_points()
+    site = make_site(folder, plcs=plan.plcs, points=points, is_victoria=plan.is_victoria)
+    with (
+        _disk(site) as disk,
+        processes(site, ledger=plan.ledger, seed=plan.seed) as running,
+    ):
+        stage = Stage(running, disk)
+        stage.start()
+        stage.play(schedule)
+        return stage.finish(plan)
+
+
+class Stage:
+    """The faults in their order, and what must be remembered of them to judge."""
+
+    def __init__(self, running: Processes, disk: Disk) -> None:
+        self._running = running
+        self._site = running.site
+        self._disk = disk
+        self._steps: list[Step] = []
+        self._gateway_starts_s: list[float] = []
+        self._numbers = itertools.count()
+
+    def start(self) -> None:
+        """Start everything and wait until samples pass the broker."""
+        running = self._running
+        self._gateway_starts_s.append(CLOCK.monotonic())
+        running.start()
+        listener = running.listener
+        assert listener is not None
+        wait_until("samples pass the broker", lambda: self._tended() and len(listener.heard) > HEARD_MIN)
+        rest(CALM_S)
+
+    def play(self, schedule: Sequence[Fault]) -> None:
+        """Begin and end every fault at its time."""
+        began_s = CLOCK.monotonic()
+        waiting = [(fault.begin_s, next(self._numbers), fault, True) for fault in schedule]
+        heapq.heapify(waiting)
+        down: Counter[Kind] = Counter()
+        while waiting:
+            at_s, _, fault, is_begin = waiting[0]
+            late_s = CLOCK.monotonic() - began_s - at_s
+            if late_s < 0:
+                rest(min(LOOK_S, -late_s))
+                self._tend(down)
+                continue
+            heapq.heappop(waiting)
+            if is_begin:
+                down[fault.kind] += 1
+                self._begin(fault)
+                heapq.heappush(waiting, (fault.end_s, next(self._numbers), fault, False))
+            else:
+                self._end(fault)
+                down[fault.kind] -= 1
+
+    def finish(self, plan: Plan) -> Outcome:
+        """Let everything arrive, stop, and read what is left behind."""
+        running, site = self._running, self._site
+        listener = running.listener
+        assert listener is not None
+        rest(CALM_S)
+        for kind in (Kind.GATEWAY_CLOCK, Kind.INGEST_CLOCK):
+            self._begin(Fault(kind=kind, begin_s=0, end_s=0, offset_ms=0))
+        for plc in range(plan.plcs):
+            running.plcs.set(plc, Mode.CUT)
+        rest(3.0)  # the silence is told
+        if Kind.STORE_KILLED in plan.kinds:
+            # What a dead store had only received goes again after a minute; a gateway that starts sends it at once.
+            running.gateway.kill()
+            self._start_gateway()
+            rest(3.0)
+        self._await_arrival()
+        exits = {part.name: part.stop() for part in (running.gateway, running.ingest)}
+        running.plcs.flush()
+        journal = shutil.copytree(
+            site.journal, site.folder / "journal-copy", ignore=shutil.ignore_patterns("ballast")
+        )
+        evidence = read_evidence(site, now_ms=CLOCK.now_ms(), journal=Path(journal))
+        return Outcome(
+            plan=plan,
+            evidence=evidence,
+            verdict=judge(evidence, ClockModel(self._starts(evidence), self._steps)),
+            disk=self._disk.how,
+            redelivered=listener.redelivered,
+            starts={part.name: part.starts for part in running.parts},
+            ended={part.name: part.ended for part in running.parts if part.ended},
+            exits=exits,
+            logs={part.name: part.log() for part in running.parts},
+        )
+
+    def _starts(self, evidence: Evidence) -> list[Start]:
+        served_s = [read.monotonic_s for read in evidence.served]
+        return [
+            Start(at_s=at_s, first_read_s=min((s for s in served_s if s >= at_s), default=at_s))
+            for at_s in self._gateway_starts_s
+        ]
+
+    def _begin(self, fault: Fault) -> None:
+        running = self._running
+        match fault.kind:
+            case Kind.BROKER_WIPED:
+                running.wipe_broker()
+            case Kind.GATEWAY_KILLED:
+                running.gateway.kill()
+            case Kind.INGEST_KILLED:
+                running.ingest.kill()
+            case Kind.STORE_KILLED:
+                assert running.store is not None
+                running.store.kill()
+            case Kind.DISK_FULL:
+                self._disk.fill(running.gateway.pid)
+            case Kind.GATEWAY_CLOCK:
+                set_offset(self._site.offset(GATEWAY), fault.offset_ms)
+                self._steps.append(Step(at_s=CLOCK.monotonic(), offset_ms=fault.offset_ms))
+            case Kind.INGEST_CLOCK:
+                set_offset(self._site.offset(INGEST), fault.offset_ms)
+            case Kind.LINK:
+                running.plcs.set(fault.plc, fault.mode, delay_s=fault.delay_s)
+
+    def _end(self, fault: Fault) -> None:
+        running = self._running
+        match fault.kind:
+            case Kind.BROKER_WIPED:
+                running.start_broker()
+            case Kind.GATEWAY_KILLED:
+                self._start_gateway()
+            case Kind.INGEST_KILLED:
+                running.ingest.start()
+            case Kind.STORE_KILLED:
+                running.start_store()
+            case Kind.DISK_FULL:
+                self._disk.clear()
+            case Kind.GATEWAY_CLOCK | Kind.INGEST_CLOCK:
+                pass
+            case Kind.LINK:
+                running.plcs.set(fault.plc, Mode.FINE)
+
+    def _start_gateway(self) -> None:
+        self._gateway_starts_s.append(CLOCK.monotonic())
+        self._running.gateway.start()
+
+    def _tend(self, down: Counter[Kind]) -> None:
+        if not down[Kind.GATEWAY_KILLED] and not self._running.gateway.is_running:
+            self._gateway_starts_s.append(CLOCK.monotonic())
+            self._running.gateway.tend()
+        if not down[Kind.INGEST_KILLED]:
+            self._running.ingest.tend()
+
+    def _tended(self) -> bool:
+        self._tend(Counter())
+        return True
+
+    def _await_arrival(self) -> None:
+        """Wait until every accepted payload was heard after the last fault or stands in the store; at most ARRIVE_S_MAX."""
+        until_s = CLOCK.monotonic() + ARRIVE_S_MAX
+        while CLOCK.monotonic() < until_s and not self._has_arrived():
+            self._tended()
+            rest(1.0)
+
+    def _has_arrived(self) -> bool:
+        now = read_evidence(self._site, now_ms=CLOCK.now_ms())
+        stored = {(sample.point, sample.at_ms) for sample in now.stored}
+        return all((s.point, s.at_ms) in stored for payload in now.accepted for s in payload.samples)
+
+
+@contextmanager
+def _disk(site: Site) -> Iterator[Disk]:
+    disk = Disk(site.journal, bytes_max=JOURNAL_BYTES)
+    try:
+        yield disk
+    finally:
+        disk.clear()
+        disk.close()
+
+
+def missing_uuids(outcome: Outcome) -> list[str]:
+    """Return the accepted payloads of which the store holds no sample at all, for a look into the logs."""
+    stored = {(sample.point, sample.at_ms) for sample in outcome.evidence.stored}
+    return [
+        payload_uuid(payload.epoch, payload.offset)
+        for payload in outcome.evidence.accepted
+        if not any((s.point, s.at_ms) in stored for s in payload.samples)
+    ]
+
+
+__all__ = ["ALL", "Outcome", "Plan", "missing_uuids", "play", "read_accepted"]
