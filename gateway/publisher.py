@@ -1,5 +1,6 @@
 """Tells what the devices show: journals it, publishes it live, and gives births and deaths in their order."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -51,12 +52,16 @@ class Publisher:
         self._log = logger("publisher")
         self._history = ours(node.park, node.gateway, Channel.HISTORY)
         self._outlets: dict[str, _Outlet] = {}
+        self._unborn: dict[DeviceImage, None] = {}
+        """Devices that answer and whose birth in this session is still to come."""
 
     def tell(self, image: DeviceImage, rows: Rows, turn: Turn) -> None:
         """Journal and publish what `rows` of `image` tell now."""
         match turn:
             case Turn.BIRTH if self._is_born:
                 self._device_birth(image)
+            case Turn.DEATH if image in self._unborn:
+                del self._unborn[image]
             case Turn.DEATH if self._is_born and image.read_s > 0:
                 self._lane.put(*self._node.device_death(image.device.id, now_ms=self._clock.now_ms()))
         if len(rows):
@@ -72,25 +77,34 @@ class Publisher:
             self._lane.put(self._history, data)
 
     def birth(self) -> None:
-        """Begin a session, or begin it anew: NBIRTH and the DBIRTH of every device that answers."""
+        """Begin a session, or begin it anew: NBIRTH now, and the DBIRTH of every device that answers before its next data."""
         self._is_born = True
         self._lane.put(*self._node.birth(now_ms=self._clock.now_ms()))
-        for image in self._images:
-            if image.is_alive:
-                self._device_birth(image)
+        self._unborn = {image: None for image in self._images if image.is_alive}
+        self._bear_next()
 
     def lost(self) -> None:
         """The session is over: nothing is published live until the next birth."""
         self._is_born = False
+        self._unborn.clear()
         self._lane.clear()
 
+    def _bear_next(self) -> None:
+        """One birth a turn of the loop: those of a hundred devices would hold up every poll. Its data wait for no birth."""
+        if self._unborn:
+            self._device_birth(next(iter(self._unborn)))
+            asyncio.get_running_loop().call_soon(self._bear_next)
+
     def _device_birth(self, image: DeviceImage) -> None:
+        self._unborn.pop(image, None)
         told = image.told(range(len(image.points)))
         now_ms = self._clock.now_ms()
         self._lane.put(*self._node.device_birth(image.device.id, image.points, told, now_ms=now_ms))
 
     def _tell(self, image: DeviceImage, rows: Rows) -> None:
         """Data of a device that is dead, or was never born, has no place in its session: it goes as history."""
+        if image in self._unborn:
+            self._device_birth(image)
         outlet = self._outlet(image)
         told = image.told_columns(rows)
         metrics = outlet.template.metrics(
