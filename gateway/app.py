@@ -39,6 +39,7 @@ from gateway.watch import Watch
 from runtime.exits import AccessRefused
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
+from runtime.memory import settle
 from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import BrokerSettings, check_broker
 from runtime.parkfiles.loading import load_park
@@ -242,6 +243,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     tasks.start(outside.run(connected, publisher.lost), name="broker")
     tasks.on_hangup(reloading.run)
     tasks.status_words = lambda: words_of_readiness(outside.readiness(field.images))
+    settle()
     logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(field.stations))
 
 
