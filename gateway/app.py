@@ -61,6 +61,7 @@ def main(settings: Path) -> int:
 
         async def serve(tasks: Supervised) -> None:
             await _serve(tasks, read_settings(settings, GatewaySettings), at_end)
+            settle()
 
         return run_service("gateway", serve)
 
@@ -243,7 +244,6 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     tasks.start(outside.run(connected, publisher.lost), name="broker")
     tasks.on_hangup(reloading.run)
     tasks.status_words = lambda: words_of_readiness(outside.readiness(field.images))
-    settle()
     logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(field.stations))
 
 
