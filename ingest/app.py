@@ -4,10 +4,12 @@ from pathlib import Path
 
 import uvloop
 
+from ingest.database import OwnDatabase
 from ingest.instruments import Instruments
 from ingest.quarantine import Quarantine
 from ingest.settings import IngestSettings
 from ingest.subscription import Canary, subscriptions
+from ingest.texts import Texts
 from ingest.worker import Worker
 from runtime import log
 from runtime.keys import read_signer
@@ -39,8 +41,8 @@ async def _serve(settings: IngestSettings, tasks: Supervised) -> None:
     broker = settings.broker.connection()
     store = open_store(settings.store, park=park.id, clock=clock)
     tasks.at_end(store.close)
-    quarantine = Quarantine(settings.database)
-    tasks.at_end(quarantine.close)
+    database = OwnDatabase(settings.database)
+    tasks.at_end(database.close)
     await check_broker(broker, BROKER_S_MAX)
 
     instruments = Instruments(park=park.id, worker=settings.worker)
@@ -53,8 +55,8 @@ async def _serve(settings: IngestSettings, tasks: Supervised) -> None:
     )
     canary = Canary(park.id, worker=settings.worker, clock=clock)
     worker = Worker(
-        park=park, link=link, canary=canary, store=store, quarantine=quarantine, signer=signer, clock=clock,
-        instruments=instruments,
+        park=park, link=link, canary=canary, store=store, quarantine=Quarantine(database), texts=Texts(database),
+        signer=signer, clock=clock, instruments=instruments,
     )  # fmt: skip
     health = HealthServer(
         instruments.registry, host=settings.metrics.host, port=settings.metrics.port, ready=worker.readiness
@@ -62,8 +64,11 @@ async def _serve(settings: IngestSettings, tasks: Supervised) -> None:
     await health.start()
 
     tasks.start(health.run(), name="health")
-    tasks.start(worker.run(), name="worker")
-    tasks.start(worker.secure(), name="secure")
+    tasks.start(worker.gather(), name="gather")
+    tasks.start(worker.keep(), name="keep")
+    if not store.is_durable_when_written:
+        tasks.start(worker.secure(), name="secure")
+    tasks.start(worker.tidy(), name="tidy")
     tasks.start(canary.prove(link), name="canary")
     tasks.start(link.run(_connected), name="link")
 

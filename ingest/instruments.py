@@ -49,6 +49,12 @@ class Instruments:
             buckets=_DELAYS_S,
             registry=self.registry,
         )
+        self.durable_delay = Histogram(
+            "stoplog_ingest_durable_delay_seconds",
+            "Model time from the read to durable in the store",
+            buckets=_DELAYS_S,
+            registry=self.registry,
+        )
         self.ack_lag = Histogram(
             "stoplog_ingest_ack_lag_seconds",
             "Wall time from arrival to acknowledgement as received",

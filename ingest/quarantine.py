@@ -1,20 +1,16 @@
-"""Keeps what is not fit to be stored, with its reason, in an SQLite database of its own: once, and durable at commit.
+"""Keeps what is not fit to be stored, with its reason, in ingest's own database: once, and durable at commit.
 
-A sample that is here stays here: when its payload comes again it is not judged anew.
+A sample that is here stays here: when its payload comes again, to whichever worker, it is not judged anew.
 """
 
-import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from domain.errors import StorageError
 from domain.ids import GatewayId
+from ingest.database import OwnDatabase, reading
 from ingest.judge import WHOLE, Refused
 from stores.port import PayloadName
 
@@ -22,19 +18,6 @@ PAYLOAD_BYTES_MAX = 65_536
 """Kept of a payload without a name; of a named one everything is kept."""
 NAMELESS_MAX = 10_000
 """Payloads without a name that are kept; beyond, the oldest goes: anybody may send them, and none was ever accepted."""
-
-Answer = TypeVar("Answer")
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS quarantined (
-    gateway TEXT NOT NULL, epoch TEXT NOT NULL, offset INTEGER NOT NULL, place INTEGER NOT NULL, -- -1: whole
-    samples INTEGER NOT NULL, why TEXT NOT NULL, detail TEXT NOT NULL, point TEXT, observed_ms INTEGER, value TEXT,
-    topic TEXT NOT NULL, payload BLOB, received_ms INTEGER NOT NULL,
-    PRIMARY KEY (gateway, epoch, offset, place));
-CREATE TABLE IF NOT EXISTS nameless (
-    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, times INTEGER NOT NULL, why TEXT NOT NULL,
-    detail TEXT NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL, received_ms INTEGER NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,128 +43,140 @@ class QuarantineTally:
     """Distinct messages without a name; no sample of theirs was ever accepted."""
 
 
-class Quarantine:
-    """The writing side; every statement runs in one thread of its own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One entry as it is shown."""
 
-    def __init__(self, path: Path) -> None:
-        """Open, making the database when there is none. Raises StorageError."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA)
-            rows = self._db.execute("SELECT DISTINCT gateway, epoch FROM quarantined")
-            self._epochs = {(str(gateway), str(epoch)) for gateway, epoch in rows}
-        except (sqlite3.Error, OSError) as error:
-            message = f"the quarantine {path} cannot be written: {error}"
-            raise StorageError(message) from error
-        self._path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
+    received_ms: int
+    why: str
+    detail: str
+    samples: int
+    topic: str
+    payload: str | None
+    """Its name, `gateway epoch-offset`; None: it has none."""
+    point: str | None
+    """None: the payload whole."""
+    observed_ms: int | None
+    value: str | None
+
+
+class Quarantine:
+    """The writing side."""
+
+    def __init__(self, database: OwnDatabase) -> None:
+        self._database = database
+        self._version = -1
+        """The database's count of other processes' commits when `_epochs` was read."""
+        self._epochs: set[tuple[str, str]] = set()
 
     async def places(self, names: Sequence[PayloadName]) -> Mapping[PayloadName, frozenset[int]]:
         """Return which samples of these payloads are here already. Raises StorageError."""
-        asked = [name for name in names if (name.gateway, name.epoch) in self._epochs]
-        return await self._in_thread(lambda: self._places(asked)) if asked else {}
+        return await self._database.ask(lambda db: self._places(db, names)) if names else {}
 
     async def keep(self, entries: Sequence[Entry]) -> int:
         """Keep each entry once; return how many samples of named payloads are new. Raises StorageError."""
         if not entries:
             return 0
-        kept = await self._in_thread(lambda: self._keep(entries))
+        kept = await self._database.commit(lambda db: _keep(db, entries))
         self._epochs |= {
             (entry.name.gateway, entry.name.epoch) for entry in entries if entry.name is not None
         }
         return kept
 
-    async def close(self) -> None:
-        await self._in_thread(self._db.close)
-        self._thread.shutdown()
-
-    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except sqlite3.Error as error:
-            message = f"the quarantine {self._path} does not take what is written: {error}"
-            raise StorageError(message) from error
-
-    def _places(self, names: Sequence[PayloadName]) -> dict[PayloadName, frozenset[int]]:
+    def _places(
+        self, db: sqlite3.Connection, names: Sequence[PayloadName]
+    ) -> dict[PayloadName, frozenset[int]]:
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            rows = db.execute("SELECT DISTINCT gateway, epoch FROM quarantined")
+            self._epochs |= {(str(gateway), str(epoch)) for gateway, epoch in rows}
+            self._version = version
         found: dict[PayloadName, frozenset[int]] = {}
         for name in names:
-            rows = self._db.execute(
-                "SELECT place FROM quarantined WHERE gateway = ? AND epoch = ? AND offset = ?", name
-            )
-            places = frozenset(int(place) for (place,) in rows)
-            if places:
-                found[name] = places
+            if (name.gateway, name.epoch) in self._epochs:
+                rows = db.execute(
+                    "SELECT place FROM quarantined WHERE gateway = ? AND epoch = ? AND offset = ?", name
+                )
+                if places := frozenset(int(place) for (place,) in rows):
+                    found[name] = places
         return found
 
-    def _keep(self, entries: Sequence[Entry]) -> int:
-        with closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                kept = sum(self._insert(cursor, entry) for entry in entries)
-                cursor.execute(
-                    "DELETE FROM nameless WHERE id <= (SELECT max(id) FROM nameless) - ?", (NAMELESS_MAX,)
-                )
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-        return kept
 
-    @staticmethod
-    def _insert(cursor: sqlite3.Cursor, entry: Entry) -> int:
-        refused = entry.refused
-        if entry.name is None:
-            digest = hashlib.sha256(entry.topic.encode() + b"\0" + entry.payload).hexdigest()
-            cursor.execute(
-                "INSERT INTO nameless (digest, times, why, detail, topic, payload, received_ms)"
-                " VALUES (?, 1, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET times = times + 1",
-                (
-                    digest,
-                    refused.why,
-                    refused.detail,
-                    entry.topic,
-                    entry.payload[:PAYLOAD_BYTES_MAX],
-                    entry.received_ms,
-                ),
-            )
-            return 0
-        cursor.execute(
-            "INSERT OR IGNORE INTO quarantined VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+def _keep(db: sqlite3.Connection, entries: Sequence[Entry]) -> int:
+    kept = sum(_insert(db, entry) for entry in entries)
+    db.execute("DELETE FROM nameless WHERE id <= (SELECT max(id) FROM nameless) - ?", (NAMELESS_MAX,))
+    return kept
+
+
+def _insert(db: sqlite3.Connection, entry: Entry) -> int:
+    refused = entry.refused
+    if entry.name is None:
+        digest = hashlib.sha256(entry.topic.encode() + b"\0" + entry.payload).hexdigest()
+        db.execute(
+            "INSERT INTO nameless (digest, times, why, detail, topic, payload, received_ms)"
+            " VALUES (?, 1, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET times = times + 1",
             (
-                *entry.name, refused.index, refused.samples, refused.why, refused.detail, refused.point,
-                refused.observed_ms, refused.value, entry.topic,
-                entry.payload if refused.index == WHOLE else None, entry.received_ms,
+                digest,
+                refused.why,
+                refused.detail,
+                entry.topic,
+                entry.payload[:PAYLOAD_BYTES_MAX],
+                entry.received_ms,
             ),
-        )  # fmt: skip
-        return refused.samples if cursor.rowcount else 0
+        )
+        return 0
+    cursor = db.execute(
+        "INSERT OR IGNORE INTO quarantined VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *entry.name, refused.index, refused.samples, refused.why, refused.detail, refused.point,
+            refused.observed_ms, refused.value, entry.topic,
+            entry.payload if refused.index == WHOLE else None, entry.received_ms,
+        ),
+    )  # fmt: skip
+    return refused.samples if cursor.rowcount else 0
 
 
 def read_quarantine(path: Path) -> QuarantineTally:
-    """Count what a quarantine holds, beside its writer and in any process. Raises StorageError."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            samples, payloads = db.execute(
-                "SELECT total(samples), count(DISTINCT gateway || epoch || offset) FROM quarantined"
-            ).fetchone()
-            nameless = db.execute("SELECT count(*) FROM nameless").fetchone()[0]
-    except sqlite3.Error as error:
-        message = f"the quarantine {path} cannot be read: {error}"
-        raise StorageError(message) from error
+    """Count what a quarantine holds, beside its writers and in any process. Raises StorageError."""
+    with reading(path) as db:
+        samples, payloads = db.execute(
+            "SELECT total(samples), count(DISTINCT gateway || epoch || offset) FROM quarantined"
+        ).fetchone()
+        nameless = db.execute("SELECT count(*) FROM nameless").fetchone()[0]
     return QuarantineTally(samples=int(samples), payloads=int(payloads), nameless=int(nameless))
 
 
 def quarantined_names(path: Path) -> frozenset[tuple[PayloadName, int]]:
     """Return (payload, place) of everything held, for whoever checks a run afterwards. Raises StorageError."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT gateway, epoch, offset, place FROM quarantined").fetchall()
-    except sqlite3.Error as error:
-        message = f"the quarantine {path} cannot be read: {error}"
-        raise StorageError(message) from error
+    with reading(path) as db:
+        rows = db.execute("SELECT gateway, epoch, offset, place FROM quarantined").fetchall()
     return frozenset(
         (PayloadName(GatewayId(gateway), epoch, offset), place) for gateway, epoch, offset, place in rows
     )
+
+
+def newest_held(path: Path, *, limit: int, why: str | None = None) -> Iterator[Held]:
+    """Yield the newest entries, the newest first, of one reason or of all. Raises StorageError."""
+    with reading(path) as db:
+        rows = db.execute(
+            "SELECT received_ms, why, detail, samples, topic, gateway || ' ' || epoch || '-' || offset, point,"
+            " observed_ms, value FROM quarantined WHERE ?1 IS NULL OR why = ?1"
+            " UNION ALL SELECT received_ms, why, detail, times, topic, NULL, NULL, NULL, NULL FROM nameless"
+            " WHERE ?1 IS NULL OR why = ?1 ORDER BY 1 DESC LIMIT ?2",
+            (why, limit),
+        ).fetchall()
+    for received_ms, reason, detail, samples, topic, payload, point, observed_ms, value in rows:
+        yield Held(
+            received_ms=received_ms, why=reason, detail=detail, samples=samples, topic=topic, payload=payload,
+            point=point, observed_ms=observed_ms, value=value,
+        )  # fmt: skip
+
+
+def counts_by_reason(path: Path) -> Mapping[str, int]:
+    """Return how many samples are held for each reason, messages without a name included. Raises StorageError."""
+    with reading(path) as db:
+        rows = db.execute(
+            "SELECT why, sum(number) FROM (SELECT why, samples AS number FROM quarantined"
+            " UNION ALL SELECT why, times FROM nameless) GROUP BY why ORDER BY 2 DESC, 1"
+        ).fetchall()
+    return {str(why): int(number) for why, number in rows}

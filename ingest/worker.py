@@ -1,6 +1,6 @@
 """Takes payloads from the broker, has them stored or quarantined in groups, and acknowledges them afterwards.
 
-Never acknowledges what is not kept. While the store is gone it holds its group and tries again: the link's bounded queue
+Never acknowledges what is not kept. While the store is gone it holds two groups and tries again: the link's bounded queue
 fills, drops its oldest, and the gateways send that again from their journals.
 """
 
@@ -8,13 +8,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from domain.errors import LinkError, StorageError
 from domain.park import Park
 from ingest.acks import Acks
 from ingest.instruments import Instruments
-from ingest.judge import WHOLE, Judged, Span, judge
+from ingest.judge import WHOLE, Judge, Judged, Span
 from ingest.quarantine import Entry, Quarantine
 from ingest.subscription import Canary
+from ingest.texts import Texts
 from runtime.clock import Clock
 from runtime.log import logger
 from runtime.mqtt import Message, MqttLink
@@ -25,19 +28,27 @@ from wire.topics import Channel, ours
 
 GROUP_S = 0.05
 """Wall seconds for which payloads are gathered into one commit: bounds the delay, divides the cost of a sync."""
-GROUP_MAX = 500
+GROUP_MAX = 2000
 """Payloads in one commit."""
+GROUP_BYTES_MAX = 8_000_000
+"""Their bytes, about 160,000 samples: bounds a commit and what is held in memory beside the link's queue."""
+GROUPS_MAX = 1
+"""Groups that are judged while another is being stored."""
 TURN = 20
 """Payloads judged before the loop gets a turn."""
-SECURE_S = 5.0
+SECURE_S = 3.0
 """Wall seconds between two attempts to make durable what a store has only received; a gateway waits 60."""
 RETRY_S_MIN = 0.5
 RETRY_S_MAX = 5.0
 """Wall seconds between two attempts at a store that is gone; doubling."""
+TIDY_S = 3600.0
+"""Wall seconds between two looks for texts that are past retention."""
 EARLIEST_MS = 946_684_800_000
 """2000-01-01: an older sample comes from a clock that was never set."""
 FUTURE_MS = 86_400_000
 """A sample newer than a day ahead of us has a wrong clock; a few minutes are a matter of drift."""
+TIMED_MAX = 200_000
+"""Payloads whose way to durable is timed; beyond, the oldest is no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +58,7 @@ class _Taken:
 
 
 class Worker:
-    """One worker's whole work between link and store."""
+    """One worker's whole work between link and store: `gather` and `keep` run side by side, `secure` and `tidy` behind."""
 
     def __init__(
         self,
@@ -57,20 +68,24 @@ class Worker:
         canary: Canary,
         store: TimeSeriesStore,
         quarantine: Quarantine,
+        texts: Texts,
         signer: Signer,
         clock: Clock,
         instruments: Instruments,
     ) -> None:
-        self._park = park
+        self._judge = Judge(park)
         self._link = link
         self._canary = canary
         self._store = store
         self._quarantine = quarantine
+        self._texts = texts
         self._signer = signer
         self._clock = clock
         self._count = instruments
         self._acks = Acks(park.id)
-        self._insecure: list[PayloadName] = []
+        self._groups: asyncio.Queue[list[_Taken]] = asyncio.Queue(GROUPS_MAX)
+        self._read_ms: dict[PayloadName, int] = {}
+        """When the payloads were read that the store has received and are not durable."""
         self._fault: str | None = None
         self._log = logger("ingest")
 
@@ -79,45 +94,72 @@ class Worker:
         reasons = [reason for reason in (self._canary.fault(), self._fault) if reason is not None]
         return not reasons, tuple(reasons)
 
-    async def run(self) -> None:
-        """Work for ever."""
+    def take_park(self, park: Park) -> None:
+        """Judge by another definition of the same park from the next message on."""
+        self._judge = Judge(park)
+
+    async def gather(self) -> None:
+        """Take and judge payloads, for ever."""
         while True:
             taken = await self._take()
             if taken:
-                await self._keep_for_sure(taken)
-                await self._acknowledge()
-                now_s = self._clock.monotonic()
-                for item in taken:
-                    self._count.ack_lag.observe(now_s - item.message.received_s)
+                await self._groups.put(taken)
+
+    async def keep(self) -> None:
+        """Keep what was gathered and acknowledge it, for ever."""
+        while True:
+            taken = await self._groups.get()
+            await self._keep_for_sure(taken)
+            await self._acknowledge()
+            now_s = self._clock.monotonic()
+            for item in taken:
+                self._count.ack_lag.observe(now_s - item.message.received_s)
 
     async def secure(self) -> None:
         """Make durable, for ever, what the store has only received."""
         while True:
             await asyncio.sleep(SECURE_S)
-            names, self._insecure = self._insecure, []
-            if not names:
+            if not self._read_ms:
                 continue
+            waiting = tuple(self._read_ms)
             try:
-                is_durable = await self._store.secure()
+                names = await self._store.secure()
             except StorageError as error:
-                self._insecure = names + self._insecure
                 self._say(str(error))
                 continue
-            if is_durable:
+            if names:
                 self._acks.durable(names)
+                self._timed(names)
                 await self._acknowledge()
             else:
                 # No acknowledgement: their gateways send them again.
-                self._log.warning("store lost what it had received", payloads=len(names))
-            self._count.insecure.set(len(self._insecure))
+                self._log.warning(
+                    "store lost what it had received, or threw rows away", payloads=len(waiting)
+                )
+                for name in waiting:
+                    self._read_ms.pop(name, None)
+            self._count.insecure.set(len(self._read_ms))
+
+    async def tidy(self) -> None:
+        """Take away, for ever, texts that are past the store's retention."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            try:
+                await self._texts.forget(self._store.oldest_ms(self._clock.now_ms()))
+            except StorageError as error:
+                self._log.warning("old texts not taken away", reason=str(error))
 
     async def _take(self) -> list[_Taken]:
         """Gather one group; each message is judged once."""
-        first = await self._link.next()
+        messages = [await self._link.next()]
         await asyncio.sleep(GROUP_S)
-        messages = [first]
-        while len(messages) < GROUP_MAX and (message := self._link.next_nowait()) is not None:
+        size = len(messages[0].payload)
+        while len(messages) < GROUP_MAX and size < GROUP_BYTES_MAX:
+            message = self._link.next_nowait()
+            if message is None:
+                break
             messages.append(message)
+            size += len(message.payload)
         self._count.waiting.set(self._link.waiting)
         self._count.dropped.set(self._link.dropped)
         now_ms = self._clock.now_ms()
@@ -129,7 +171,7 @@ class Worker:
                 await asyncio.sleep(0)
             if self._canary.heard(message):
                 continue
-            judged = judge(message.topic, message.payload, park=self._park, believed=believed)
+            judged = self._judge.judge(message.topic, message.payload, believed)
             if judged is None:
                 self._count.ignored.inc()
             else:
@@ -151,13 +193,24 @@ class Worker:
                 return
 
     async def _keep(self, taken: Sequence[_Taken]) -> None:
-        """Quarantine first, then store: the store's memory of a payload says that all of it is kept."""
-        names = [item.judged.name for item in taken if item.judged.name is not None]
-        held = await self._quarantine.places(names)
+        """Quarantine and texts first, then store: the store's memory of a payload says that all of it is kept."""
+        named = [item.judged for item in taken if item.judged.name is not None]
+        names = [judged.name for judged in named if judged.name is not None]
         seen = {name for name in names if self._store.was_seen(name)}
+        again = [judged.name for judged in named if judged.name in seen or not judged.is_first]
+        held = await self._quarantine.places([name for name in again if name is not None])
         entries = self._entries([item for item in taken if item.judged.name not in seen])
         await self._quarantine.keep(entries)
-        payloads = [_stored(item.judged, held) for item in taken if item.judged.name is not None]
+        await self._texts.keep(
+            [
+                (judged.name, text)
+                for judged in named
+                if judged.texts and judged.name is not None
+                for text in judged.texts
+                if not {WHOLE, text.place} & held.get(judged.name, frozenset())
+            ]
+        )
+        payloads = [_stored(judged, held) for judged in named]
         await self._store.write(payloads)
         for entry in entries:
             self._count.quarantined.labels(why=entry.refused.why.value).inc(entry.refused.samples)
@@ -181,17 +234,29 @@ class Worker:
         self, names: Sequence[PayloadName], seen: set[PayloadName], payloads: Sequence[StoredPayload]
     ) -> None:
         self._acks.received(names)
-        if self._store.is_durable_when_written:
-            self._acks.durable(names)
-        else:
-            self._insecure += names
-            self._count.insecure.set(len(self._insecure))
         now_ms = self._clock.now_ms()
         self._count.redelivered.inc(sum(name in seen for name in names))
         for payload in payloads:
-            if payload.name not in seen and payload.rows:
-                self._count.stored.inc(len(payload.rows))
-                self._count.delay.observe(max(0.0, (now_ms - payload.rows[0].observed_ms) / 1000))
+            samples = payload.samples
+            read_ms = int(samples.times_ms[0]) if samples.points else now_ms
+            self._read_ms[payload.name] = read_ms
+            if payload.name not in seen and samples.points:
+                self._count.stored.inc(len(samples.points))
+                self._count.delay.observe(max(0.0, (now_ms - read_ms) / 1000))
+        if self._store.is_durable_when_written:
+            self._acks.durable(names)
+            self._timed(names)
+        while len(self._read_ms) > TIMED_MAX:
+            del self._read_ms[next(iter(self._read_ms))]
+        self._count.insecure.set(len(self._read_ms))
+
+    def _timed(self, names: Sequence[PayloadName]) -> None:
+        """Count how long payloads took to become durable."""
+        now_ms = self._clock.now_ms()
+        for name in names:
+            read_ms = self._read_ms.pop(name, None)
+            if read_ms is not None:
+                self._count.durable_delay.observe(max(0.0, (now_ms - read_ms) / 1000))
 
     async def _acknowledge(self) -> None:
         """Say what is to be said; what is lost on the way is asked for again by a redelivery."""
@@ -216,5 +281,8 @@ def _stored(judged: Judged, held: Mapping[PayloadName, frozenset[int]]) -> Store
     """Return what of a payload goes to the store: all but what is in quarantine already."""
     assert judged.name is not None
     places = held.get(judged.name, frozenset())
-    rows = () if WHOLE in places else tuple(row for place, row in judged.rows if place not in places)
-    return StoredPayload(name=judged.name, rows=rows)
+    samples = judged.samples
+    if places:
+        stays = [at for at, place in enumerate(judged.places) if not places & {place, WHOLE}]
+        samples = samples.picked(np.array(stays, np.intp))
+    return StoredPayload(name=judged.name, samples=samples, is_first=judged.is_first)

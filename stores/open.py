@@ -7,17 +7,21 @@ from domain.ids import ParkId
 from runtime.clock import Clock
 from stores.influx import InfluxStore
 from stores.port import History, TimeSeriesStore
-from stores.settings import StoreSettings
+from stores.settings import DAY_MS, StoreSettings
 from stores.sqlite import SqliteStore
 from stores.sqlite_reader import SqliteHistory
-from stores.victoria import VictoriaHistory, VictoriaStore
+from stores.victoria import VictoriaStore
+from stores.victoria_reader import VictoriaHistory
 
 
 def open_store(settings: StoreSettings, *, park: ParkId, clock: Clock) -> TimeSeriesStore:
     """Return the store for writing. Raises StorageError when an embedded one cannot be written; a remote one is not asked."""
     match settings.kind:
         case "sqlite":
-            return SqliteStore(settings.path or Path("store.sqlite"), park=park, clock=clock)
+            days = settings.retention_days
+            retention_ms = None if days is None else days * DAY_MS
+            path = settings.path or Path("store.sqlite")
+            return SqliteStore(path, park=park, clock=clock, retention_ms=retention_ms)
         case "victoriametrics":
             return VictoriaStore(settings, park=park)
         case "influxdb2":

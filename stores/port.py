@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain.ids import GatewayId, PointRef
 from domain.quality import Quality, Reason
 
 
 class Row(NamedTuple):
-    """One sample as it is stored."""
+    """One sample as it is read."""
 
     point: PointRef
     observed_ms: int
@@ -32,12 +35,31 @@ class PayloadName(NamedTuple):
     offset: int
 
 
+class Columns(NamedTuple):
+    """Samples as they are written: column by column, all of one length. Nobody changes the arrays."""
+
+    points: tuple[PointRef, ...]
+    """Payloads of one layout share one tuple: what a store derives from it is kept by it."""
+    times_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+    """NaN: none; never infinite."""
+    codes: NDArray[np.uint8]
+    """Of stores.codes."""
+
+    def picked(self, at: NDArray[np.intp]) -> "Columns":
+        """Return the samples at these places."""
+        points = tuple(self.points[place] for place in at.tolist())
+        return Columns(points, self.times_ms[at], self.values[at], self.codes[at])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPayload:
     """The samples of one payload that are fit to be stored; there may be none."""
 
     name: PayloadName
-    rows: tuple[Row, ...]
+    samples: Columns
+    is_first: bool = True
+    """False: another process may have written it before; a store that cannot tell by itself looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +76,15 @@ class Bucket:
     """Samples in the span, those without a value too."""
     quality: Quality
     """The worst of the span."""
+
+
+class Gap(NamedTuple):
+    """A span without a sample."""
+
+    after_ms: int
+    """Time of the sample before it, or the start of the span asked for."""
+    before_ms: int
+    """Time of the sample behind it, or the end of the span asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +110,9 @@ class History(Protocol):
     async def buckets(self, point: PointRef, *, from_ms: int, to_ms: int, count: int) -> Sequence[Bucket]:
         """Return at most `count` spans of equal length, oldest first; empty ones are left out."""
 
+    async def gaps(self, point: PointRef, *, from_ms: int, to_ms: int, longer_ms: int) -> Sequence[Gap]:
+        """Return the spans of [from_ms, to_ms) longer than `longer_ms` in which there is no sample, oldest first."""
+
     async def latest(self, points: Sequence[PointRef]) -> Mapping[PointRef, Row]:
         """Return the newest sample of each point that has one."""
 
@@ -90,7 +124,7 @@ class History(Protocol):
 
 
 class TimeSeriesStore(History, Protocol):
-    """The writing side. One task writes at a time."""
+    """The writing side. One task writes at a time; `secure` may run beside it."""
 
     @property
     def is_durable_when_written(self) -> bool:
@@ -105,8 +139,11 @@ class TimeSeriesStore(History, Protocol):
     async def write(self, payloads: Sequence[StoredPayload]) -> None:
         """Have the store take `payloads` whole. Raises StorageError: then none, some or all may be kept; write them again."""
 
-    async def secure(self) -> bool:
-        """Make durable what was written since the last call; False: it may have been lost and must be written again."""
+    async def secure(self) -> Sequence[PayloadName]:
+        """Make durable what was written before this call; return the payloads that now are and were not when written.
+
+        A payload that was written and is not among them may have been lost: it is to be written again.
+        """
 
     async def tally(self) -> Tally:
         """Return the counts of this store."""

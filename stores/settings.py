@@ -7,6 +7,10 @@ from pydantic import Field, model_validator
 
 from runtime.settings import Block
 
+DAY_MS = 86_400_000
+SERVER_RETENTION_DAYS = 31
+"""What VictoriaMetrics keeps when nobody tells it otherwise."""
+
 
 class StoreSettings(Block):
     """Which store, and where."""
@@ -16,14 +20,21 @@ class StoreSettings(Block):
     """SQLite: the database file."""
     url: str | None = None
     """The others: e.g. `http://127.0.0.1:8428`."""
-    retention_days: Annotated[int, Field(ge=1)] = 31
-    """VictoriaMetrics, InfluxDB: what the server was told to keep; older samples go to quarantine, not to nowhere."""
+    retention_days: Annotated[int, Field(ge=1)] | None = None
+    """SQLite: how long samples are kept; None: for ever. The others: what the server was told to keep; None: 31 days.
+
+    A sample that is older when it comes goes to quarantine, not to nowhere."""
     organisation: str = "stoplog"
     """InfluxDB 2."""
     bucket: str = "stoplog"
     """InfluxDB 2."""
     token_file: Path | None = None
     """InfluxDB 2: its first line is the token."""
+
+    @property
+    def server_retention_ms(self) -> int:
+        """How long a server keeps samples."""
+        return (self.retention_days or SERVER_RETENTION_DAYS) * DAY_MS
 
     @model_validator(mode="after")
     def _is_placed(self) -> Self:

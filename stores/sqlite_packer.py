@@ -1,46 +1,131 @@
-"""Moves logged payloads of the embedded store into hourly columns, inside a transaction that its caller owns."""
+"""Moves logged commits of the embedded store into hourly columns: it reads and computes without a lock, then writes at once.
 
+Nobody else writes parts, so that what it read stands until it writes. Parts of an hour are merged when they are about equal
+in size: each sample is packed a few times however often an hour is added to, and no two parts of a series ever overlap.
+"""
+
+import json
 import math
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from stores.columns import HOUR_MS, Cell, Conflict, Hour, decode_body
+import numpy as np
+from numpy.typing import NDArray
 
-PACKED_MAX = 5000
-"""Payloads in one pass: bounds the time for which acknowledgements wait."""
+from stores.block import Block, decode_block, place_of
+from stores.track import HOUR_MS, Conflict, Track, merge, pack, unpack
 
-
-def pack(db: sqlite3.Connection) -> int:
-    """Merge the oldest logged payloads into their hours; return how many were taken, 0 when the log is empty."""
-    cells: dict[tuple[int, int], list[Cell]] = {}
-    taken = last = 0
-    for number, body in db.execute("SELECT id, body FROM log ORDER BY id LIMIT ?", (PACKED_MAX,)):
-        for series, cell in decode_body(body):
-            cells.setdefault((series, cell.at_ms // HOUR_MS), []).append(cell)
-        taken, last = taken + 1, number
-    duplicates = 0
-    for (series, hour), added in sorted(cells.items(), key=lambda item: item[0]):
-        again, conflicts = _merge(db, series, hour, added)
-        duplicates += again
-        for conflict in conflicts:
-            _keep(db, series, conflict, last)
-    if duplicates:
-        db.execute("UPDATE tally SET number = number + ? WHERE name = 'duplicates'", (duplicates,))
-    db.execute("DELETE FROM log WHERE id <= ?", (last,))
-    return taken
+SAMPLES_MAX = 1_000_000
+"""Logged samples of one pass: bounds its memory (some 100 bytes each)."""
 
 
-def _merge(db: sqlite3.Connection, series: int, number: int, cells: list[Cell]) -> tuple[int, list[Conflict]]:
-    found = db.execute("SELECT body FROM hour WHERE series = ? AND hour = ?", (series, number)).fetchone()
-    hour = Hour(number) if found is None else Hour.unpack(number, found[0])
-    before = len(hour)
-    duplicates, conflicts = hour.merge(cells)
-    if len(hour) > before:
-        db.execute(
-            "INSERT INTO hour (series, hour, count, body) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (series, hour) DO UPDATE SET count = excluded.count, body = excluded.body",
-            (series, number, len(hour), hour.pack()),
+class Part(NamedTuple):
+    """A row of the part table, without its samples."""
+
+    id: int
+    first_ms: int
+    last_ms: int
+    size: int
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass will change: computed beside the writer, written in one short transaction."""
+
+    last: int = 0
+    """The newest logged commit that it takes; 0: the log is empty."""
+    samples: int = 0
+    duplicates: int = 0
+    parts: list[tuple[int, int, int, int, int, bytes]] = field(default_factory=list)
+    replaced: list[tuple[int]] = field(default_factory=list)
+    conflicts: list[tuple[int, Conflict]] = field(default_factory=list)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Write it, inside a transaction that the caller owns."""
+        for series, conflict in self.conflicts:
+            _keep(db, series, conflict, self.last)
+        db.executemany("DELETE FROM part WHERE id = ?", self.replaced)
+        db.executemany(
+            "INSERT INTO part (series, hour, first_ms, last_ms, count, body) VALUES (?, ?, ?, ?, ?, ?)", self.parts
+        )  # fmt: skip
+        if self.duplicates:
+            db.execute("UPDATE tally SET number = number + ? WHERE name = 'duplicates'", (self.duplicates,))
+        db.execute("DELETE FROM log WHERE id <= ?", (self.last,))
+
+
+def prepare(db: sqlite3.Connection) -> Pass:
+    """Compute the next pass over the oldest logged commits; `db` is only read."""
+    made = Pass()
+    blocks: list[Block] = []
+    for number, count, body in db.execute("SELECT id, count, body FROM log ORDER BY id"):
+        blocks.append(decode_block(body))
+        made.last, made.samples = number, made.samples + count
+        if made.samples >= SAMPLES_MAX:
+            break
+    for series, hour, samples in by_hour(blocks):
+        _add(db, made, series, hour, samples)
+    return made
+
+
+def by_hour(blocks: list[Block]) -> Iterator[tuple[int, int, Track]]:
+    """Yield (series, hour, samples by time) of all blocks, those of one time in the order written."""
+    if not blocks:
+        return
+    series = np.concatenate([block.series for block in blocks])
+    whole = Track(
+        *(np.concatenate(columns) for columns in zip(*(block.samples for block in blocks), strict=True))
+    )
+    order = np.lexsort((whole.times_ms, series))
+    series, whole = series[order], whole.picked(order)
+    hours = whole.times_ms // HOUR_MS
+    for start, end in _runs(series, hours):
+        yield int(series[start]), int(hours[start]), whole.picked(slice(start, end))
+
+
+def _runs(series: NDArray[np.int64], hours: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    is_new = np.ones(len(series), np.bool_)
+    is_new[1:] = (series[1:] != series[:-1]) | (hours[1:] != hours[:-1])
+    starts = np.flatnonzero(is_new).tolist()
+    return zip(starts, [*starts[1:], len(series)], strict=True)
+
+
+def parts_of(db: sqlite3.Connection, series: int, hour: int) -> list[Part]:
+    """Return the parts of one hour, oldest first."""
+    rows = db.execute(
+        "SELECT id, first_ms, last_ms, count FROM part WHERE series = ? AND hour = ? ORDER BY first_ms", (series, hour)
+    )  # fmt: skip
+    return [Part(*row) for row in rows]
+
+
+def samples_of(db: sqlite3.Connection, part: Part, hour: int) -> Track:
+    """Return the samples of a part."""
+    return unpack(hour, db.execute("SELECT body FROM part WHERE id = ?", (part.id,)).fetchone()[0])
+
+
+def _add(db: sqlite3.Connection, made: Pass, series: int, hour: int, samples: Track) -> None:
+    first_ms, last_ms = int(samples.times_ms[0]), int(samples.times_ms[-1])
+    parts = parts_of(db, series, hour)
+    taken = [part for part in parts if part.first_ms <= last_ms and first_ms <= part.last_ms]
+    if not taken and parts and parts[-1].last_ms < first_ms:
+        # The newest ones grow as a binary counter does.
+        size = samples.size
+        while parts and parts[-1].size <= size:
+            taken.insert(0, parts.pop())
+            size += taken[0].size
+    kept = [samples_of(db, part, hour) for part in taken]
+    track, duplicates, conflicts = merge(*kept, samples)
+    made.duplicates += duplicates
+    made.conflicts += [(series, conflict) for conflict in conflicts]
+    if track.size == sum(known.size for known in kept):
+        return
+    made.replaced += [(part.id,) for part in taken]
+    made.parts.append(
+        (
+            series, hour, int(track.times_ms[0]), int(track.times_ms[-1]), track.size, pack(track, hour)
         )
-    return duplicates, conflicts
+    )  # fmt: skip
 
 
 def _keep(db: sqlite3.Connection, series: int, conflict: Conflict, last: int) -> None:
@@ -55,16 +140,21 @@ def _keep(db: sqlite3.Connection, series: int, conflict: Conflict, last: int) ->
     db.execute(
         "INSERT INTO conflict (series, at_ms, value, code, stored_value, stored_code, epoch, offset)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*values, _null(stored.value), stored.code, *_origin(db, last, series, refused)),
+        (*values, _null(stored.value), stored.code, *_origin(db, last, series, conflict)),
     )
 
 
-def _origin(db: sqlite3.Connection, last: int, series: int, sought: Cell) -> tuple[int, int]:
-    """Return (epoch number, offset) of the logged payload that holds `sought`; read anew, as conflicts are rare."""
-    for epoch, offset, body in db.execute("SELECT epoch, offset, body FROM log WHERE id <= ?", (last,)):
-        for of, cell in decode_body(body):
-            if of == series and cell.at_ms == sought.at_ms and cell.is_same(sought):
-                return int(epoch), int(offset)
+def _origin(db: sqlite3.Connection, last: int, series: int, conflict: Conflict) -> tuple[int, int]:
+    """Return (epoch number, offset) of the logged payload that was refused; read anew, as conflicts are rare."""
+    for payloads, body in db.execute(
+        "SELECT payloads, body FROM log WHERE id <= ? ORDER BY id DESC", (last,)
+    ):
+        place = place_of(decode_block(body), series, conflict.refused)
+        if place is not None:
+            for epoch, offset, count in json.loads(payloads):
+                if place < count:
+                    return int(epoch), int(offset)
+                place -= count
     raise AssertionError("a conflict comes from a logged payload")
 
 

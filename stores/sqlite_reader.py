@@ -1,7 +1,6 @@
 """Reads the embedded store, beside its writer and in any process: packed hours with the unpacked log merged in."""
 
 import asyncio
-import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -10,15 +9,17 @@ from typing import TypeVar
 
 from domain.errors import StorageError
 from domain.ids import ParkId, PointRef
-from stores.buckets import sum_up
-from stores.codes import MEANINGS
-from stores.columns import HOUR_MS, Cell, Hour, decode_body
-from stores.port import Bucket, Row, Tally
+from stores.block import decode_block
+from stores.buckets import gaps_of, sum_up
+from stores.port import Bucket, Gap, Row, Tally
+from stores.rows import rows_of_track
+from stores.sqlite_packer import by_hour, parts_of, samples_of
 from stores.sqlite_schema import open_reading
+from stores.track import HOUR_MS, Track, empty, joined, merge
 
 Answer = TypeVar("Answer")
-Tail = Mapping[tuple[int, int], Sequence[Cell]]
-"""Unpacked cells by (series number, hour)."""
+Tail = Mapping[tuple[int, int], Track]
+"""Unpacked samples by (series number, hour)."""
 
 
 class SqliteHistory:
@@ -29,14 +30,16 @@ class SqliteHistory:
         self._park = park
 
     async def raw(self, point: PointRef, *, from_ms: int, to_ms: int) -> Sequence[Row]:
-        return await self._ask(lambda db: _raw(db, self._park, point, from_ms, to_ms))
+        track = await self._track(point, from_ms, to_ms)
+        return rows_of_track(point, track)
 
     async def buckets(self, point: PointRef, *, from_ms: int, to_ms: int, count: int) -> Sequence[Bucket]:
-        return await self._ask(
-            lambda db: sum_up(
-                _raw(db, self._park, point, from_ms, to_ms), from_ms=from_ms, to_ms=to_ms, count=count
-            )
-        )
+        track = await self._track(point, from_ms, to_ms)
+        return sum_up(track, from_ms=from_ms, to_ms=to_ms, count=count)
+
+    async def gaps(self, point: PointRef, *, from_ms: int, to_ms: int, longer_ms: int) -> Sequence[Gap]:
+        track = await self._track(point, from_ms, to_ms)
+        return gaps_of(track, from_ms=from_ms, to_ms=to_ms, longer_ms=longer_ms)
 
     async def latest(self, points: Sequence[PointRef]) -> Mapping[PointRef, Row]:
         return await self._ask(lambda db: _latest(db, self._park, points))
@@ -50,6 +53,9 @@ class SqliteHistory:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+    async def _track(self, point: PointRef, from_ms: int, to_ms: int) -> Track:
+        return await self._ask(lambda db: _track(db, self._park, point, from_ms, to_ms))
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         return await asyncio.to_thread(self._answer, question)
@@ -73,43 +79,43 @@ def everything(path: Path, *, park: ParkId) -> Iterator[Row]:
         db.execute("BEGIN")
         tail = _tail(db)
         for point, series in _series(db, park).items():
-            for hour in _hours(db, series, tail):
-                yield from (_row(point, cell) for cell in hour)
+            for track in _hours(db, series, tail):
+                yield from rows_of_track(point, track)
 
 
-def _raw(db: sqlite3.Connection, park: ParkId, point: PointRef, from_ms: int, to_ms: int) -> list[Row]:
+def _track(db: sqlite3.Connection, park: ParkId, point: PointRef, from_ms: int, to_ms: int) -> Track:
     series = _series(db, park).get(point)
     if series is None or from_ms >= to_ms:
-        return []
+        return empty()
     first, last = from_ms // HOUR_MS, (to_ms - 1) // HOUR_MS
-    return [
-        _row(point, cell)
-        for hour in _hours(db, series, _tail(db, series), first=first, last=last)
-        for cell in hour
-        if from_ms <= cell.at_ms < to_ms
-    ]
+    return joined(*_hours(db, series, _tail(db, series), first=first, last=last)).within(from_ms, to_ms)
 
 
 def _latest(db: sqlite3.Connection, park: ParkId, points: Sequence[PointRef]) -> dict[PointRef, Row]:
     tail, known, found = _tail(db), _series(db, park), dict[PointRef, Row]()
+    newest_logged: dict[int, int] = {}
+    for series, hour in tail:
+        newest_logged[series] = max(hour, newest_logged.get(series, hour))
     for point in points:
-        series = known.get(point)
-        if series is None:
+        if (number := known.get(point)) is None:
             continue
-        packed = db.execute("SELECT max(hour) FROM hour WHERE series = ?", (series,)).fetchone()[0]
-        hours = [hour for of, hour in tail if of == series] + ([packed] if packed is not None else [])
-        newest = max(hours)
-        cells = [cell for hour in _hours(db, series, tail, first=newest, last=newest) for cell in hour]
-        found[point] = _row(point, cells[-1])
+        packed = db.execute("SELECT max(hour) FROM part WHERE series = ?", (number,)).fetchone()[0]
+        hours = [hour for hour in (packed, newest_logged.get(number)) if hour is not None]
+        if hours:
+            (track,) = _hours(db, number, tail, first=max(hours), last=max(hours))
+            found[point] = rows_of_track(point, track.picked(slice(-1, None)))[0]
     return found
 
 
 def _counts(db: sqlite3.Connection, park: ParkId) -> dict[PointRef, int]:
     tail, counts = _tail(db), dict[PointRef, int]()
+    added: dict[int, int] = {}
+    for (series, hour), track in tail.items():
+        added[series] = added.get(series, 0) + _merged(db, series, hour, track)[0]
     for point, series in _series(db, park).items():
-        packed = db.execute("SELECT total(count) FROM hour WHERE series = ?", (series,)).fetchone()[0]
-        added = sum(_added(db, series, hour, cells) for (of, hour), cells in tail.items() if of == series)
-        counts[point] = int(packed) + added
+        packed = db.execute("SELECT total(count) FROM part WHERE series = ?", (series,)).fetchone()[0]
+        if count := int(packed) + added.get(series, 0):
+            counts[point] = count
     return counts
 
 
@@ -117,10 +123,10 @@ def _tally(db: sqlite3.Connection, park: ParkId) -> Tally:
     numbers = dict(db.execute("SELECT name, number FROM tally"))
     conflicts = db.execute("SELECT count(*) FROM conflict").fetchone()[0]
     duplicates = numbers["duplicates"]
-    for (series, hour), cells in _tail(db).items():
-        again, differing = _hour(db, series, hour).merge(cells)
+    for (series, hour), track in _tail(db).items():
+        _, again, differing = _merged(db, series, hour, track)
         duplicates += again
-        conflicts += len(differing)
+        conflicts += differing
     return Tally(
         samples=sum(_counts(db, park).values()),
         duplicates=duplicates,
@@ -129,52 +135,45 @@ def _tally(db: sqlite3.Connection, park: ParkId) -> Tally:
     )
 
 
-def _added(db: sqlite3.Connection, series: int, number: int, cells: Sequence[Cell]) -> int:
-    hour = _hour(db, series, number)
-    before = len(hour)
-    hour.merge(cells)
-    return len(hour) - before
+def _merged(db: sqlite3.Connection, series: int, hour: int, track: Track) -> tuple[int, int, int]:
+    """Return how many logged samples of an hour are new, the same as stored ones, and in conflict with one."""
+    first_ms, last_ms = track.times_ms[0], track.times_ms[-1]
+    known = [
+        samples_of(db, part, hour)
+        for part in parts_of(db, series, hour)
+        if part.first_ms <= last_ms and first_ms <= part.last_ms
+    ]
+    whole, duplicates, conflicts = merge(*known, track)
+    return whole.size - sum(item.size for item in known), duplicates, len(conflicts)
 
 
 def _hours(
     db: sqlite3.Connection, series: int, tail: Tail, *, first: int = 0, last: int = 2**62
-) -> Iterator[Hour]:
+) -> Iterator[Track]:
     """Yield the hours of a series that have samples, ascending, the log merged in."""
-    packed = [
-        number
-        for (number,) in db.execute(
-            "SELECT hour FROM hour WHERE series = ? AND hour BETWEEN ? AND ?", (series, first, last)
-        )
-    ]
+    packed = db.execute(
+        "SELECT DISTINCT hour FROM part WHERE series = ? AND hour BETWEEN ? AND ?", (series, first, last)
+    ).fetchall()
     unpacked = [hour for of, hour in tail if of == series and first <= hour <= last]
-    for number in sorted({*packed, *unpacked}):
-        hour = _hour(db, series, number)
-        cells = tail.get((series, number))
-        if cells:
-            hour.merge(cells)
-        yield hour
-
-
-def _hour(db: sqlite3.Connection, series: int, number: int) -> Hour:
-    found = db.execute("SELECT body FROM hour WHERE series = ? AND hour = ?", (series, number)).fetchone()
-    return Hour(number) if found is None else Hour.unpack(number, found[0])
+    for hour in sorted({*(number for (number,) in packed), *unpacked}):
+        tracks = [samples_of(db, part, hour) for part in parts_of(db, series, hour)]
+        if (logged := tail.get((series, hour))) is not None:
+            tracks.append(logged)
+        yield merge(*tracks).track
 
 
 def _tail(db: sqlite3.Connection, only: int | None = None) -> Tail:
-    """Return what is logged and not packed yet, of one series or of all, in the order written."""
-    cells: dict[tuple[int, int], list[Cell]] = {}
-    for (body,) in db.execute("SELECT body FROM log ORDER BY id"):
-        for series, cell in decode_body(body):
-            if only is None or series == only:
-                cells.setdefault((series, cell.at_ms // HOUR_MS), []).append(cell)
-    return cells
+    """Return what is logged and not packed yet, of one series or of all."""
+    blocks = [decode_block(body) for (body,) in db.execute("SELECT body FROM log ORDER BY id")]
+    if only is not None:
+        places = [block.series == only for block in blocks]
+        blocks = [
+            block._replace(series=block.series[where], samples=block.samples.picked(where))
+            for block, where in zip(blocks, places, strict=True)
+        ]
+    return {(series, hour): track for series, hour, track in by_hour(blocks)}
 
 
 def _series(db: sqlite3.Connection, park: ParkId) -> dict[PointRef, int]:
     rows = db.execute("SELECT point, id FROM series WHERE park = ? ORDER BY point", (park,))
     return {PointRef(point): number for point, number in rows}
-
-
-def _row(point: PointRef, cell: Cell) -> Row:
-    quality, reason = MEANINGS[cell.code]
-    return Row(point, cell.at_ms, None if math.isnan(cell.value) else cell.value, quality, reason)

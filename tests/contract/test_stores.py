@@ -4,6 +4,7 @@ The InfluxDB 2 adapter is asked for its writing side only, at VictoriaMetrics' c
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from domain.errors import StorageError
 from domain.ids import GatewayId, ParkId, PointRef
 from domain.quality import Quality, Reason
 from runtime.clock import RealClock
+from stores.buckets import sum_up
 from stores.open import open_history, open_store
-from stores.port import History, PayloadName, Row, StoredPayload, TimeSeriesStore
+from stores.port import Gap, History, PayloadName, Row, StoredPayload, TimeSeriesStore
+from stores.rows import payload_of, rows_of, track_of
 from stores.settings import StoreSettings
 from tests.fakes.memory_store import MemoryServer, MemoryStore
 from tests.service.victoria import Victoria
@@ -79,8 +82,14 @@ def row(at_s: float, value: float | None, point: PointRef = COD, quality: Qualit
     return Row(point, NOW_MS + round(at_s * 1000), value, quality, reason)
 
 
-def payload(offset: int, *rows: Row, epoch: str = "a" * 32) -> StoredPayload:
-    return StoredPayload(name=PayloadName(GatewayId("gw_east"), epoch, offset), rows=rows)
+def payload(offset: int, *rows: Row, epoch: str = "a" * 32, is_first: bool = True) -> StoredPayload:
+    return payload_of(PayloadName(GatewayId("gw_east"), epoch, offset), rows, is_first=is_first)
+
+
+async def is_durable(store: TimeSeriesStore, *payloads: StoredPayload) -> bool:
+    """Whether they are, when the store has had its say."""
+    secured = await store.secure()
+    return store.is_durable_when_written or {payload.name for payload in payloads} <= {*secured}
 
 
 async def eventually(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
@@ -106,8 +115,8 @@ async def test_what_was_written_is_read_back_with_quality_and_reason(bench: Benc
         row(4, 123_456.789, quality=Quality.BAD),
     ]
     async with bench.opened() as store:
-        await store.write([payload(0, *rows, row(1, 1.0, CLOSED))])
-        assert await store.secure()
+        await store.write([first := payload(0, *rows, row(1, 1.0, CLOSED))])
+        assert await is_durable(store, first)
         await eventually(lambda: read(store), rows)
         await eventually(lambda: read(store, CLOSED), [row(1, 1.0, CLOSED)])
         assert dict(await store.counts()) == {COD: 4, CLOSED: 1}
@@ -141,6 +150,57 @@ async def test_buckets_sum_up_and_show_the_worst_quality(bench: Bench) -> None:
         )  # fmt: skip
 
 
+async def test_buckets_are_the_same_from_every_store(bench: Bench) -> None:
+    dice = random.Random(20261122)
+    qualities = [(Quality.GOOD, None)] * 6 + [(Quality.UNCERTAIN, Reason.STALE), (Quality.BAD, Reason.RANGE)]
+    rows = []
+    for at_ms in sorted(dice.sample(range(100_000), 400)):
+        quality, reason = dice.choice(qualities)
+        value = None if quality is not Quality.GOOD and dice.random() < 0.3 else dice.randrange(-800, 800) / 8
+        rows.append(row(at_ms / 1000, value, quality=quality, reason=reason))
+    async with bench.opened() as store:
+        await store.write([payload(offset, *rows[offset::7]) for offset in range(7)])
+        await store.secure()
+        await eventually(lambda: read(store), rows)
+        for from_ms, to_ms, count in (
+            (0, 100_000, 10),
+            (0, 100_000, 7),
+            (1, 99_999, 300),
+            (50_000, 50_500, 3),
+        ):
+            span = {"from_ms": NOW_MS + from_ms, "to_ms": NOW_MS + to_ms, "count": count}
+            assert list(await store.buckets(COD, **span)) == list(sum_up(track_of(rows), **span))
+
+
+async def test_gaps_are_told_with_their_ends(bench: Bench) -> None:
+    rows = [row(10, 1.0), row(11, None, quality=Quality.BAD, reason=Reason.LINK), row(30, 2.0)]
+    async with bench.opened() as store:
+        await store.write([payload(0, *rows)])
+        await store.secure()
+        await eventually(lambda: read(store), rows)
+        span = {"from_ms": NOW_MS, "to_ms": NOW_MS + 60_000}
+        assert list(await store.gaps(COD, **span, longer_ms=9_999)) == [
+            Gap(NOW_MS, NOW_MS + 10_000), Gap(NOW_MS + 11_000, NOW_MS + 30_000), Gap(NOW_MS + 30_000, NOW_MS + 60_000),
+        ]  # fmt: skip
+        assert list(await store.gaps(COD, **span, longer_ms=19_000)) == [
+            Gap(NOW_MS + 30_000, NOW_MS + 60_000)
+        ]
+        assert list(await store.gaps(CLOSED, **span, longer_ms=1)) == [Gap(NOW_MS, NOW_MS + 60_000)]
+
+
+async def test_a_sample_of_this_very_moment_and_one_from_a_clock_ahead_are_found(bench: Bench) -> None:
+    now_s = (CLOCK.now_ms() - NOW_MS) / 1000
+    async with bench.opened() as store:
+        await store.write([payload(0, row(now_s, 1.0), row(now_s + 3600, 2.0, CLOSED))])
+        await store.secure()
+
+        async def latest() -> object:
+            return await store.latest([COD, CLOSED])
+
+        await eventually(latest, {COD: row(now_s, 1.0), CLOSED: row(now_s + 3600, 2.0, CLOSED)})
+        assert dict(await store.counts()) == {COD: 1, CLOSED: 1}
+
+
 async def test_a_payload_that_comes_again_changes_nothing_and_is_counted(bench: Bench) -> None:
     first = payload(0, row(1, 1.0), row(2, 2.0))
     async with bench.opened() as store:
@@ -148,10 +208,10 @@ async def test_a_payload_that_comes_again_changes_nothing_and_is_counted(bench: 
         await store.write([first])
         await store.secure()
         assert store.was_seen(first.name)
-        await eventually(lambda: read(store), list(first.rows))
+        await eventually(lambda: read(store), rows_of(first.samples))
         await store.write([first, payload(1, row(3, 3.0))])
         await store.secure()
-        await eventually(lambda: read(store), [*first.rows, row(3, 3.0)])
+        await eventually(lambda: read(store), [*rows_of(first.samples), row(3, 3.0)])
         tally = await store.tally()
         assert (tally.samples, tally.duplicates, tally.conflicts, tally.redelivered) == (3, 2, 0, 1)
 
@@ -168,6 +228,25 @@ async def test_a_conflicting_value_never_replaces_the_first(bench: Bench) -> Non
         assert (tally.samples, tally.conflicts) == (2, 1)
 
 
+async def test_what_another_process_wrote_is_neither_doubled_nor_replaced(bench: Bench) -> None:
+    """Two workers share the load: a redelivery reaches the one that has never seen the payload, while it is still fresh."""
+    if isinstance(bench.settings, StoreSettings) and bench.settings.kind == "sqlite":
+        with pytest.raises(StorageError, match="another process"):
+            async with bench.opened(), bench.opened():
+                pass
+        return
+    first = payload(0, row(1, 9.0), row(2, 2.0), row(3, 3.0, quality=Quality.BAD, reason=Reason.RANGE))
+    again = payload(0, row(1, 99.0), row(2, 2.0), row(3, 3.0), row(4, 4.0), is_first=False)
+    async with bench.opened() as one, bench.opened() as other:
+        await one.write([first])
+        await other.write([again, payload(1, row(5, 5.0), is_first=False)])
+        await other.secure()
+        wanted = [*rows_of(first.samples), row(4, 4.0), row(5, 5.0)]
+        await eventually(lambda: read(other), wanted)
+        tally = await other.tally()
+        assert (tally.samples, tally.duplicates, tally.conflicts) == (5, 1, 2)
+
+
 async def test_late_samples_fall_into_place(bench: Bench) -> None:
     async with bench.opened() as store:
         await store.write([payload(5, row(10, 10.0), row(4000, 4000.0))])
@@ -180,7 +259,7 @@ async def test_late_samples_fall_into_place(bench: Bench) -> None:
 async def test_a_payload_without_samples_is_remembered(bench: Bench) -> None:
     async with bench.opened() as store:
         await store.write([payload(7)])
-        assert await store.secure()
+        assert await is_durable(store, payload(7))
         assert store.was_seen(payload(7).name)
         assert (await store.tally()).samples == 0
 
@@ -214,7 +293,7 @@ async def test_what_is_durable_survives_a_killed_server(victoria: Bench) -> None
     async with victoria.opened() as store:
         assert not store.is_durable_when_written
         await store.write([payload(0, *rows)])
-        assert await store.secure()
+        assert await is_durable(store, payload(0))
         victoria.server.kill()
         victoria.server.start()
         await eventually(lambda: read(store), rows)
@@ -227,16 +306,16 @@ async def test_a_restart_between_write_and_snapshot_is_not_called_durable(victor
         victoria.server.kill()
         await asyncio.sleep(1.1)  # its start is told in whole seconds
         victoria.server.start()
-        assert not await store.secure()
+        assert not await is_durable(store, payload(0))
         await store.write([payload(0, row(1, 1.0))])
-        assert await store.secure()
+        assert await is_durable(store, payload(0))
         await eventually(lambda: read(store), [row(1, 1.0)])
 
 
 async def test_rows_thrown_away_by_the_server_are_not_called_durable(victoria: Bench) -> None:
     async with victoria.opened() as store:
         await store.write([payload(0, row(-400 * 86_400, 1.0))])
-        assert not await store.secure()
+        assert not await is_durable(store, payload(0))
         assert store.oldest_ms(NOW_MS) > NOW_MS - 400 * 86_400_000
 
 

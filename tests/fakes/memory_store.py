@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from domain.ids import ParkId, PointRef
-from stores.buckets import sum_up
-from stores.port import Bucket, PayloadName, Row, StoredPayload, Tally
+from stores.buckets import gaps_of, sum_up
+from stores.port import Bucket, Gap, PayloadName, Row, StoredPayload, Tally
+from stores.rows import rows_of, track_of
 
 
 class MemoryServer:
@@ -33,7 +34,7 @@ class MemoryStore:
         for payload in payloads:
             self._redelivered += payload.name in self._server.names
             self._server.names.add(payload.name)
-            for row in payload.rows:
+            for row in rows_of(payload.samples):
                 rows = self._of(row.point)
                 first = rows.get(row.observed_ms)
                 if first is None:
@@ -42,15 +43,19 @@ class MemoryStore:
                     self._duplicates += first == row
                     self._conflicts += first != row
 
-    async def secure(self) -> bool:
-        return True
+    async def secure(self) -> Sequence[PayloadName]:
+        return ()
 
     async def raw(self, point: PointRef, *, from_ms: int, to_ms: int) -> Sequence[Row]:
         return [row for at_ms, row in sorted(self._of(point).items()) if from_ms <= at_ms < to_ms]
 
     async def buckets(self, point: PointRef, *, from_ms: int, to_ms: int, count: int) -> Sequence[Bucket]:
-        rows = await self.raw(point, from_ms=from_ms, to_ms=to_ms)
-        return sum_up(rows, from_ms=from_ms, to_ms=to_ms, count=count)
+        track = track_of(await self.raw(point, from_ms=from_ms, to_ms=to_ms))
+        return sum_up(track, from_ms=from_ms, to_ms=to_ms, count=count)
+
+    async def gaps(self, point: PointRef, *, from_ms: int, to_ms: int, longer_ms: int) -> Sequence[Gap]:
+        track = track_of(await self.raw(point, from_ms=from_ms, to_ms=to_ms))
+        return gaps_of(track, from_ms=from_ms, to_ms=to_ms, longer_ms=longer_ms)
 
     async def latest(self, points: Sequence[PointRef]) -> Mapping[PointRef, Row]:
         return {point: self._of(point)[max(self._of(point))] for point in points if self._of(point)}

@@ -16,6 +16,7 @@ from ingest.acks import Acks
 from ingest.judge import WHOLE, Judged, Span, Why, judge
 from runtime.parkfiles.loading import load_park
 from stores.port import PayloadName, Row
+from stores.rows import rows_of
 from wire.sparkplug import TIME_MS_MAX, DataType, Metric, Payload, encode, payload_uuid
 from wire.topics import Channel, Kind, ours, sparkplug
 
@@ -57,7 +58,7 @@ def test_a_fit_payload_is_stored_whole(topic: str) -> None:
     found = judged(payload(metric(), closed, bad), topic)
     assert found.name == NAME
     assert not found.refused
-    assert [row for _, row in found.rows] == [
+    assert rows_of(found.samples) == [
         Row("hc_analyser/cod", AT_MS, 1.5, Quality.GOOD, None),
         Row("hc_outlet/closed", AT_MS, 1.0, Quality.GOOD, None),
         Row("hc_analyser/ph", AT_MS, None, Quality.BAD, Reason.LINK),
@@ -65,7 +66,7 @@ def test_a_fit_payload_is_stored_whole(topic: str) -> None:
 
 
 def test_the_payload_s_time_serves_a_metric_without_one() -> None:
-    assert judged(payload(metric(at_ms=None), timestamp_ms=AT_MS)).rows[0][1].observed_ms == AT_MS
+    assert judged(payload(metric(at_ms=None), timestamp_ms=AT_MS)).samples.times_ms.tolist() == [AT_MS]
 
 
 CASES: list[tuple[Metric, Why]] = [
@@ -88,7 +89,7 @@ CASES: list[tuple[Metric, Why]] = [
 def test_an_unfit_sample_is_refused_alone(unfit: Metric, why: Why) -> None:
     found = judged(payload(metric(), unfit, metric("hc_analyser/ph", 7.0)))
     assert [(item.index, item.why, item.samples) for item in found.refused] == [(1, why, 1)]
-    assert [place for place, _ in found.rows] == [0, 2]
+    assert [*found.places] == [0, 2]
 
 
 @pytest.mark.parametrize(("data", "topic", "why", "name"), [
@@ -103,7 +104,7 @@ def test_a_payload_that_is_not_ours_is_refused_whole(
     data: bytes, topic: str, why: Why, name: PayloadName | None
 ) -> None:
     found = judged(data, topic)
-    assert (found.name, found.rows) == (name, ())
+    assert (found.name, found.samples.points) == (name, ())
     assert [(item.index, item.why) for item in found.refused] == [(WHOLE, why)]
 
 
@@ -117,7 +118,9 @@ def test_a_metric_that_cannot_be_read_is_refused_alone(poison: bytes) -> None:
     assert found.name == NAME
     assert [(item.index, item.why, item.samples) for item in found.refused] == [(1, Why.UNREADABLE, 1)]
     assert found.refused[0].point == "hc_analyser/cod"
-    assert [(place, row.point, row.value) for place, row in found.rows] == [
+    assert [
+        (place, row.point, row.value) for place, row in zip(found.places, rows_of(found.samples), strict=True)
+    ] == [
         (0, "hc_analyser/ph", 7.0),
         (2, "hc_analyser/ph", 7.0),
     ]
