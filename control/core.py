@@ -24,6 +24,7 @@ from control.hand import HandReports
 from control.live.image import Image
 from control.people.accounts import Accounts
 from control.people.sessions import Sessions
+from control.people.tokens import Tokens
 from control.plans.runner import Runner
 from control.settings import ControlSettings
 from domain.park import Park
@@ -66,6 +67,7 @@ class Core:
     hand_reports: HandReports
     accounts: Accounts
     sessions: Sessions
+    tokens: Tokens
 
 
 async def open_journal(
@@ -111,6 +113,8 @@ async def assemble(
         total_ms_max=round(settings.session.total_h_max * HOUR_MS),
     )
     await sessions.load(engine)
+    tokens = Tokens(recorder, clock, wall)
+    await tokens.load(engine)
     hand_reports = HandReports(park, recorder, clock)
     await hand_reports.load(engine)
     alarms = Alarms(Watch(park.alarms), image, recorder, clock, changes)
@@ -138,4 +142,5 @@ async def assemble(
         hand_reports=hand_reports,
         accounts=accounts,
         sessions=sessions,
+        tokens=tokens,
     )

@@ -13,6 +13,7 @@ from control.people.roles import Person
 from control.people.sessions import Session
 
 COOKIE = "stoplog_session"
+BEARER = "bearer "
 CSRF_HEADER = "x-stoplog-csrf"
 PREFIX = "/api/v1"
 _READS = frozenset({"GET", "HEAD", "WS"})
@@ -25,15 +26,34 @@ async def guard(connection: HTTPConnection) -> None:
     rule = RULES.get(("GET" if method == "HEAD" else method, path))
     if rule is None:
         raise no_authority()
+    secret = bearer(connection)
     if method not in _READS or method == "WS":
-        _require_own_origin(connection, is_required=method == "WS")
+        _require_own_origin(connection, is_required=method == "WS" and secret is None)
     if rule.roles is None:
         return
-    who, session = await _signed_in(connection)
+    who, session = await _signed_in(connection) if secret is None else (_system(connection, secret), None)
     if not who.has(rule.roles) or (who.is_confined and (method, path) in NOT_CONFINED):
         raise no_authority()
-    _require_csrf(connection, rule, session, is_write=method not in _READS)
+    if session is None:
+        if rule.is_for_people:
+            raise no_authority()
+    else:
+        _require_csrf(connection, rule, session, is_write=method not in _READS)
     connection.state.person, connection.state.session = who, session
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """Return the API token that a system sends (RFC 6750); None: a browser asks, with its cookie."""
+    said = connection.headers.get("authorization", "")
+    return said[len(BEARER) :].strip() if said[: len(BEARER)].lower() == BEARER else None
+
+
+def _system(connection: HTTPConnection, secret: str) -> Person:
+    """Return the system that speaks; a browser never sends a token by itself, so none of them needs our own token."""
+    found = parts(connection).tokens.find(secret)
+    if found is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in")
+    return found
 
 
 async def _signed_in(connection: HTTPConnection) -> tuple[Person, Session]:

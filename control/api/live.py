@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from control.api.guard import COOKIE
+from control.api.guard import COOKIE, bearer
 from control.api.parts import Service, Who, area_of
 from control.api.shapes import LiveShape, says
 from control.live.hub import Watcher
@@ -31,8 +31,14 @@ async def live(socket: WebSocket, service: Service, who: Who) -> None:
         await socket.close(TRY_AGAIN_LATER)
         return
     await socket.accept()
-    token = socket.cookies.get(COOKIE)
-    watcher = service.hub.join(area_of(who, service.park), lambda: service.sessions.find(token) is not None)
+    token, secret = socket.cookies.get(COOKIE), bearer(socket)
+
+    def is_in() -> bool:
+        if secret is not None:
+            return service.tokens.find(secret) is not None
+        return service.sessions.find(token) is not None
+
+    watcher = service.hub.join(area_of(who, service.park), is_in)
     try:
         await _serve(socket, watcher)
     finally:

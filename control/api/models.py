@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from control.people.passwords import LENGTH_MAX, LENGTH_MIN
 from control.people.roles import Role
+from control.people.tokens import DAYS_MAX
 from domain.command import Action
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -33,6 +34,33 @@ class Setup(Body):
 class SignIn(Body):
     username: Annotated[str, StringConstraints(max_length=100)]
     password: Annotated[str, StringConstraints(max_length=LENGTH_MAX)]
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")] | None = None
+    """The second factor's six digits, for who has one."""
+
+
+class NewPassword(Body):
+    old: Annotated[str, StringConstraints(max_length=LENGTH_MAX)]
+    new: Password
+
+
+class NewFactor(Body):
+    secret: Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{32}$")]
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")]
+
+
+class UserChange(Body):
+    """What is absent stays as it is."""
+
+    display_name: Said | None = None
+    roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))] | None = None
+    is_disabled: bool | None = None
+
+
+class NewToken(Body):
+    name: Said
+    roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
+    enterprise: Id | None = None
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 90
 
 
 class Link(Body):

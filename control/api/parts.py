@@ -26,6 +26,7 @@ from control.people.accounts import Accounts
 from control.people.limits import Strangers
 from control.people.roles import Person, facilities_of
 from control.people.sessions import Session, Sessions
+from control.people.tokens import Tokens
 from control.plans.runner import Runner
 from domain.ids import FacilityId
 from domain.park import Park
@@ -53,6 +54,7 @@ class Parts:
     hub: Hub
     accounts: Accounts
     sessions: Sessions
+    tokens: Tokens
     strangers: Strangers
     audit: AuditLog
     checkpoints: Checkpoints

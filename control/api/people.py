@@ -13,6 +13,7 @@ from control.people.accounts import User
 from control.people.passwords import hashed, matches
 from control.people.roles import Role
 from control.people.sessions import Session
+from control.people.totp import accepted_step
 from domain.ids import EnterpriseId
 
 router = APIRouter(tags=["people"])
@@ -42,7 +43,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
         user, actor=user.username
     ):
         raise Problem(HTTPStatus.FORBIDDEN, "token")
-    return {"user": _view(user)}
+    return {"user": user_view(user)}
 
 
 @router.post("/session", **says(SessionShape))
@@ -59,10 +60,13 @@ async def sign_in(body: SignIn, service: Service, response: Response) -> dict[st
         user = service.accounts.get(user.username) or user
         if user.attempts.is_locked(now_ms=now_ms):
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "locked")
-    if user is None or not is_right:
+    if user is None or not is_right or user.is_disabled:
         if user is not None:
             await service.accounts.note_failure(user)
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in-failed")
+    if user.totp is not None:
+        await _require_code(user, user.totp, body.code, service)
+        user = service.accounts.get(user.username) or user
     await service.accounts.note_success(user)
     return await _open(user, service, response, how="password")
 
@@ -97,17 +101,23 @@ async def sign_out(service: Service, session: In, response: Response) -> None:
 async def names(service: Service, who: Who) -> dict[str, str]:
     """Return what people are called, by user name: a confined person's own enterprise and the control room."""
     reached = {None, who.enterprise} if who.is_confined else None
-    return {
+    people = {
         user.username: user.display_name
         for user in service.accounts.all()
         if reached is None or user.enterprise in reached
     }
+    systems = {
+        token.actor: token.name
+        for token in service.tokens.all()
+        if reached is None or token.enterprise in reached
+    }
+    return {**people, **systems}
 
 
 @router.get("/users", **says(list[UserShape]))
 async def users(service: Service) -> list[dict[str, object]]:
     """Return every user."""
-    return [_view(user) for user in service.accounts.all()]
+    return [user_view(user) for user in service.accounts.all()]
 
 
 @router.post("/users", **says(UserShape, 201))
@@ -130,7 +140,19 @@ async def add_user(body: NewUser, service: Service, who: Who) -> dict[str, objec
     )
     if not await service.accounts.add(user, actor=who.username):
         raise Problem(HTTPStatus.CONFLICT, "taken")
-    return _view(user)
+    return user_view(user)
+
+
+async def _require_code(user: User, secret: bytes, code: str | None, service: Parts) -> None:
+    """Refuse a sign-in without the second factor; a wrong code counts as a failure, a missing one is only asked for."""
+    if code is not None:
+        now_ms = service.wall.now_ms()
+        step = accepted_step(secret, code.replace(" ", ""), now_ms=now_ms, after_step=user.totp_step)
+        if step is not None:
+            await service.accounts.note_code(user, step)
+            return
+        await service.accounts.note_failure(user)
+    raise Problem(HTTPStatus.UNAUTHORIZED, "second-factor")
 
 
 async def _open(user: User, service: Parts, response: Response, *, how: str) -> dict[str, object]:
@@ -142,13 +164,16 @@ async def _open(user: User, service: Parts, response: Response, *, how: str) -> 
 
 
 def _session(user: User, session: Session) -> dict[str, object]:
-    return {"user": _view(user), "csrf": session.csrf}
+    return {"user": user_view(user), "csrf": session.csrf}
 
 
-def _view(user: User) -> dict[str, object]:
+def user_view(user: User) -> dict[str, object]:
+    """Return a user as people see one."""
     return {
         "username": user.username,
         "display_name": user.display_name,
         "roles": sorted(role.value for role in user.roles),
         "enterprise": user.enterprise,
+        "is_disabled": user.is_disabled,
+        "has_second_factor": user.totp is not None,
     }

@@ -25,6 +25,8 @@ class Area(StrEnum):
     RUN = "run"
     ALARM = "alarm"
     POINT = "point"
+    USER = "username"
+    TOKEN = "token"  # noqa: S105 (the name of a route's part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Rule:
     area: Area = Area.NONE
     needs_csrf: bool = True
     """Whether a write must carry the session's token; only what opens a session cannot."""
+    is_for_people: bool = False
+    """Whether it is about the asker's own session or secrets, so that no API token passes."""
 
 
 _SEE = frozenset(Role)
@@ -54,16 +58,28 @@ def _rule(roles: frozenset[Role], area: Area = Area.NONE) -> Rule:
     return Rule(roles=roles, area=area)
 
 
+def _own(roles: frozenset[Role] = _SEE, area: Area = Area.NONE) -> Rule:
+    return Rule(roles=roles, area=area, is_for_people=True)
+
+
 RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/setup"): PUBLIC,
     ("POST", "/setup"): _OPENS_A_SESSION,
     ("POST", "/session"): _OPENS_A_SESSION,
     ("POST", "/session/link"): _OPENS_A_SESSION,
-    ("GET", "/session"): _rule(_SEE),
-    ("DELETE", "/session"): _rule(_SEE),
+    ("GET", "/session"): _own(),
+    ("DELETE", "/session"): _own(),
+    ("POST", "/session/password"): _own(),
+    ("POST", "/session/second-factor"): _own(),
+    ("PUT", "/session/second-factor"): _own(),
     ("GET", "/names"): _rule(_SEE, Area.FILTERED),
     ("GET", "/users"): _rule(_PEOPLE),
     ("POST", "/users"): _rule(_PEOPLE),
+    ("PATCH", "/users/{username}"): _own(_PEOPLE, Area.USER),
+    ("DELETE", "/users/{username}/second-factor"): _own(_PEOPLE, Area.USER),
+    ("GET", "/tokens"): _own(_PEOPLE),
+    ("POST", "/tokens"): _own(_PEOPLE),
+    ("DELETE", "/tokens/{token}"): _own(_PEOPLE, Area.TOKEN),
     ("GET", "/park"): _rule(_SEE, Area.FILTERED),
     ("GET", "/live"): _rule(_SEE, Area.FILTERED),
     ("WS", "/live"): _rule(_SEE, Area.FILTERED),
@@ -108,6 +124,11 @@ NOT_CONFINED = frozenset(
         ("GET", "/system"),
         ("GET", "/users"),
         ("POST", "/users"),
+        ("PATCH", "/users/{username}"),
+        ("DELETE", "/users/{username}/second-factor"),
+        ("GET", "/tokens"),
+        ("POST", "/tokens"),
+        ("DELETE", "/tokens/{token}"),
     }
 )
 """Routes that tell of the whole park: a person confined to one enterprise gets none of them, whatever their roles."""

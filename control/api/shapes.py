@@ -49,6 +49,32 @@ class UserShape(Shape):
     display_name: str
     roles: list[str]
     enterprise: str | None
+    is_disabled: bool = False
+    has_second_factor: bool = False
+
+
+class FactorShape(Shape):
+    secret: str
+    """Base32, for typing."""
+    address: str
+    """`otpauth:`, for scanning."""
+
+
+class TokenShape(Shape):
+    id: str
+    name: str
+    roles: list[str]
+    enterprise: str | None
+    made_by: str
+    created_ms: int
+    ends_ms: int
+    revoked_ms: int | None
+
+
+class NewTokenShape(Shape):
+    token: TokenShape
+    secret: str
+    """Shown this once."""
 
 
 class NewUserShape(Shape):

@@ -10,6 +10,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
+    text,
 )
 
 METADATA = MetaData()
@@ -59,6 +61,23 @@ USERS = Table(
     _number("created_ms"),
     Column("failures", Integer, nullable=False),
     _number("locked_until_ms"),
+    Column("is_disabled", Boolean, nullable=False, server_default=false()),
+    _text("totp", optional=True),
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+)
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    _text("id", key=True),
+    _text("name"),
+    _text("token_hash"),
+    Column("roles", JSON, nullable=False),
+    _text("enterprise", optional=True),
+    _text("made_by"),
+    _number("created_ms"),
+    _number("ends_ms"),
+    _number("revoked_ms", optional=True),
 )
 
 SESSIONS = Table(

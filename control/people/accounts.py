@@ -33,6 +33,12 @@ class User:
     enterprise: EnterpriseId | None
     created_ms: int
     attempts: Attempts = field(default_factory=Attempts)
+    is_disabled: bool = False
+    """Shut out: no sign-in, and every session has ended."""
+    totp: bytes | None = None
+    """Secret of the second factor; None: there is none."""
+    totp_step: int = 0
+    """The last step whose code was used: a code is good once."""
 
 
 class Accounts:
@@ -62,6 +68,9 @@ class Accounts:
                 enterprise=EnterpriseId(row.enterprise) if row.enterprise is not None else None,
                 created_ms=row.created_ms,
                 attempts=Attempts(failures=row.failures, locked_until_ms=row.locked_until_ms),
+                is_disabled=row.is_disabled,
+                totp=bytes.fromhex(row.totp) if row.totp is not None else None,
+                totp_step=row.totp_step,
             )
         self._links = {row.token_hash: row.username for row in links if row.used_ms is None}
         self._used = {row.token_hash for row in links if row.used_ms is not None}
@@ -102,6 +111,23 @@ class Accounts:
             raise
         self._setup_hash = None
         return True
+
+    async def change(self, user: User, *, kind: str, words: Words, actor: str) -> None:
+        """Put `user` in the place of the one of that name, with a record of why. Raises StorageError."""
+        await self._recorder.commit(self._written(user, kind, actor, words.zh, words.en))
+        self._users[user.username] = user
+
+    async def disable(self, user: User, *, actor: str) -> None:
+        """Shut `user` out from this moment, also while the database is gone."""
+        now = replace(user, is_disabled=True)
+        self._users[user.username] = now
+        await self._recorder.keep(self._written(now, "person.disabled", actor, "停用用户", "user disabled"))
+
+    async def note_code(self, user: User, step: int) -> None:
+        """Remember that the code of `step` was used."""
+        now = replace(user, totp_step=step)
+        self._users[user.username] = now
+        await self._recorder.keep(Change(writes=(_row(now),)))
 
     async def note_failure(self, user: User) -> None:
         """Count a failed attempt."""
@@ -170,5 +196,8 @@ def _row(user: User) -> Write:
             "created_ms": user.created_ms,
             "failures": user.attempts.failures,
             "locked_until_ms": user.attempts.locked_until_ms,
+            "is_disabled": user.is_disabled,
+            "totp": user.totp.hex() if user.totp is not None else None,
+            "totp_step": user.totp_step,
         },
     )

@@ -103,7 +103,7 @@ class Sessions:
         if session is None:
             return None
         user = self._accounts.get(session.username)
-        if user is None or not self._is_alive(session):
+        if user is None or user.is_disabled or not self._is_alive(session):
             del self._held[session.token_hash]
             return None
         person = Person(
@@ -130,6 +130,29 @@ class Sessions:
         gone = Write(table="sessions", kind="remove", row={"token_hash": session.token_hash})
         entry = self._entry(session.username, "person.signed_out", words, "")
         await self._recorder.keep(Change(writes=(gone,), entries=(entry,)))
+
+    async def close_others(self, username: str, *, but: str | None, actor: str) -> None:
+        """End every session of `username` but the one with the hash `but`, at once."""
+        gone = [
+            item.token_hash
+            for item in self._held.values()
+            if item.username == username and item.token_hash != but
+        ]
+        for key in gone:
+            del self._held[key]
+        if gone:
+            words = Words(
+                f"{username} 的 {len(gone)} 个会话被终止", f"{len(gone)} sessions of {username} were ended"
+            )
+            entry = Entry(
+                at_ms=self._clock.now_ms(),
+                actor=actor,
+                kind="person.sessions_ended",
+                object=username,
+                words=words,
+            )
+            writes = tuple(Write(table="sessions", kind="remove", row={"token_hash": key}) for key in gone)
+            await self._recorder.keep(Change(writes=writes, entries=(entry,)))
 
     def _is_alive(self, session: Session) -> bool:
         return is_alive(
