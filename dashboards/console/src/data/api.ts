@@ -129,7 +129,8 @@ export const api = {
   setup: (body: { token: string; username: string; display_name: string; password: string }) =>
     request<Json>('POST', '/setup', body),
   session: () => request<Session>('GET', '/session'),
-  signIn: (username: string, password: string) => request<Session>('POST', '/session', { username, password }),
+  signIn: (username: string, password: string, code: string | null) =>
+    request<Session>('POST', '/session', { username, password, code }),
   signInByLink: (token: string) => request<Session>('POST', '/session/link', { token }),
   signOut: () => request<Json>('DELETE', '/session'),
   names: () => request<Record<string, string>>('GET', '/names'),

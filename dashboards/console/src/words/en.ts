@@ -14,6 +14,8 @@ export const en: Record<Key, string> = {
   sign_out: 'Sign out',
   username: 'User name',
   password: 'Password',
+  second_factor_code: 'One-time code',
+  second_factor_hint: 'the six digits on your authenticator',
   password_again: 'Password again',
   display_name: 'Name',
   setup_title: 'First use: create the first administrator',

@@ -12,6 +12,8 @@ export const zh = {
   sign_out: '退出',
   username: '用户名',
   password: '口令',
+  second_factor_code: '动态码',
+  second_factor_hint: '验证器程序上的六位数字',
   password_again: '再次输入口令',
   display_name: '姓名',
   setup_title: '首次使用:建立第一位管理员',
