@@ -37,6 +37,7 @@ class Keeper:
         self._metrics = metrics
         self._was_full = False
         self._dropped = 0
+        self._damaged = 0
 
     def is_full(self) -> bool:
         """Whether anything that we must keep cannot be written now."""
@@ -62,7 +63,11 @@ class Keeper:
         self._say_full()
         self._say_dropped()
         for name, journal in (("samples", self._samples), ("records", self._records_journal)):
-            self._metrics.journal(name, depth=journal.depth, size=journal.size, dropped=journal.dropped)
+            oldest_ms = journal.oldest_ms
+            age_s = 0.0 if oldest_ms is None else (self._clock.now_ms() - oldest_ms) / 1000
+            self._metrics.journal(
+                name, depth=journal.depth, size=journal.size, dropped=journal.dropped, oldest_age_s=age_s
+            )
         self._metrics.full(is_full=self.is_full())
 
     def _say_full(self) -> None:
@@ -83,3 +88,10 @@ class Keeper:
             self._dropped += new
             detail = f"超出日志容量，丢弃最旧的 {new} 包 / bound reached: {new} oldest payloads dropped"
             self._records.make("journal", {"full": False, "detail": detail, "dropped": new})
+        damaged = self._samples.damaged + self._records_journal.damaged - self._damaged
+        if damaged:
+            self._damaged += damaged
+            detail = (
+                f"日志盘损坏，{damaged} 包不可读 / damaged on the disk: {damaged} payloads cannot be read"
+            )
+            self._records.make("journal", {"full": False, "detail": detail, "dropped": damaged})

@@ -1,188 +1,155 @@
-"""One segment of a journal: its file, and what is known in memory of each payload in it; decides nothing about resending."""
+"""One segment of a journal: its file, its marks, and the part of it that is in memory; decides nothing about resending."""
 
+import contextlib
 import os
-import zlib
-from array import array
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from domain.errors import StorageError
 from runtime.journal_format import (
-    DEFLATED,
-    STORED,
-    Entry,
+    BLOCKS,
+    HEADER_BYTES_MAX,
     Header,
+    pack_block,
     pack_header,
-    pack_record,
-    region_of,
-    scan,
+    record_head,
     segment_name,
+    unpack_block,
     unpack_header,
 )
-
-PENDING, RECEIVED, DURABLE = 0, 1, 2
-"""Marks of a payload: nothing heard, the receiver has it, the receiver has it for good."""
-
-NEVER_SENT = float("-inf")
+from runtime.journal_marks import DURABLE, Marks
+from runtime.journal_reading import Chunk, read_chunk, runs_of_records, survey
+from wire.journal_planes import Kept
 
 
 class Segment:
-    """A segment on disk. Offsets are consecutive, so that an array index is offset − first."""
+    """A segment on disk. Offsets are consecutive, so that an index is offset − first."""
 
-    def __init__(self, path: Path, header: Header, *, start: int, fd: int | None) -> None:
+    def __init__(self, path: Path, header: Header, *, size: int, fd: int | None) -> None:
         self.path = path
         self.header = header
-        self.marks = bytearray()
-        self.sent_s = array("d")
-        """Monotonic seconds when each was last sent."""
-        self.left = 0
-        """Payloads not durable yet."""
-        self.resume = 0
-        """Every payload before this index is durable."""
+        self.marks = Marks()
+        self.size = size
+        """Bytes on the disk."""
         self.last_ms = header.created_ms
+        """Model time of the latest append."""
+        self.closed_s = float("-inf")
+        """Monotonic seconds when it was closed."""
+        self.next_due_s = float("-inf")
+        """Nothing in it is due before: a lower bound."""
+        self.chunk: Chunk | None = None
+        """What of it is in memory."""
+        self.fault: OSError | None = None
+        """Why it could not be read when that was last tried."""
+        self.is_gone = False
         self.is_dirty = False
-        self._start = start
-        self._positions = array("Q")
-        self._size = 0
-        """Bytes of the record region before packing."""
         self._fd = fd
+        self._before = size
+        """Size before the last append."""
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> "Segment":
-        """Begin a segment in `folder`. Raises StorageError when nothing can be written there."""
+        """Begin a segment in `folder`; nothing is synced. Raises StorageError when nothing can be written there."""
         path = folder / segment_name(header.epoch, header.number)
         packed = pack_header(header)
         fd = None
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
             _write_all(fd, packed)
-            os.fdatasync(fd)
-            sync_folder(folder)
         except OSError as error:
             if fd is not None:
                 os.close(fd)
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             raise _failed(path, error) from error
-        return cls(path, header, start=len(packed), fd=fd)
+        made = cls(path, header, size=len(packed), fd=fd)
+        made.is_dirty = True
+        return made
 
     @classmethod
-    def recover(cls, path: Path) -> "Segment":
-        """Read a segment left by an earlier run and cut off its torn tail. Raises StorageError when it has no header."""
+    def recover(cls, path: Path) -> "tuple[Segment, int]":
+        """Take over a segment left by an earlier run and cut off its torn tail; return it and how many payloads are damaged.
+
+        Raises StorageError when nothing in it can be read.
+        """
         try:
-            data = path.read_bytes()
-            header, start = unpack_header(data)
-            _, region = region_of(data)
-            segment = cls(path, header, start=start, fd=None)
-            for found in scan(region, header.first_offset):
-                segment._note(found.position, found.end, found.time_ms, NEVER_SENT)
-            if header.packing == STORED and segment._size < len(region):
-                os.truncate(path, start + segment._size)
+            found = survey(path)
+            if found.end < found.bytes:
+                os.truncate(path, found.end)
         except OSError as error:
             raise _failed(path, error) from error
-        return segment
-
-    @property
-    def count(self) -> int:
-        """Payloads in it."""
-        return len(self.marks)
+        segment = cls(path, found.header, size=found.end, fd=None)
+        segment.last_ms = found.last_ms
+        first, damaged = found.header.first_offset, 0
+        segment.marks = Marks(found.after - first)
+        expected = first
+        for begin, after in (*found.runs, (found.after, found.after)):
+            damaged += segment.marks.lift(expected - first, begin - first, DURABLE)
+            expected = after
+        return segment, damaged
 
     @property
     def next_offset(self) -> int:
         """Offset after its last."""
-        return self.header.first_offset + self.count
+        return self.header.first_offset + self.marks.count
 
     @property
     def is_open(self) -> bool:
         """Whether it still takes payloads."""
         return self._fd is not None
 
-    @property
-    def size(self) -> int:
-        """Bytes written, before packing."""
-        return self._start + self._size
-
-    def append(self, time_ms: int, topic: str, payload: bytes, *, sent_s: float) -> int:
+    def append(self, time_ms: int, topic: bytes, payload: bytes, *, sent_s: float) -> int:
         """Write one payload and return its offset. Raises StorageError; the file is then as it was before."""
         assert self._fd is not None
-        offset = self.next_offset
-        data = pack_record(offset, time_ms, topic.encode(), payload)
+        offset = self.header.first_offset + self.marks.count
+        head = record_head(offset, time_ms, topic, payload)
+        length = len(head) + len(topic) + len(payload)
         try:
-            _write_all(self._fd, data)
+            written = os.writev(self._fd, (head, topic, payload))
+            if written != length:
+                _write_all(self._fd, (head + topic + payload)[written:])
         except OSError as error:
             # A shorter file always fits: what was written of the record is taken back.
             os.ftruncate(self._fd, self.size)
-            os.lseek(self._fd, self.size, os.SEEK_SET)
             raise _failed(self.path, error) from error
         self.is_dirty = True
-        self._note(self._size, self._size + len(data), time_ms, sent_s)
+        self._before = self.size
+        self.size += length
+        self.marks.append(sent_s)
+        self.last_ms = max(self.last_ms, time_ms)
         return offset
 
     def take_back(self) -> None:
         """Undo the last append, which could not be synced."""
         assert self._fd is not None
-        self._size = self._positions.pop()
         self.marks.pop()
-        self.sent_s.pop()
-        self.left -= 1
+        self.size = self._before
         os.ftruncate(self._fd, self.size)
-        os.lseek(self._fd, self.size, os.SEEK_SET)
 
-    def entries(self, wanted: list[int]) -> Iterator[Entry | int]:
-        """Yield the payloads at the ascending indexes `wanted`; of a damaged one its index.
+    def lift(self, first: int, last: int, mark: int) -> int:
+        """Raise the mark of the offsets first … last that lie here; return how many changed."""
+        base = self.header.first_offset
+        return self.marks.lift(first - base, last - base + 1, mark)
 
-        Raises StorageError when the file cannot be read.
-        """
-        if not wanted:
-            return
-        try:
-            region = self._region(wanted)
-        except OSError as error:
-            raise _failed(self.path, error) from error
-        base = 0 if len(region) == self._size else self._positions[wanted[0]]
-        for index in wanted:
-            found = next(
-                scan(region, self.header.first_offset + index, self._positions[index] - base),
-                None,
-            )
-            if found is None:
-                yield index
-                continue
-            yield Entry(
-                epoch=self.header.epoch,
-                offset=found.offset,
-                time_ms=found.time_ms,
-                topic=found.topic.decode(),
-                payload=found.payload,
-            )
+    def fetcher(self, offset: int) -> Callable[[], None]:
+        """Return what brings the payload at `offset`, and what lies behind it, into memory; it may run in a thread."""
+        path, after = self.path, self.next_offset
 
-    def mark(self, first: int, last: int, mark: int) -> int:
-        """Raise the mark of the offsets first..last that lie here; return how many changed."""
-        begin = max(first - self.header.first_offset, 0)
-        end = min(last - self.header.first_offset + 1, self.count)
-        changed = 0
-        for index in range(begin, end):
-            if self.marks[index] < mark:
-                self.marks[index] = mark
-                changed += 1
-        if mark == DURABLE:
-            self.left -= changed
-            while self.resume < self.count and self.marks[self.resume] == DURABLE:
-                self.resume += 1
-        return changed
+        def fetch() -> None:
+            try:
+                self.chunk = read_chunk(path, offset, after=after)
+            except OSError as error:
+                self.fault = error
 
-    def close(self) -> None:
-        """Sync it and take no more. Raises StorageError when the sync fails; it is closed all the same."""
+        return fetch
+
+    def detach(self, now_s: float) -> int | None:
+        """Take no more payloads; return the descriptor, which the caller syncs and closes."""
         fd, self._fd = self._fd, None
-        if fd is None:
-            return
-        try:
-            os.fdatasync(fd)
-            self.is_dirty = False
-        except OSError as error:
-            raise _failed(self.path, error) from error
-        finally:
-            os.close(fd)
+        self.closed_s = now_s
+        self.is_dirty = False
+        return fd
 
     def duplicate_fd(self) -> int:
         """Return a descriptor of its own for a sync in another thread. Raises StorageError."""
@@ -201,39 +168,36 @@ class Segment:
             raise _failed(self.path, error) from error
         self.is_dirty = False
 
-    def _note(self, position: int, end: int, time_ms: int, sent_s: float) -> None:
-        self._positions.append(position)
-        self.marks.append(PENDING)
-        self.sent_s.append(sent_s)
-        self.left += 1
-        self._size = end
-        self.last_ms = max(self.last_ms, time_ms)
-
-    def _region(self, wanted: list[int]) -> bytes:
-        with self.path.open("rb") as file:
-            header, start = unpack_header(file.read(self._start))
-            if header.packing == DEFLATED:
-                return zlib.decompress(file.read())
-            position = self._positions[wanted[0]]
-            last = wanted[-1] + 1
-            end = self._positions[last] if last < self.count else self._size
-            file.seek(start + position)
-            return file.read(end - position)
+    def packed(self, twin: Path | None) -> None:
+        """Put the packed `twin` in the place of the file; None: it is not tried again. Raises OSError."""
+        if twin is not None:
+            size = twin.stat().st_size
+            twin.replace(self.path)
+            self.size = size
+        self.header = replace(self.header, packing=BLOCKS)
 
 
-def deflate(path: Path) -> Path | None:
+def pack(path: Path) -> Path | None:
     """Write a packed twin of the closed segment at `path` beside it; None when that cannot be done (a full disk)."""
     twin = path.with_suffix(".new")
     try:
-        header, region = region_of(path.read_bytes())
-        if header.packing == DEFLATED:
+        with path.open("rb") as source:
+            header, _ = unpack_header(source.read(HEADER_BYTES_MAX))
+        if header.packing == BLOCKS:
             return None
+        runs = list(runs_of_records(path))
+        after = runs[-1][0] + len(runs[-1][1]) if runs else header.first_offset
         with twin.open("wb") as file:
-            file.write(pack_header(replace(header, packing=DEFLATED)) + zlib.compress(region, 1))
+            file.write(pack_header(replace(header, packing=BLOCKS)))
+            for first, records in runs:
+                block = pack_block(first, records, after=after)
+                _check(block, records)
+                file.write(block)
             file.flush()
             os.fdatasync(file.fileno())
     except (OSError, StorageError):
-        twin.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            twin.unlink(missing_ok=True)
         return None
     return twin
 
@@ -245,6 +209,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _check(block: bytes, records: list[Kept]) -> None:
+    """Raise StorageError unless `block` gives `records` back bit for bit: then the segment stays as it is."""
+    if unpack_block(block) != records:
+        message = "a block would not be restored"
+        raise StorageError(message)
 
 
 def _write_all(fd: int, data: bytes) -> None:

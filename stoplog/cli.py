@@ -193,12 +193,16 @@ def spill(
 
 @journal_app.command("inspect")
 def journal_inspect(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with journal segments.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders with journal segments, or segment files.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    payload: Annotated[
+        str | None, typer.Option(help="Decode one payload: <epoch>-<offset>, or the offset alone.")
+    ] = None,
 ) -> None:
-    """Count what a gateway's journals hold, reading them as the format's description says."""
+    """Say what a gateway's journals hold and what of it is damaged or torn; decode single payloads. Reads only."""
     from stoplog.oracle.inspect import inspect
 
-    raise typer.Exit(inspect(folders))
+    raise typer.Exit(inspect(folders, as_json=json, payload=payload))
 
 
 @audit_app.command("verify")

@@ -11,7 +11,8 @@ import pytest
 
 from domain.errors import StorageError
 from runtime.clock import ManualClock
-from runtime.journal import CREDIT_MAX, Journal
+from runtime.journal import PACK_AFTER_S, Journal
+from runtime.journal_flight import CREDIT_MAX
 from runtime.journal_format import Entry, Header, pack_header, pack_record, region_of, scan, unpack_header
 
 A, B = "a" * 32, "b" * 32
@@ -229,6 +230,8 @@ def test_a_packed_segment_is_read_like_any_other(tmp_path: Path) -> None:
     clock = ManualClock()
     journal = opened(tmp_path, clock, segment_bytes=400)
     payloads = {(A, journal.append("t", bytes([n]) * 100)): bytes([n]) * 100 for n in range(5)}
+    assert journal.packer() is None
+    clock.advance(PACK_AFTER_S)
     job = journal.packer()
     assert job is not None
     path, pack = job
@@ -253,7 +256,7 @@ def test_a_damaged_payload_holds_up_no_other(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"first", b"worst"))
     clock.advance(5)
     assert due(journal, clock) == []
-    assert journal.dropped == 1
+    assert journal.damaged == 1
     assert due(journal, clock) == [(A, 1)]
 
 
