@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,6 +119,12 @@ port = {self.metrics_port}
         except httpx.HTTPError:
             return False
 
+    def count(self, name: str) -> float:
+        """What the worker says of itself; 0 while it says nothing."""
+        text = asked(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        found = re.search(rf"^stoplog_ingest_{name} (\S+)", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
     async def is_up(self) -> None:
         until_s = CLOCK.monotonic() + 60
         while not await asyncio.to_thread(self.is_ready):
@@ -191,6 +198,8 @@ async def test_every_payload_is_acknowledged_and_kept_exactly_once_though_the_wo
     wanted = 300
     for offset in range(wanted):
         await gateway.publish(LIVE, good(offset))
+        if offset == 60:
+            await eventually(lambda: 30 in ingest.durable, what="some of it is stored")
         if offset in {60, 180}:
             await asyncio.sleep(0.15)
             ingest.kill()
@@ -204,6 +213,9 @@ async def test_every_payload_is_acknowledged_and_kept_exactly_once_though_the_wo
                 await gateway.publish(HISTORY, good(offset), qos=1)
         await asyncio.sleep(1.0)
     assert ingest.received.as_tuple() == ingest.durable.as_tuple() == ((0, wanted - 1),)
+    for offset in range(10):
+        await gateway.publish(HISTORY, good(offset), qos=1)
+    await eventually(lambda: ingest.count("payloads_redelivered_total") >= 10, what="those are told apart")
     assert await ingest.stop() == 0
     samples = stored(tmp_path)
     assert len(samples) == len(set(samples)) == 3 * wanted
