@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -78,8 +79,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     at_end.callback(storage.close)
     await _meet(broker, storage)
 
-    registry = CollectorRegistry()
-    metrics = TelemetryMetrics(registry)
+    metrics = TelemetryMetrics(registry := CollectorRegistry())
     node = EdgeNode(park=park.id, gateway=gateway, bd_seq=storage.ledger.bd_seq)
     outside = Outside(
         broker,
@@ -179,6 +179,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         gateway=gateway,
         clock=clock,
     )
+    _show(metrics, field, outside, storage, {"samples": old_samples, "records": old_records})
     polling = Polling(
         lambda coro, name: tasks.start(coro, name=name), tasks.liveness, publisher.tell, watch.polled
     )
@@ -245,6 +246,33 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     tasks.on_hangup(reloading.run)
     tasks.status_words = lambda: words_of_readiness(outside.readiness(field.images))
     logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(field.stations))
+
+
+def _show(
+    metrics: TelemetryMetrics, field: Field, outside: Outside, storage: Storage, again: Mapping[str, Backfill]
+) -> None:
+    """Show Prometheus what is known anyway."""
+    metrics.watch(field.images)
+    metrics.gauge(
+        "stoplog_broker_connected",
+        "1 while connected to the broker.",
+        lambda: float(outside.link.is_connected),
+    )
+    metrics.gauge(
+        "stoplog_clock_offset_seconds",
+        "Wall clock minus sample clock: what is still to be slewed.",
+        lambda: storage.times.offset_ms / 1000,
+    )
+    metrics.counter(
+        "stoplog_acknowledgements_refused",
+        "Acknowledgements that were forged, malformed or of another gateway.",
+        "journal",
+        {name: partial(_refused, backfill) for name, backfill in again.items()},
+    )
+
+
+def _refused(backfill: Backfill) -> int:
+    return backfill.refused
 
 
 def _read_park(settings: GatewaySettings) -> Park:

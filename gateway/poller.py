@@ -103,6 +103,7 @@ class Poller:
             await self._nap(min(due_s.values(), default=now_s + NAP_S_MAX) - now_s)
             return
         name = min(ready, key=self._urgency)
+        self._metrics.late(self.image.device.id, now_s - due_s[name])
         await self._poll(name)
         is_late = due_s[name] + self._period_s(name) < self._clock.monotonic()
         self._slot_s[name] = self._clock.monotonic() if is_late else due_s[name]

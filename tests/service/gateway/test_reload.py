@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import socket
+import subprocess
 import urllib.request
 from collections import defaultdict
 from itertools import pairwise
@@ -104,6 +105,32 @@ def lost_polls(rig: Rig, device: str, period_s: float) -> list[float]:
     return [later - sooner for sooner, later in pairwise(quickest) if later - sooner >= 2 * period_s]
 
 
+def promtool_agrees(metrics: str) -> str:
+    """Return what promtool has against the names and types of `metrics`."""
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=metrics,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return done.stdout + done.stderr
+
+
+async def a_bad_file_changes_nothing(rig: Rig, peer: Peer, park: ParkFiles, devices: list[str]) -> None:
+    park.edit("alarms.yaml", "point:", "pint:")
+    hang_up(rig)
+    await peer.until(lambda: "configuration refused, the old one stays" in rig.log())
+    health = json.loads(await asked(rig, "/health/ready"))
+    assert health["ready"]
+    assert not health["configuration"]["is_newest"]
+    assert "alarms.yaml" in health["configuration"]["faults"][0]
+    assert "stoplog_configuration_last_reload_successful 0.0" in await asked(rig, "/metrics")
+    assert sorted(born(peer, Kind.DBIRTH)) == sorted(devices)
+    park.edit("alarms.yaml", "pint:", "point:")
+
+
 async def test_what_a_changed_park_does_not_touch_is_polled_on(tmp_path: Path) -> None:
     park, systemd = ParkFiles(tmp_path), Systemd(tmp_path)
     listening = asyncio.ensure_future(systemd.run())
@@ -115,17 +142,8 @@ async def test_what_a_changed_park_does_not_touch_is_polled_on(tmp_path: Path) -
         await peer.until(lambda: sorted(born(peer, Kind.DBIRTH)) == sorted(first))
         rig.plcs.reads.clear()
 
-        park.edit("alarms.yaml", "point:", "pint:")
-        hang_up(rig)
-        await peer.until(lambda: "configuration refused, the old one stays" in rig.log())
-        health = json.loads(await asked(rig, "/health/ready"))
-        assert health["ready"]
-        assert not health["configuration"]["is_newest"]
-        assert "alarms.yaml" in health["configuration"]["faults"][0]
-        assert "stoplog_configuration_last_reload_successful 0.0" in await asked(rig, "/metrics")
-        assert sorted(born(peer, Kind.DBIRTH)) == sorted(first)
+        await a_bad_file_changes_nothing(rig, peer, park, first)
 
-        park.edit("alarms.yaml", "pint:", "point:")
         park.edit("templates/trunk_east.csv", "m,-10,15,normal,0.01,", "m,-10,15,normal,0.02,")
         park.take_back()
         hang_up(rig)
@@ -152,6 +170,9 @@ async def test_what_a_changed_park_does_not_touch_is_polled_on(tmp_path: Path) -
         offsets = sorted(offset for _, offset in peer.payloads)
         assert offsets == list(range(offsets[0], offsets[-1] + 1))
 
+        agreed = await asyncio.to_thread(promtool_agrees, await asked(rig, "/metrics"))
+        assert agreed == ""
+        assert json.loads(await asked(rig, "/health/live")) == {"live": True, "stalled": []}
         assert rig.stop_gateway() == 0
         await asyncio.sleep(0.1)
     listening.cancel()

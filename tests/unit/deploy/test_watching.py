@@ -63,7 +63,11 @@ def made_metrics() -> set[str]:
     made = set()
     for path in (path for folder in SERVICES for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text("utf-8")
-        named = re.findall(r'(Counter|Gauge|Histogram)\(\s*"(stoplog_\w+)"', text)
+        named = re.findall(r'(Counter|Gauge|Histogram)(?:MetricFamily)?\(\s*"(stoplog_\w+)"', text)
+        # Shown by the gateway's own functions.
+        named += [
+            (kind.title(), name) for kind, name in re.findall(r'\.(gauge|counter)\(\s*"(stoplog_\w+)"', text)
+        ]
         # Several of one kind, made by a local function from a common beginning.
         for kind, beginning in re.findall(r'(Counter|Gauge|Histogram)\(f"(stoplog_\w+)\{name\}"', text):
             named += [(kind, beginning + name) for name in re.findall(rf'\b{kind.lower()}\(\s*"(\w+)"', text)]
