@@ -35,10 +35,8 @@ from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service, words_of
 from stores.open import open_history
 from wire.signing import Signer, Verifier
-from wire.topics import SPARKPLUG, Channel, ours, state
+from wire.topics import SPARKPLUG, Channel, host_id, ours, state
 
-HOST_ID = "stoplog_control"
-"""Our name as a Sparkplug host application."""
 CHECK_S = 3.0
 """Wall seconds for one look whether the broker is there."""
 
@@ -112,13 +110,13 @@ def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink,
         client_id=f"stoplog-control-{park}",
         clock=core.clock,
         subscriptions=(
-            Subscription(topic=state(HOST_ID), qos=1),
+            Subscription(topic=state(host_id(park)), qos=1),
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
             *(Subscription(topic=ours(park, "+", channel), qos=1) for channel in heard),
         ),
         will=lambda: presence.will(),  # noqa: PLW0108  (it is made after its link)
     )
-    presence = Presence(link, core.clock, host_id=HOST_ID)
+    presence = Presence(link, core.clock, host_id=host_id(park))
     edge = Edge(link, core.image, core.orders, core.term, signer, core.clock, presence=presence)
     return link, edge, presence
 

@@ -5,7 +5,7 @@ from control.commands.term import Term
 from control.live.image import Image
 from control.presence import Presence
 from domain.errors import LinkError, StorageError
-from domain.ids import GatewayId
+from domain.ids import GatewayId, ParkId
 from runtime.clock import Clock
 from runtime.log import logger
 from runtime.mqtt import MqttLink
@@ -75,9 +75,7 @@ class Edge:
         park = self._image.park.id
         now_s = self._clock.monotonic()
         if self._image.sessions[gateway].asks_rebirth(now_s=now_s):
-            metric = Metric(name=REBIRTH, value=True, datatype=DataType.BOOLEAN)
-            payload = encode(Payload(timestamp_ms=self._clock.now_ms(), metrics=(metric,)))
-            await self._say(sparkplug(park, Kind.NCMD, gateway), payload, qos=0)
+            await self._say(*rebirth_request(park, gateway, at_ms=self._clock.now_ms()), qos=0)
         pulse = self._image.pulses[gateway]
         if pulse.newest is None or not pulse.is_heard(now_s=now_s):
             return
@@ -106,3 +104,10 @@ class Edge:
             await self._link.publish(topic, payload, qos=1 if qos else 0)
         except LinkError as error:
             _log.warning("not sent", topic=topic, reason=str(error))
+
+
+def rebirth_request(park: ParkId, gateway: GatewayId, *, at_ms: int) -> tuple[str, bytes]:
+    """Return topic and payload of the one unsigned command that a gateway honours."""
+    metric = Metric(name=REBIRTH, value=True, datatype=DataType.BOOLEAN, timestamp_ms=at_ms)
+    payload = encode(Payload(timestamp_ms=at_ms, metrics=(metric,)))
+    return sparkplug(park, Kind.NCMD, gateway), payload

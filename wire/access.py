@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wire.signing import Role
-from wire.topics import OURS, SPARKPLUG, Channel, Kind, ours, sparkplug
+from wire.topics import OURS, SPARKPLUG, Channel, Kind, host_id, ours, sparkplug, state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ def grants(park: str, role: Role, identity: str) -> Grants:
                 publish=(
                     *(ours(park, "+", channel) for channel in said),
                     sparkplug(park, Kind.NCMD, "+"),
-                    f"{SPARKPLUG}/STATE/+",
+                    state(host_id(park)),
                 ),
                 subscribe=(
                     *(ours(park, "+", channel) for channel in heard),

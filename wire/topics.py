@@ -57,6 +57,11 @@ def ours(park: str, gateway: str, channel: Channel) -> str:
     return f"{OURS}/{park}/{gateway}/{channel.value}"
 
 
+def host_id(park: str) -> str:
+    """Return the name of a park's control as a Sparkplug host application; unique where parks share a broker."""
+    return f"stoplog_{park}"
+
+
 def state(host: str) -> str:
     """Return the topic of a host application's STATE message."""
     return f"{SPARKPLUG}/STATE/{host}"

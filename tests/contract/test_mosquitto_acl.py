@@ -18,7 +18,7 @@ from deploy.certificates.issue import issue
 from stoplog.demo.ports import free_ports
 from wire.access import covers, grants
 from wire.signing import Role
-from wire.topics import Channel, Kind, ours, sparkplug, state
+from wire.topics import Channel, Kind, host_id, ours, sparkplug, state
 
 ROOT = Path(__file__).parents[2]
 PARK = "lingang"
@@ -163,7 +163,8 @@ ROLES = {"gw_east": Role.GATEWAY, "gw_west": Role.GATEWAY, "ingest": Role.INGEST
 def everything() -> set[str]:
     """One topic of each kind for each gateway, and what is nobody's."""
     topics = {
-        state("control"),
+        state(host_id(PARK)),
+        state("another"),
         ours(PARK, "w1", Channel.CANARY),
         ours("elsewhere", "gw_east", Channel.COMMAND),
     }
@@ -201,7 +202,7 @@ def test_what_an_identity_may_hear(site: Site, identity: str) -> None:
         mouth.say(topic)
     listener.wait_for(last)
     # A pattern is everybody's: whether a host is on line is no secret.
-    assert listener.heard == own | {state("control")}
+    assert listener.heard == own | {state(host_id(PARK)), state("another")}
 
 
 def test_issuing_again_keeps_what_is_there(secrets: Path) -> None:

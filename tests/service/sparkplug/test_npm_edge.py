@@ -15,20 +15,20 @@ import httpx
 from domain.ids import DeviceId, GatewayId, ParkId
 from domain.park import Park
 from ingest.judge import Why
-from runtime.mqtt import BrokerSettings, MqttLink, Subscription
+from runtime.mqtt import BrokerSettings, MqttLink
 from stores.sqlite_reader import everything
 from tests.service.control.console import CLOCK, WAIT_S, Console, until
 from tests.service.control.edge import CALM, Edge
 from tests.service.control.rig import ROOT, START_S, Rig, free_port, rig
 from tests.service.sparkplug.peers import Line, Peer, metric
 from wire.signing import Role, new_key, public_part
-from wire.topics import state
+from wire.topics import host_id, state
 
 GROUP = "lingang"
 NODE = GatewayId("gw_east")
 DEVICE = "plc_hc_outlet"
 CLOSED, OPENED, PH = "hc_outlet/closed", "hc_outlet/opened", "hc_analyser/ph"
-HOST = "stoplog_control"
+HOST = host_id(GROUP)
 
 
 class Heart(Edge):
@@ -137,9 +137,13 @@ async def test_an_npm_edge_node_is_believed_by_the_rules_and_its_samples_end_in_
         old = made.edges[NODE]
         made.edges[NODE] = Heart(park=made.park, id=NODE, signer=old.signer, verifier=old.verifier)
 
-    async with rig(tmp_path, prepare=prepare) as made, ingesting(made), listening(made) as states:
+    topics = (state(HOST), f"spBv1.0/{GROUP}/NCMD/#")
+    async with (
+        rig(tmp_path, prepare=prepare) as made,
+        ingesting(made),
+        Peer("host.cjs", made.broker_port, "npm_ear", *topics) as ear,
+    ):
         console = await made.first()
-        await until(lambda: states, why="control says that it is here")
         async with Peer("edge.cjs", made.broker_port, GROUP, NODE) as peer:
             screen = Screen(console, Node(peer, made.park))
             await follows(screen)
@@ -152,7 +156,8 @@ async def test_an_npm_edge_node_is_believed_by_the_rules_and_its_samples_end_in_
             peer.say({"do": "leave"})
             await screen.is_doubted(CLOSED, "link")
         await keeps_no_foreign_sample(made)
-        await says_that_it_is_here_and_away(made, states)
+        asks_as_the_specification_says(ear)
+        await says_that_it_is_here_and_away(made, ear)
 
 
 async def follows(screen: Screen) -> None:
@@ -216,55 +221,47 @@ def reasons(quarantine: Path) -> dict[str, int]:
         return dict(db.execute("SELECT why, sum(times) FROM nameless GROUP BY why"))
 
 
-async def says_that_it_is_here_and_away(made: Rig, states: list[tuple[int, Line]]) -> None:
+async def says_that_it_is_here_and_away(made: Rig, ear: Peer) -> None:
     """STATE: here with the time of the connection, a denial for who says otherwise, away with the time of leaving."""
-    number, here = states[-1]
+    here = states(ear)[-1]
     assert here["online"] is True
     assert here["timestamp"] <= CLOCK.now_ms()
-    forged = json.dumps({"online": False, "timestamp": CLOCK.now_ms()}).encode()
+    said = len(states(ear))
+    forged = {"online": False, "timestamp": CLOCK.now_ms()}
     for _ in range(20):
-        await made.edges[NODE].link.publish(state(HOST), forged, qos=1, retain=True)
-    await until(lambda: states[-1][0] >= number + 20 and states[-1][1] == here, why="control denies")
+        await made.edges[NODE].link.publish(state(HOST), json.dumps(forged).encode(), qos=1, retain=True)
+    await until(lambda: len(states(ear)) > said + 20 and states(ear)[-1] == here, why="control denies")
     await asyncio.sleep(1.2)
-    assert states[-1][1] == here
-    denials = [said for count, said in states if count > number and said["online"]]
-    assert 1 <= len(denials) <= 4, "a flood gets one answer a second"
+    assert states(ear)[-1] == here
+    assert 1 <= states(ear)[said:].count(here) <= 4, "a flood gets one answer a second"
     before_ms = CLOCK.now_ms()
     assert await asyncio.to_thread(made.kill, "control", signal.SIGTERM) == 0
-    await until(lambda: not states[-1][1]["online"], why="control says that it leaves")
-    assert states[-1][1]["timestamp"] >= before_ms
+    await until(lambda: not states(ear)[-1]["online"], why="control says that it leaves")
+    assert states(ear)[-1]["timestamp"] >= before_ms
     made.start_control()
     await made.is_up()
-    await until(lambda: states[-1][1]["online"], why="control is here again")
-    again = states[-1][1]
+    await until(lambda: states(ear)[-1]["online"], why="control is here again")
+    again = states(ear)[-1]
     assert again["timestamp"] >= before_ms
     made.kill("control")
-    await until(lambda: not states[-1][1]["online"], why="the broker says that control is gone")
-    assert states[-1][1]["timestamp"] == again["timestamp"], "will and birth of one connection"
+    await until(lambda: not states(ear)[-1]["online"], why="the broker says that control is gone")
+    assert states(ear)[-1]["timestamp"] == again["timestamp"], "will and birth of one connection"
 
 
-@contextlib.asynccontextmanager
-async def listening(made: Rig) -> AsyncIterator[list[tuple[int, Line]]]:
-    """Everything said about control's state from now on, numbered from 1, what is retained first."""
-    link = MqttLink(
-        made.broker, client_id="ear", clock=CLOCK, subscriptions=[Subscription(topic=state(HOST), qos=1)]
-    )
-    heard: list[tuple[int, Line]] = []
+def states(ear: Peer) -> list[Line]:
+    return [line["state"] for line in ear.lines if line.get("topic") == state(HOST)]
 
-    async def take() -> None:
-        while True:
-            heard.append((len(heard) + 1, json.loads((await link.next()).payload)))
 
-    async def nothing() -> None:
-        return
-
-    tasks = [asyncio.ensure_future(link.run(nothing)), asyncio.ensure_future(take())]
-    try:
-        yield heard
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def asks_as_the_specification_says(ear: Peer) -> None:
+    """QoS and the retained flag of what control says, as the broker hands it on to a host that is none of ours."""
+    first = next(line for line in ear.lines if line.get("topic") == state(HOST))
+    assert (first["qos"], first["retain"], first["state"]["online"]) == (1, True, True)
+    asked = [line for line in ear.lines if "/NCMD/" in line.get("topic", "")]
+    assert asked
+    for line in asked:
+        assert (line["qos"], line["retain"]) == (0, False)
+        assert line["payload"]["timestamp"] > 0
+        assert "seq" not in line["payload"]
 
 
 async def is_ready(client: httpx.AsyncClient) -> bool:

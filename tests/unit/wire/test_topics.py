@@ -2,7 +2,17 @@
 
 import pytest
 
-from wire.topics import Channel, Kind, SparkplugTopic, ours, parse_ours, parse_sparkplug, sparkplug, state
+from wire.topics import (
+    Channel,
+    Kind,
+    SparkplugTopic,
+    host_id,
+    ours,
+    parse_ours,
+    parse_sparkplug,
+    sparkplug,
+    state,
+)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -35,3 +45,8 @@ def test_none_of_ours(topic: str) -> None:
 
 def test_the_state_of_a_host() -> None:
     assert state("control") == "spBv1.0/STATE/control"
+
+
+def test_a_host_is_named_after_its_park() -> None:
+    assert state(host_id("lingang")) == "spBv1.0/STATE/stoplog_lingang"
+    assert host_id("lingang") != host_id("elsewhere")
