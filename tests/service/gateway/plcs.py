@@ -49,6 +49,8 @@ class Plcs:
         self.stations: dict[str, Station] = {}
         self.servers: dict[str, PlcServer] = {}
         for device in park.devices_of(GW):
+            if device.logger is not None:
+                continue
             station = Station(park, device.id, now_ms=page.clock.now_ms(), openings=openings)
             for point in station.instruments:
                 station.image.put(point.ref, CALM.get(point.name, 0.0) if not point.is_boolean else False)
