@@ -20,6 +20,7 @@ test: ## install what tests need, then check, then every test
 	@$(MAKE) --no-print-directory checks
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PARKS) $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(FAULTS) $(ARGS)
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -30,7 +31,8 @@ bench: ## measure on an idle machine (ONLY=name, JSON=out.json, PEERS=1 for peer
 	@deploy/setup/setup.sh with-tests
 	@PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
-soak: setup ## play the demonstration scenario again and again (MINUTES=60), each run must hold
+soak: setup ## play the demonstration scenario, then faults, MINUTES=60 of each: every run must hold
+	@deploy/setup/test-packages.sh
 	@deploy/setup/soak.sh $(or $(MINUTES),60)
 
 lock: ## resolve pyproject.toml anew into requirements/*.txt
@@ -42,6 +44,8 @@ WORKERS := 3
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
 PARKS = tests/system --ignore=tests/system/test_headless.py
+# Each of these kills its own few processes again and again, and mostly waits.
+FAULTS = tests/faults
 DRILL = tests/system/test_headless.py
 
 .PHONY: checks

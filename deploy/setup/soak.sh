@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make soak MINUTES=n`: play the demonstration scenario until n minutes have passed, each run with another seed.
+# `make soak MINUTES=n`: play the demonstration scenario until n minutes have passed, each run with another seed; then play
+# seeded faults over the data path for as long, each run with another seed (docs/soak-faults.txt).
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
@@ -25,3 +26,4 @@ play() {
 }
 
 play 2>&1 | tee docs/soak.txt
+.venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt

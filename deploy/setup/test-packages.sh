@@ -7,7 +7,7 @@ cd "$ROOT"
 . deploy/setup/steps.sh
 
 # package  its proof: a program, or a family of fonts
-NEEDS="mosquitto:mosquitto victoria-metrics:victoria-metrics prometheus:promtool chromium:chromium fonts-noto-cjk:@Noto"
+NEEDS="mosquitto:mosquitto victoria-metrics:victoria-metrics prometheus:promtool faketime:faketime chromium:chromium fonts-noto-cjk:@Noto"
 
 has() {
   case $1 in

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.ids import ParkId, PointRef
+from domain.ids import PointRef
 from domain.quality import Quality, Reason
 from domain.sample import Value
 from ingest.quarantine import read_quarantine
@@ -110,7 +110,7 @@ def _payloads(path: Path) -> Iterator[Payload]:
 
 
 async def _stored(site: Site, now_ms: int) -> tuple[Sample, ...]:
-    history = open_history(StoreSettings.model_validate(site.store_settings), park=ParkId(PARK))
+    history = open_history(StoreSettings.model_validate(site.store_settings), park=PARK)
     try:
         found: list[Sample] = []
         for name in names(site.points, len(site.plc_ports)):

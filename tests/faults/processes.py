@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,14 +19,17 @@ from runtime.clock import RealClock
 from stoplog.demo.ports import HOST
 from tests.faults.modes import Mode
 from tests.faults.site import GATEWAY, INGEST, PARK, Site
-from tests.service.brokers import MOSQUITTO, can_connect
-from tests.service.victoria import BINARY as VICTORIA
+from wire.messages import Acknowledgement, acknowledgement_body, record
+from wire.signing import Role, load_signer, load_verifier
 from wire.sparkplug import peek
+from wire.topics import Channel, ours
 
 ROOT = Path(__file__).parents[2]
+MOSQUITTO, VICTORIA = Path("/usr/sbin/mosquitto"), Path("/usr/bin/victoria-metrics")
 CLOCK = RealClock()
 START_S_MAX = 60.0
 """Wall seconds for a process to be up: machines that test are busy machines."""
+HISTORY, RECORDS = ours(PARK, GATEWAY, Channel.HISTORY), ours(PARK, GATEWAY, Channel.RECORDS)
 _pause = threading.Event()
 
 
@@ -41,6 +45,12 @@ def wait_until(what: str, is_true: Callable[[], bool], *, within_s: float = STAR
 def rest(seconds: float) -> None:
     """Let the processes run."""
     _pause.wait(max(0.0, seconds))
+
+
+def can_connect(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 class Part:
@@ -136,15 +146,17 @@ class Plcs:
 
 
 class Listener:
-    """Hears every payload that passes the broker and counts how often each came: what is sent again is no secret."""
+    """Hears every payload that passes the broker and counts how often each came; acknowledges records in control's stead."""
 
     def __init__(self, site: Site) -> None:
         self.heard: Counter[str] = Counter()
-        """Deliveries by uuid."""
+        """Deliveries of sample payloads by uuid."""
+        self._verifier = load_verifier((site.folder / "trusted.jwks").read_text(encoding="ascii"))
+        self._signer = load_signer((site.folder / "control.jwk").read_text(encoding="ascii"))
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="listener")
         self._client.on_message = self._hear
         self._client.on_connect = lambda client, *_: client.subscribe(
-            [(f"spBv1.0/{PARK}/DDATA/#", 0), (f"stoplog/1/{PARK}/+/history", 0)]
+            [(f"spBv1.0/{PARK}/DDATA/#", 0), (HISTORY, 0), (RECORDS, 1)]
         )
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async(HOST, site.broker_port, keepalive=10)
@@ -159,10 +171,19 @@ class Listener:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+    def _hear(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic == RECORDS:
+            client.publish(ours(PARK, GATEWAY, Channel.ACK_RECORDS), self._acknowledgement(message.payload))
+            return
         uuid, _ = peek(message.payload)
         if uuid is not None:
             self.heard[uuid] += 1
+
+    def _acknowledgement(self, token: bytes) -> bytes:
+        said = record(self._verifier.verify(token, roles={Role.GATEWAY}).body)
+        here = ((said.offset, said.offset),)
+        answer = Acknowledgement(park=PARK, gateway=GATEWAY, epoch=said.epoch, received=here, durable=here)
+        return self._signer.sign(acknowledgement_body(answer))
 
 
 class Processes:

@@ -13,6 +13,7 @@ from runtime.clock import set_offset
 from tests.faults.clocks import ClockModel, Start, Step
 from tests.faults.disk import Disk
 from tests.faults.evidence import Evidence, read_accepted, read_evidence
+from tests.faults.faketime import FakeTime
 from tests.faults.judge import Verdict, judge
 from tests.faults.modes import Mode
 from tests.faults.processes import CLOCK, Processes, processes, rest, wait_until
@@ -47,6 +48,8 @@ class Plan:
     """Points of a PLC that all change at every read; 0: points with dead bands and silences."""
     per_minute: float = 40.0
     """Faults."""
+    is_faketime: bool = False
+    """Step the gateway's clock by libfaketime instead of by a clock of ours."""
 
     @property
     def schedule(self) -> tuple[Fault, ...]:
@@ -96,12 +99,13 @@ def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Ou
     for fault in schedule:
         tell(f"  {fault}")
     points = ledger_points(plan.ledger) if plan.ledger else reporting_points()
-    site = make_site(folder, plcs=plan.plcs, points=points, is_victoria=plan.is_victoria)
+    clock = "real" if plan.is_faketime else "offset"
+    site = make_site(folder, plcs=plan.plcs, points=points, is_victoria=plan.is_victoria, clock=clock)
     with (
         _disk(site) as disk,
         processes(site, ledger=plan.ledger, seed=plan.seed) as running,
     ):
-        stage = Stage(running, disk)
+        stage = Stage(running, disk, FakeTime(folder) if plan.is_faketime else None)
         stage.start()
         stage.play(schedule)
         return stage.finish(plan)
@@ -110,8 +114,11 @@ def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Ou
 class Stage:
     """The faults in their order, and what must be remembered of them to judge."""
 
-    def __init__(self, running: Processes, disk: Disk) -> None:
+    def __init__(self, running: Processes, disk: Disk, faketime: FakeTime | None) -> None:
         self._running = running
+        self._faketime = faketime
+        if faketime is not None:
+            running.gateway.environment = faketime.environment
         self._site = running.site
         self._disk = disk
         self._steps: list[Step] = []
@@ -160,7 +167,7 @@ class Stage:
             self._begin(Fault(kind=kind, begin_s=0, end_s=0, offset_ms=0))
         for plc in range(plan.plcs):
             running.plcs.set(plc, Mode.CUT)
-        rest(3.0)  # the silence is told
+        rest(2.0)  # the silence is told
         if Kind.STORE_KILLED in plan.kinds:
             # What a dead store had only received goes again after a minute; a gateway that starts sends it at once.
             running.gateway.kill()
@@ -207,7 +214,10 @@ class Stage:
             case Kind.DISK_FULL:
                 self._disk.fill(running.gateway.pid)
             case Kind.GATEWAY_CLOCK:
-                set_offset(self._site.offset(GATEWAY), fault.offset_ms)
+                if self._faketime is None:
+                    set_offset(self._site.offset(GATEWAY), fault.offset_ms)
+                else:
+                    self._faketime.step(fault.offset_ms)
                 self._steps.append(Step(at_s=CLOCK.monotonic(), offset_ms=fault.offset_ms))
             case Kind.INGEST_CLOCK:
                 set_offset(self._site.offset(INGEST), fault.offset_ms)

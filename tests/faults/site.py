@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.ids import GatewayId, ParkId
 from runtime.clock import set_offset
 from stoplog.demo.ports import HOST, free_ports
 from tests.faults.registers import Point
 from wire.signing import Role, new_key, public_part
 
-PARK = "faults"
-GATEWAY = "gw"
+PARK = ParkId("faults")
+GATEWAY = GatewayId("gw")
 INGEST = "ingest"
 _HEADER = (
     "slot,point,zh,en,address,type,bit,order,scale,offset,invalid,unit,min,max,group,dead_band,silence_s"

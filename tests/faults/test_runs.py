@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from runtime.exits import Exit
+from tests.faults.faketime import REMEDY, library
 from tests.faults.reporting import slips, sparse
 from tests.faults.run import Outcome, Plan, play
-from tests.faults.schedule import Kind, count
+from tests.faults.schedule import HOUR_MS, Kind, count
 
 pytestmark = pytest.mark.system
 
@@ -62,3 +63,14 @@ def test_what_a_report_by_exception_leaves_out_is_what_the_rule_says(seed: int, 
     print(f"told {told}")
     assert [str(slip) for slip in slips(accepted, points)] == []
     assert all(0 < told[point.name] < told["count"] / 2 for point in points[1:])
+
+
+@pytest.mark.parametrize("seed", [36])
+def test_a_gateway_under_libfaketime_stamps_by_a_clock_that_does_not_step(seed: int, tmp_path: Path) -> None:
+    if library() is None:
+        pytest.skip(f"libfaketime is not installed: {REMEDY}")
+    kinds = (Kind.GATEWAY_CLOCK, Kind.GATEWAY_KILLED)
+    plan = Plan(seed=seed, seconds=7, kinds=kinds, per_minute=26, is_victoria=False, is_faketime=True)
+    steps = [fault.offset_ms for fault in plan.schedule]
+    assert steps == [-HOUR_MS, 0, HOUR_MS], "back by an hour, killed, ahead by an hour"
+    check(play(plan, tmp_path))

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 UNAVAILABLE = 69
 COREUTILS = ("bash", "cat", "cut", "date", "dirname", "env", "find", "grep", "mkdir", "sha256sum", "sort")
-DEBIAN = "mosquitto victoria-metrics prometheus chromium fonts-noto-cjk"
+DEBIAN = "mosquitto victoria-metrics prometheus faketime chromium fonts-noto-cjk"
 
 
 class Machine:
@@ -73,13 +73,13 @@ def test_the_line_holds_what_setup_lacks_too(machine: Machine) -> None:
     result = machine.run("test-packages.sh")
     assert result.returncode == UNAVAILABLE
     assert apt_lines(result.stdout) == [
-        "apt-get install --no-install-recommends python3-venv victoria-metrics prometheus chromium fonts-noto-cjk"
+        "apt-get install --no-install-recommends python3-venv victoria-metrics prometheus faketime chromium fonts-noto-cjk"
     ]
 
 
 def test_a_machine_that_has_all_is_left_alone(machine: Machine) -> None:
     machine.python()
-    for name in ("mosquitto", "victoria-metrics", "promtool", "chromium"):
+    for name in ("mosquitto", "victoria-metrics", "promtool", "faketime", "chromium"):
         machine.program(name, "")
     fonts = machine.tree / ".fonts"
     fonts.mkdir()
