@@ -217,3 +217,59 @@ def audit_verify(
     from stoplog.audit import run_verify
 
     raise typer.Exit(run_verify(database, checkpoints, keys))
+
+
+@app.command("backup-key")
+def backup_key(
+    file: Annotated[
+        Path, typer.Argument(help="Where the private key goes: to a place away from control's machine.")
+    ],
+) -> None:
+    """Make a key pair for backups; control's machine needs the public key only, which is printed."""
+    from stoplog.backup.archive import new_key
+
+    print(new_key(file))
+
+
+@app.command()
+def backup(
+    settings: Settings,
+    recipients: Annotated[Path, typer.Option(help="Public keys, one `age1…` a line.")],
+    to: Annotated[list[Path], typer.Option(help="Folder for the backup; say it again for a second place.")],
+    keep: Annotated[int, typer.Option(help="Backups of this park to keep in each folder.", min=1)] = 30,
+) -> None:
+    """Back control's database up while it runs: verified, encrypted, in every place named."""
+    from stoplog.backup.make import make_backup
+
+    made = make_backup(settings, recipients, to, keep=keep)
+    for file in made.files:
+        print(f"{file}: {made.audit.records} audit records, verified; {file.stat().st_size} bytes")
+    print(f"root {made.audit.root}; {made.removed} older backups removed")
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(help="A backup, `….tar.age`.")],
+    key: Annotated[Path, typer.Option(help="The private key, as `stoplog backup-key` wrote it.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for control's files; it must hold no database yet.")
+    ] = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Only try: decrypt, verify, leave nothing.")
+    ] = False,
+    checkpoints: Annotated[
+        list[Path] | None, typer.Option(help="Checkpoints kept elsewhere, to hold it against.")
+    ] = None,
+) -> None:
+    """Bring a backup back, its audit log verified; then start control on it, with keys of its own."""
+    from stoplog.backup.restore import restore as bring_back
+
+    if (to is None) is not rehearse:
+        raise typer.BadParameter("say either --to FOLDER or --rehearse")
+    found = bring_back(archive, key, to=to, elsewhere=checkpoints or [])
+    what = "rehearsed" if to is None else f"restored into {to}"
+    print(f"{archive}: park {found.manifest.park}, {found.audit.records} audit records, verified, {what}")
+    if found.newer:
+        print(
+            f"{found.newer} records are sealed elsewhere that are younger than this backup: take a newer one if there is any"
+        )
