@@ -1,7 +1,6 @@
 """A backup made while control works, brought back: the log verifies, people sign in, and gates move under a newer term."""
 
 import json
-import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -55,6 +54,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         yield House(running, operator, made, key, recipients)
 
 
+def listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
 async def test_it_lies_in_both_places_and_nobody_reads_it(house: House) -> None:
     near, far = house.made.files
     assert near.read_bytes() == far.read_bytes()
@@ -68,7 +71,7 @@ async def test_only_the_newest_are_kept(house: House, tmp_path: Path) -> None:
     settings = house.rig.folder / "control.toml"
     made = [make_backup(settings, house.recipients, [tmp_path], keep=2) for _ in range(3)]
     assert [item.removed for item in made] == [0, 0, 1]
-    assert sorted(os.listdir(tmp_path)) == [item.files[0].name for item in made[1:]]
+    assert listed(tmp_path) == [item.files[0] for item in made[1:]]
 
 
 async def test_a_rehearsal_verifies_and_leaves_nothing(house: House) -> None:
