@@ -9,6 +9,7 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from domain.errors import LinkError
 from gateway.hj212_logger import LoggerStation
@@ -62,8 +63,8 @@ class Connection(asyncio.Protocol):
         self.peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have all that asyncio's have, and are no subclass of them.
+        self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if peer else ""
         plug = transport.get_extra_info("socket")
