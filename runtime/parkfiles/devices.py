@@ -78,10 +78,14 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
                 found.is_whole = False
                 continue
             names.declare(name, inner.place)
-            if inner.text_or("kind", "") == LOGGER_KIND:
+            if not inner.has("kind"):
+                _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
+            elif inner.text("kind") == LOGGER_KIND:
                 _logger(DeviceId(name), gateway, inner, lists, sites, found, numbers)
             else:
-                _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
+                remedy = f"write `{LOGGER_KIND}` for a data logger, nothing for a PLC"
+                inner.fault("kind", "is no kind of device", remedy=remedy, kind="wrong-choice")
+                found.is_whole = False
         found.is_whole &= entry.done()
     return found
 
@@ -133,9 +137,6 @@ def _device(
         timeout_s=template.timeout_s if template else 1.0,
         groups=template.groups if template else {},
     )
-    if entry.has("kind"):
-        remedy = f"write `{LOGGER_KIND}` for a data logger, nothing for a PLC"
-        entry.fault("kind", "is no kind of device", remedy=remedy, kind="wrong-choice")
     found.devices[key] = device
     _refuse_same_address(device, entry, seen)
     _fill(device, template, entry, sites, found)

@@ -227,6 +227,7 @@ class _Row:
             sent = ""
             if self._cells["unit"]:
                 self._fault("unit", "a state has no unit", "leave it empty", "unknown-unit")
+                return None
         if sent is None:
             message = f"the unit of {code}-{field} is not known"
             self._fault(
