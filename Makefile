@@ -20,7 +20,7 @@ test: ## install what tests need, then check, then every test
 	@$(MAKE) --no-print-directory checks
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PARKS) $(ARGS)
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(FAULTS) $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(FAULTS) $(ARGS)
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests

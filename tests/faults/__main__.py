@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.processes import CLOCK, ROOT
 from tests.faults.reporting import slips
-from tests.faults.run import Outcome, Plan, play
+from tests.faults.run import LEDGER, Outcome, Plan, play
 from tests.faults.schedule import Kind, count
 
 SECONDS = 100.0
@@ -62,10 +62,7 @@ def main() -> int:
     print(f"machine: {_cores()}, Python {platform.python_version()}")
     total = Sum()
     for plan in _plans(asked):
-        command = (
-            f"python -m tests.faults --seed {plan.seed} --seconds {plan.seconds:.0f} --store {_store(plan)}"
-        )
-        print(f"\nrun {total.runs + 1}: {command}{'' if plan.ledger else ' --reporting'}", flush=True)
+        print(f"\nrun {total.runs + 1}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             outcome = play(plan, Path(folder))
         wrong = outcome.verdict.words
@@ -82,31 +79,25 @@ def main() -> int:
 def _plans(asked: argparse.Namespace) -> Iterator[Plan]:
     """Yield the one run asked for, or runs in turn over both stores and both kinds of points until the time is up."""
     if asked.minutes is None:
-        yield _plan(
-            asked.seed,
-            asked.seconds,
-            is_victoria=asked.store == "victoriametrics",
-            is_reporting=asked.reporting,
-        )
+        yield _plan(asked, asked.seed, is_victoria=asked.victoria, is_reporting=asked.reporting)
         return
     until_s, seed = CLOCK.monotonic() + asked.minutes * 60, asked.seed
     while CLOCK.monotonic() < until_s:
-        yield _plan(seed, asked.seconds, is_victoria=seed % 3 == 1, is_reporting=seed % 3 == 0)
+        yield _plan(asked, seed, is_victoria=seed % 3 == 1, is_reporting=seed % 3 == 0)
         seed += 1
 
 
-def _plan(seed: int, seconds: float, *, is_victoria: bool, is_reporting: bool) -> Plan:
+def _plan(asked: argparse.Namespace, seed: int, *, is_victoria: bool, is_reporting: bool) -> Plan:
     left_out = {Kind.STORE_KILLED} if not is_victoria else set()
     left_out |= {Kind.DISK_FULL} if is_reporting else set()
-    kinds = tuple(kind for kind in Kind if kind not in left_out)
-    ledger = 0 if is_reporting else 13
     return Plan(
-        seed=seed, seconds=seconds, kinds=kinds, is_victoria=is_victoria, ledger=ledger, per_minute=PER_MINUTE
+        seed=seed,
+        seconds=asked.seconds,
+        kinds=tuple(kind for kind in Kind if kind not in left_out),
+        is_victoria=is_victoria,
+        ledger=0 if is_reporting else LEDGER,
+        per_minute=asked.per_minute,
     )
-
-
-def _store(plan: Plan) -> str:
-    return "victoriametrics" if plan.is_victoria else "sqlite"
 
 
 def _cores() -> str:
@@ -119,7 +110,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--store", choices=("sqlite", "victoriametrics"), default="sqlite")
+    parser.add_argument("--per-minute", type=float, default=PER_MINUTE, help="faults")
+    parser.add_argument("--victoria", action="store_true", help="VictoriaMetrics instead of SQLite")
     parser.add_argument("--reporting", action="store_true", help="points with dead bands and silences")
     parser.add_argument("--minutes", type=float, help="one run after another, with the seeds from --seed on")
     return parser.parse_args()

@@ -12,7 +12,7 @@ from pathlib import Path
 from runtime.clock import set_offset
 from tests.faults.clocks import ClockModel, Start, Step
 from tests.faults.disk import Disk
-from tests.faults.evidence import Evidence, read_accepted, read_evidence
+from tests.faults.evidence import Evidence, read_evidence
 from tests.faults.faketime import FakeTime
 from tests.faults.judge import Verdict, judge
 from tests.faults.modes import Mode
@@ -20,7 +20,6 @@ from tests.faults.processes import CLOCK, Processes, processes, rest, wait_until
 from tests.faults.registers import ledger_points, reporting_points
 from tests.faults.schedule import Fault, Kind, count, make_schedule
 from tests.faults.site import GATEWAY, INGEST, Site, make_site
-from wire.sparkplug import payload_uuid
 
 LOOK_S = 0.1
 """Wall seconds between looks at processes that have ended by themselves."""
@@ -32,7 +31,8 @@ JOURNAL_BYTES = 24_000_000
 """Size of the journal's disk."""
 ARRIVE_S_MAX = 40.0
 """Wall seconds for everything to arrive once nothing fails; what was only received comes again after a minute at most."""
-ALL = tuple(Kind)
+LEDGER = 13
+"""Points of a PLC that all change at every read: each kind of register twice, and the count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,21 @@ class Plan:
     kinds: tuple[Kind, ...]
     is_victoria: bool
     plcs: int = 5
-    ledger: int = 13
-    """Points of a PLC that all change at every read; 0: points with dead bands and silences."""
+    ledger: int = LEDGER
+    """How many points of a PLC all change at every read; 0: points with dead bands and silences."""
     per_minute: float = 40.0
     """Faults."""
     is_faketime: bool = False
     """Step the gateway's clock by libfaketime instead of by a clock of ours."""
+
+    @property
+    def command(self) -> str:
+        """What plays it again."""
+        return (
+            f"python -m tests.faults --seed {self.seed} --seconds {self.seconds:g} --per-minute {self.per_minute:g}"
+            + (" --victoria" if self.is_victoria else "")
+            + ("" if self.ledger else " --reporting")
+        )
 
     @property
     def schedule(self) -> tuple[Fault, ...]:
@@ -95,7 +104,7 @@ class Outcome:
 def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Outcome:
     """Run `plan` in `folder`."""
     schedule = plan.schedule
-    tell(f"seed {plan.seed}: {len(schedule)} faults in {plan.seconds:.0f} s")
+    tell(f"{plan.command}: {len(schedule)} faults")
     for fault in schedule:
         tell(f"  {fault}")
     points = ledger_points(plan.ledger) if plan.ledger else reporting_points()
@@ -278,16 +287,3 @@ def _disk(site: Site) -> Iterator[Disk]:
     finally:
         disk.clear()
         disk.close()
-
-
-def missing_uuids(outcome: Outcome) -> list[str]:
-    """Return the accepted payloads of which the store holds no sample at all, for a look into the logs."""
-    stored = {(sample.point, sample.at_ms) for sample in outcome.evidence.stored}
-    return [
-        payload_uuid(payload.epoch, payload.offset)
-        for payload in outcome.evidence.accepted
-        if not any((s.point, s.at_ms) in stored for s in payload.samples)
-    ]
-
-
-__all__ = ["ALL", "Outcome", "Plan", "missing_uuids", "play", "read_accepted"]

@@ -1,0 +1,26 @@
+"""What must hold of every run: the judge finds nothing, what ended by itself may, and what was killed was sent again.
+
+The head of a run's output is the command that plays it again.
+"""
+
+from runtime.exits import Exit
+from tests.faults.run import Outcome
+
+SECONDS = 22.0
+"""Of faults in a run of `make test`."""
+ENDS = {"ingest": int(Exit.UNAVAILABLE), "gateway": int(Exit.CANNOT_WRITE)}
+"""Who may end by itself, and with which status."""
+
+
+def check(outcome: Outcome) -> None:
+    """Print the counts; fail with what was found."""
+    print(outcome.table)
+    verdict = outcome.verdict
+    assert not verdict.findings, f"{verdict.words}\n{outcome.table}\n{outcome.logs['gateway'][-4000:]}"
+    assert verdict.accepted == verdict.stored
+    assert verdict.reads_accepted > verdict.reads_served / 2
+    assert outcome.redelivered > 0
+    assert set(outcome.exits.values()) == {0}
+    # An ingest worker that finds no broker at its start ends and says so, and a gateway that finds no room on its disk.
+    assert outcome.ended.keys() <= ENDS.keys()
+    assert all(outcome.ended[part].keys() <= {ENDS[part]} for part in outcome.ended)

@@ -1,0 +1,20 @@
+"""Seeded faults over the data path into SQLite: nothing accepted is lost, doubled or changed, and no PLC is put words in its mouth."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checks import SECONDS, check
+from tests.faults.run import Plan, play
+from tests.faults.schedule import Kind, count
+
+pytestmark = pytest.mark.system
+
+KINDS = tuple(kind for kind in Kind if kind is not Kind.STORE_KILLED)
+
+
+@pytest.mark.parametrize("seed", [11])
+def test_every_accepted_sample_is_in_sqlite_once(seed: int, tmp_path: Path) -> None:
+    plan = Plan(seed=seed, seconds=SECONDS, kinds=KINDS, is_victoria=False)
+    assert set(count(plan.schedule)) >= {str(kind) for kind in KINDS if kind is not Kind.LINK}
+    check(play(plan, tmp_path))

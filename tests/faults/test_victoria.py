@@ -1,0 +1,18 @@
+"""Seeded faults over the data path into VictoriaMetrics, itself killed with -9: nothing accepted is lost, doubled or changed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checks import SECONDS, check
+from tests.faults.run import Plan, play
+from tests.faults.schedule import Kind, count
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("seed", [12])
+def test_every_accepted_sample_is_in_victoriametrics_once(seed: int, tmp_path: Path) -> None:
+    plan = Plan(seed=seed, seconds=SECONDS, kinds=tuple(Kind), is_victoria=True)
+    assert set(count(plan.schedule)) >= {str(kind) for kind in Kind if kind is not Kind.LINK}
+    check(play(plan, tmp_path))
