@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
 from control.api.application import application
+from control.api.counting import Counted
 from control.api.parts import Parts
 from control.api.server import HttpServer
 from control.commands.records import Records
@@ -24,13 +26,15 @@ from control.presence import Presence
 from control.settings import ControlSettings
 from domain.errors import LinkError, StoplogError, StorageError
 from domain.ids import PointRef
+from domain.park import Park
 from runtime.clock import Clock, RealClock
 from runtime.exits import AccessRefused, exit_of
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
-from runtime.metrics import HealthServer
+from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription, check_broker
 from runtime.parkfiles import load_park
+from runtime.reloading import Reloading, refuse_another
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service, words_of
 from stores.open import open_history
@@ -64,17 +68,27 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     _make(settings.state)
 
     journal = await open_journal(settings, park, signer, clock, tasks)
+    tasks.at_end(journal.engine.dispose)
     core = await assemble(settings, park, signer, journal, clock, wall)
     link, edge, presence = _link(core, signer, broker)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
     health = _health(core, link, settings)
     parts = _parts(core, edge, Hub(frame, park, clock), health, settings, wall)
-    http = HttpServer(application(parts), host=settings.api.host, port=settings.api.port)
+    app = Counted(application(parts), health.registry, wall)
+    http = HttpServer(app, host=settings.api.host, port=settings.api.port)
     http.listen()
+    reloading = _reloading(settings, park, health, tasks)
     metrics = HealthServer(
-        health.registry, host=settings.metrics.host, port=settings.metrics.port, ready=health.readiness
+        health.registry,
+        host=settings.metrics.host,
+        port=settings.metrics.port,
+        ready=health.readiness,
+        stalled=tasks.liveness.stalled,
+        details=lambda: {"configuration": reloading.detail()},
     )
     await metrics.start()
+    if parts.history is not None:
+        tasks.at_end(parts.history.close)
     await _wait_for_broker(broker, settings.broker_wait_s, clock)
     if settings.demo is not None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
@@ -93,6 +107,9 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     tasks.start(parts.hub.run(), name="live")
     tasks.start(metrics.run(), name="metrics")
     tasks.start(http.run(), name="http")
+    tasks.on_hangup(reloading.run)
+    tasks.status_words = lambda: words_of_readiness(health.readiness())
+    tasks.ready()
     logger("control").info("ready", console=f"http://{settings.api.host}:{http.port}", term=core.term.number)
 
     try:
@@ -100,6 +117,28 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     finally:
         await presence.leave()
         await journal.checkpoints.seal()
+
+
+def _reloading(settings: ControlSettings, park: Park, health: Health, tasks: Supervised) -> Reloading[Park]:
+    """Return the reload: a changed park ends everything in good order and builds it anew in this process.
+
+    Everything at the centre rests on the park, and all of it is loaded again from the database; the gateways go on meanwhile.
+    """
+
+    async def take(new: Park) -> str:
+        refuse_another(park.id, new.id, "control")
+        if new == park:
+            return "nothing: the park is what it was"
+        tasks.begin_again()
+        return "begins again with the changed park"
+
+    return Reloading(
+        partial(load_park, settings.park),
+        take,
+        registry=health.registry,
+        wall=tasks.clock,
+        log=logger("control"),
+    )
 
 
 def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink, Edge, Presence]:

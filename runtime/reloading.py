@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from domain.errors import ConfigurationError, Fault
+from domain.ids import ParkId
 from runtime.clock import Clock
 from runtime.log import Logger
 
@@ -94,3 +95,15 @@ class Reloading(Generic[Loaded]):
                 message=fault.message,
                 remedy=fault.remedy,
             )
+
+
+def refuse_another(was: ParkId, now: ParkId, part: str) -> None:
+    """Raise ConfigurationError when the park is another one: sessions, journals and series are named by it."""
+    if now != was:
+        raise ConfigurationError(
+            Fault(
+                file="park.yaml", line=0, field="id", kind="needs-restart",
+                message=f"the park was {was!r} and is {now!r} now",
+                remedy=f"restart {part} to give it to another park",
+            )
+        )  # fmt: skip

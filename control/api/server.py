@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from domain.errors import LinkError
 
@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One listening port."""
 
-    def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
         self._host = host
         self._port = port
         config = uvicorn.Config(
