@@ -1,9 +1,11 @@
 """Starts an ingest worker: reads its settings and the park, opens what it writes to, then connects. Nothing else meets here."""
 
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from domain.park import Park
 from ingest.database import OwnDatabase
 from ingest.instruments import Instruments
 from ingest.quarantine import Quarantine
@@ -13,9 +15,10 @@ from ingest.texts import Texts
 from ingest.worker import Worker
 from runtime import log
 from runtime.keys import read_signer
-from runtime.metrics import HealthServer
+from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import MqttLink, check_broker
 from runtime.parkfiles.loading import load_park
+from runtime.reloading import Reloading, refuse_another
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service
 from stores.open import open_store
@@ -58,19 +61,39 @@ async def _serve(settings: IngestSettings, tasks: Supervised) -> None:
         park=park, link=link, canary=canary, store=store, quarantine=Quarantine(database), texts=Texts(database),
         signer=signer, clock=clock, instruments=instruments,
     )  # fmt: skip
+
+    async def take(changed: Park) -> str:
+        refuse_another(park.id, changed.id, "ingest")
+        worker.take_park(changed)
+        return f"{len(changed.points)} points"
+
+    reloading = Reloading(
+        partial(load_park, settings.park),
+        take,
+        registry=instruments.registry,
+        wall=tasks.clock,
+        log=log.logger("ingest"),
+    )
     health = HealthServer(
-        instruments.registry, host=settings.metrics.host, port=settings.metrics.port, ready=worker.readiness
+        instruments.registry,
+        host=settings.metrics.host,
+        port=settings.metrics.port,
+        ready=worker.readiness,
+        stalled=tasks.liveness.stalled,
+        details=lambda: {"configuration": reloading.detail()},
     )
     await health.start()
 
     tasks.start(health.run(), name="health")
     tasks.start(worker.gather(), name="gather")
-    tasks.start(worker.keep(), name="keep")
+    tasks.start(worker.keep(tasks.liveness.watch("keep")), name="keep")
     if not store.is_durable_when_written:
         tasks.start(worker.secure(), name="secure")
     tasks.start(worker.tidy(), name="tidy")
     tasks.start(canary.prove(link), name="canary")
     tasks.start(link.run(_connected), name="link")
+    tasks.on_hangup(reloading.run)
+    tasks.status_words = lambda: words_of_readiness(worker.readiness())
 
 
 async def _connected() -> None:

@@ -61,6 +61,11 @@ class Instruments:
             buckets=_LAGS_S,
             registry=self.registry,
         )
+        self.store_errors = Counter(
+            "stoplog_ingest_store_errors",
+            "Attempts to keep a group that the store, or our own database, refused",
+            registry=self.registry,
+        )
         self.store_up = Gauge(
             "stoplog_ingest_store_up", "Whether the store takes writes", registry=self.registry
         )

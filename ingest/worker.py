@@ -19,6 +19,7 @@ from ingest.quarantine import Entry, Quarantine
 from ingest.subscription import Canary
 from ingest.texts import Texts
 from runtime.clock import Clock
+from runtime.liveness import Breath
 from runtime.log import logger
 from runtime.mqtt import Message, MqttLink
 from stores.port import PayloadName, StoredPayload, TimeSeriesStore
@@ -105,11 +106,12 @@ class Worker:
             if taken:
                 await self._groups.put(taken)
 
-    async def keep(self) -> None:
-        """Keep what was gathered and acknowledge it, for ever."""
+    async def keep(self, breath: Breath) -> None:
+        """Keep what was gathered and acknowledge it, for ever; `breath` rests while nothing arrives."""
         while True:
+            breath.rest()
             taken = await self._groups.get()
-            await self._keep_for_sure(taken)
+            await self._keep_for_sure(taken, breath)
             await self._acknowledge()
             now_s = self._clock.monotonic()
             for item in taken:
@@ -179,12 +181,14 @@ class Worker:
         self._count.payloads.inc(len(taken))
         return taken
 
-    async def _keep_for_sure(self, taken: Sequence[_Taken]) -> None:
+    async def _keep_for_sure(self, taken: Sequence[_Taken], breath: Breath) -> None:
         wait_s = RETRY_S_MIN
         while True:
+            breath()
             try:
                 await self._keep(taken)
             except StorageError as error:
+                self._count.store_errors.inc()
                 self._say(str(error))
                 await asyncio.sleep(wait_s)
                 wait_s = min(RETRY_S_MAX, 2 * wait_s)
