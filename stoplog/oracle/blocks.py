@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+_MARKERS = (b"\x20\x0a\x69", b"\x20\x0b\x70")
+
 
 class _Stream:
     """The inflated bytes, read from front to back."""
@@ -12,85 +14,83 @@ class _Stream:
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
 
-    def bytes(self, length: int) -> bytes:
+    def take(self, length: int) -> bytes:
         taken, self._data = self._data[:length], self._data[length:]
         return bytes(taken)
 
     def numbers(self, form: str) -> tuple[int, ...]:
-        return struct.unpack(form, self.bytes(struct.calcsize(form)))
+        return struct.unpack(form, self.take(struct.calcsize(form)))
 
     def planes(self, width: int, count: int) -> list[int]:
         """Return `count` unsigned numbers of `width` bytes: all their lowest bytes first, and so on."""
-        planes = [np.frombuffer(self.bytes(count), np.uint8) for _ in range(width)]
+        planes = [np.frombuffer(self.take(count), np.uint8) for _ in range(width)]
         total = np.zeros(count, np.uint64)
         for place, plane in enumerate(planes):
             total |= plane.astype(np.uint64) << np.uint64(8 * place)
         return [int(number) for number in total]
 
+    def steps(self, width: int, count: int) -> list[int]:
+        """Return `count` signed numbers."""
+        return [-(number >> 1) - 1 if number & 1 else number >> 1 for number in self.planes(width, count)]
+
+    def texts(self, lengths: list[int]) -> list[bytes]:
+        return [self.take(length) for length in lengths]
+
 
 def unarranged(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield (time of the append in ms, topic, payload) in the order of their offsets."""
     stream = _Stream(data)
-    count, topic_count, group_count = stream.numbers("<IHI")
-    topics = [stream.bytes(stream.numbers("<H")[0]) for _ in range(topic_count)]
-    groups = [stream.numbers("<HBIII") for _ in range(group_count)]
-    times = _running([_zigzag(number) for number in stream.planes(8, count)])
-    membership = stream.planes(2, count)
-    queues = []
-    for topic, kind, rows, length, doubles in groups:
-        payloads = (_columns if kind == 0 else _loose)(stream, rows, length, doubles)
-        queues.append((topics[topic], iter(payloads)))
-    for time_ms, group in zip(times, membership, strict=True):
-        topic_bytes, queue = queues[group]
-        yield time_ms, topic_bytes, next(queue)
+    payloads, topic_count, stem_count, value_count = stream.numbers("<IHII")
+    topics = [stream.take(stream.numbers("<H")[0]) for _ in range(topic_count)]
+    topic_of = stream.planes(2, payloads)
+    times = _running(stream.steps(8, payloads))
+    counts = stream.planes(4, payloads)
+    heads = _running(stream.steps(8, payloads))
+    has_head = stream.take(payloads)
+    tails = stream.texts(stream.planes(4, payloads))
+    lengths = stream.planes(4, stem_count)
+    kinds, forms = stream.take(stem_count), stream.take(stem_count)
+    texts = stream.texts(lengths)
+    stems = [stem + place for place, stem in enumerate(_running(stream.steps(4, value_count)))]
+    read_at = _running(stream.steps(8, value_count))
+    values = _values(stream, stems, kinds, forms)
+    pieces = (
+        texts[stem] + (at % 2**64).to_bytes(8, "little")[:6] + _MARKERS[kinds[stem]] + value
+        for stem, at, value in zip(stems, read_at, values, strict=True)
+    )
+    for place, time_ms in enumerate(times):
+        head = (heads[place] % 2**64).to_bytes(8, "little")[:7] if has_head[place] else b""
+        body = b"".join(next(pieces) for _ in range(counts[place]))
+        yield time_ms, topics[topic_of[place]], head + body + tails[place]
 
 
-def _columns(stream: _Stream, rows: int, length: int, doubles: int) -> list[bytes]:
-    places = stream.numbers(f"<{doubles}I")
-    forms = stream.bytes(doubles)
-    taken = {place + byte for place in places for byte in range(8)}
-    rest = [place for place in range(length) if place not in taken]
-    payloads = np.zeros((rows, length), np.uint8)
-    payloads[0, rest] = np.frombuffer(stream.bytes(len(rest)), np.uint8)
-    steps = np.frombuffer(stream.bytes(len(rest) * (rows - 1)), np.uint8).reshape(len(rest), rows - 1)
-    for row in range(1, rows):
-        payloads[row, rest] = payloads[row - 1, rest] + steps[:, row - 1]
-    numbers = stream.planes(8, doubles * rows)
-    for at, (place, form) in enumerate(zip(places, forms, strict=True)):
-        column = _running([_zigzag(number) for number in numbers[at * rows : (at + 1) * rows]])
-        raw = b"".join(_double(number, form) for number in column)
-        payloads[:, place : place + 8] = np.frombuffer(raw, np.uint8).reshape(rows, 8)
-    return [payloads[row].tobytes() for row in range(rows)]
-
-
-def _loose(stream: _Stream, rows: int, length: int, doubles: int) -> list[bytes]:
-    lengths = stream.planes(4, rows)
-    places = _running([_zigzag(number) for number in stream.planes(4, doubles)])
-    forms = stream.bytes(doubles)
-    rest = stream.bytes(length - 8 * doubles)
-    values = [
-        _double(_zigzag(number), form) for number, form in zip(stream.planes(8, doubles), forms, strict=True)
-    ]
-    parts, done = [], 0
-    for number, (place, value) in enumerate(zip(places, values, strict=True)):
-        parts += [rest[done : place - 8 * number], value]
-        done = place - 8 * number
-    flat = b"".join([*parts, rest[done:]])
-    ends = _running(lengths)
-    return [flat[end - size : end] for end, size in zip(ends, lengths, strict=True)]
-
-
-def _zigzag(number: int) -> int:
-    return -(number >> 1) - 1 if number & 1 else number >> 1
+def _values(stream: _Stream, stems: list[int], kinds: bytes, forms: bytes) -> list[bytes]:
+    """Return the value of each place: the file has those of one stem together, booleans first."""
+    by_stem = sorted(range(len(stems)), key=lambda place: stems[place])
+    found = [b""] * len(stems)
+    booleans = [place for place in by_stem if kinds[stems[place]] == 1]
+    for place, value in zip(booleans, stream.take(len(booleans)), strict=True):
+        found[place] = bytes([value])
+    doubles = [place for place in by_stem if kinds[stems[place]] == 0]
+    number, stem = 0, -1
+    for place, step in zip(doubles, stream.steps(8, len(doubles)), strict=True):
+        number = _wrapped(number + step) if stems[place] == stem else step
+        stem = stems[place]
+        found[place] = _double(number, forms[stem])
+    return found
 
 
 def _running(steps: list[int]) -> list[int]:
     """Return the running sums, as signed numbers of 64 bits that wrap around."""
     sums, total = [], 0
     for step in steps:
-        total = (total + step + 2**63) % 2**64 - 2**63
+        total = _wrapped(total + step)
         sums.append(total)
     return sums
+
+
+def _wrapped(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63
 
 
 def _double(number: int, form: int) -> bytes:

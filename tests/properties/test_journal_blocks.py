@@ -29,6 +29,7 @@ VALUES = st.one_of(
 def device(draw: st.DrawFn) -> list[bytes]:
     """Payloads of one device, poll after poll."""
     names = draw(st.lists(st.sampled_from([f"fac/point_{n}" for n in range(30)]), max_size=6, unique=True))
+    kinds = draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
     polls = draw(st.lists(st.lists(VALUES, min_size=len(names), max_size=len(names)), max_size=12))
     return [
         encode(
@@ -39,11 +40,12 @@ def device(draw: st.DrawFn) -> list[bytes]:
                 metrics=tuple(
                     Metric(
                         name=name,
-                        value=value,
-                        datatype=DataType.DOUBLE,
+                        value=value > 0 if is_state else value,
+                        datatype=DataType.BOOLEAN if is_state else DataType.DOUBLE,
                         timestamp_ms=1_700_000_000_000 + number,
                     )
-                    for name, value in zip(names, values, strict=True)
+                    for name, value, is_state in zip(names, values, kinds, strict=True)
+                    if value != values[0] or number % 2
                 ),
             )
         )
@@ -51,8 +53,12 @@ def device(draw: st.DrawFn) -> list[bytes]:
     ]
 
 
-MARKED = st.binary(min_size=8, max_size=8).map(lambda tail: b"\x20\x0a\x69" + tail)
-"""Bytes that only look like a double."""
+MARKED = st.tuples(
+    st.binary(max_size=12),
+    st.sampled_from([b"\x20\x0a\x69", b"\x20\x0b\x70", b"\x08"]),
+    st.binary(max_size=9),
+).map(b"".join)
+"""Bytes that only look like a value."""
 PAYLOADS = st.one_of(
     device(),
     st.lists(st.binary(max_size=80), max_size=12),
