@@ -1,6 +1,6 @@
 """A park as its files describe it: facilities and how water flows between them, devices, points, actuators and rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -321,6 +321,13 @@ class Park:
     alarms: tuple[AlarmRule, ...] = ()
     cutoffs: tuple[CutoffRule, ...] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    _of_device: Mapping[DeviceId, Sequence[Point]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[DeviceId, list[Point]] = {}
+        for point in self.points.values():
+            found.setdefault(point.device, []).append(point)
+        object.__setattr__(self, "_of_device", found)
 
     def devices_of(self, gateway: GatewayId) -> Iterator[Device]:
         """Yield the devices behind `gateway` in file order."""
@@ -328,7 +335,7 @@ class Park:
 
     def points_of(self, device: DeviceId) -> Iterator[Point]:
         """Yield the points of `device` in file order."""
-        return (point for point in self.points.values() if point.device == device)
+        return iter(self._of_device.get(device, ()))
 
     def gateway_of(self, actuator: FacilityId) -> GatewayId:
         """Return the gateway that drives `actuator`."""
