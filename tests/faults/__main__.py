@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.faults.processes import CLOCK, ROOT
 from tests.faults.reporting import slips
 from tests.faults.run import LEDGER, Outcome, Plan, play
-from tests.faults.schedule import Kind, count
+from tests.faults.schedule import OF_STORE, Kind, count
 
 SECONDS = 100.0
 """Of faults in one run of the soak: waits of a minute end within it."""
@@ -88,8 +88,7 @@ def _plans(asked: argparse.Namespace) -> Iterator[Plan]:
 
 
 def _plan(asked: argparse.Namespace, seed: int, *, is_victoria: bool, is_reporting: bool) -> Plan:
-    left_out = {Kind.STORE_KILLED} if not is_victoria else set()
-    left_out |= {Kind.DISK_FULL} if is_reporting else set()
+    left_out = (set() if is_victoria else OF_STORE) | ({Kind.DISK_FULL} if is_reporting else set())
     return Plan(
         seed=seed,
         seconds=asked.seconds,
@@ -97,6 +96,7 @@ def _plan(asked: argparse.Namespace, seed: int, *, is_victoria: bool, is_reporti
         is_victoria=is_victoria,
         ledger=0 if is_reporting else LEDGER,
         per_minute=asked.per_minute,
+        is_patient=asked.minutes is not None,
     )
 
 

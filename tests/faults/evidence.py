@@ -70,7 +70,7 @@ def read_evidence(site: Site, *, now_ms: int, journal: Path | None = None) -> Ev
         plcs=len(site.plc_ports),
         accepted=read_accepted(site, journal=journal),
         stored=asyncio.run(_stored(site, now_ms)),
-        quarantined=read_quarantine(site.folder / "ingest.sqlite").samples,
+        quarantined=sum(read_quarantine(site.own_database(worker)).samples for worker in site.workers),
         served=tuple(read_served(site.served)),
     )
 

@@ -18,7 +18,7 @@ import paho.mqtt.client as mqtt
 from runtime.clock import RealClock
 from stoplog.demo.ports import HOST
 from tests.faults.modes import Mode
-from tests.faults.site import GATEWAY, INGEST, PARK, Site
+from tests.faults.site import GATEWAY, PARK, Site
 from wire.messages import Acknowledgement, acknowledgement_body, record
 from wire.signing import Role, load_signer, load_verifier
 from wire.sparkplug import peek
@@ -72,8 +72,9 @@ class Part:
         return self._process.pid
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -89,6 +90,11 @@ class Part:
             self._process.wait()
             self._process = None
 
+    def hang(self, *, is_hung: bool) -> None:
+        """Stop it where it is, or let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP if is_hung else signal.SIGCONT)
+
     def stop(self, *, within_s: float = 30.0) -> int:
         """Ask it to end; return its exit status."""
         assert self._process is not None
@@ -100,7 +106,7 @@ class Part:
 
     def tend(self) -> None:
         """Start it again when it has ended by itself, as a service manager does."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and self.has_ended:
             self.ended[self._process.returncode] += 1
             self.start()
 
@@ -202,7 +208,10 @@ class Processes:
         self.gateway = Part(
             "gateway", [*stoplog, "gateway", "--settings", str(site.settings(GATEWAY))], folder
         )
-        self.ingest = Part("ingest", [*stoplog, "ingest", "--settings", str(site.settings(INGEST))], folder)
+        self.workers = [
+            Part(worker, [*stoplog, "ingest", "--settings", str(site.settings(worker))], folder)
+            for worker in site.workers
+        ]
         self.store: Part | None = None
         if site.victoria_port is not None:
             self.store = Part("store", [
@@ -215,14 +224,17 @@ class Processes:
     @property
     def parts(self) -> Iterator[Part]:
         """Those that fail and are started again."""
-        yield from (part for part in (self.broker, self.store, self.ingest, self.gateway) if part is not None)
+        yield from (
+            part for part in (self.broker, self.store, *self.workers, self.gateway) if part is not None
+        )
 
     def start(self) -> None:
         self.start_broker()
         if self.store is not None:
             self.start_store()
         self.listener = Listener(self.site)
-        self.ingest.start()
+        for worker in self.workers:
+            worker.start()
         self.gateway.start()
 
     def start_broker(self) -> None:

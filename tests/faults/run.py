@@ -16,10 +16,10 @@ from tests.faults.evidence import Evidence, read_evidence
 from tests.faults.faketime import FakeTime
 from tests.faults.judge import Verdict, judge
 from tests.faults.modes import Mode
-from tests.faults.processes import CLOCK, Processes, processes, rest, wait_until
+from tests.faults.processes import CLOCK, Part, Processes, processes, rest, wait_until
 from tests.faults.registers import ledger_points, reporting_points
 from tests.faults.schedule import Fault, Kind, count, make_schedule
-from tests.faults.site import GATEWAY, INGEST, Site, make_site
+from tests.faults.site import GATEWAY, WORKERS, Site, make_site
 
 LOOK_S = 0.1
 """Wall seconds between looks at processes that have ended by themselves."""
@@ -29,8 +29,10 @@ HEARD_MIN = 30
 """Payloads that pass the broker before the first fault."""
 JOURNAL_BYTES = 24_000_000
 """Size of the journal's disk."""
-ARRIVE_S_MAX = 40.0
-"""Wall seconds for everything to arrive once nothing fails; what was only received comes again after a minute at most."""
+ARRIVE_S_MAX = 240.0
+"""Wall seconds for everything to arrive once nothing fails: what was only received goes again after a minute, or two."""
+HURRIED_S_MAX = 30.0
+"""The same where the gateway is started anew instead of waited for."""
 LEDGER = 13
 """Points of a PLC that all change at every read: each kind of register twice, and the count."""
 
@@ -48,8 +50,15 @@ class Plan:
     """How many points of a PLC all change at every read; 0: points with dead bands and silences."""
     per_minute: float = 40.0
     """Faults."""
+    is_patient: bool = False
+    """Wait out the minute after which a gateway sends again what was received and is not durable."""
     is_faketime: bool = False
     """Step the gateway's clock by libfaketime instead of by a clock of ours."""
+
+    @property
+    def workers(self) -> int:
+        """How many ingest workers run."""
+        return len(WORKERS) if self.is_victoria else 1
 
     @property
     def command(self) -> str:
@@ -63,7 +72,12 @@ class Plan:
     @property
     def schedule(self) -> tuple[Fault, ...]:
         return make_schedule(
-            self.seed, seconds=self.seconds, plcs=self.plcs, kinds=self.kinds, per_minute=self.per_minute
+            self.seed,
+            seconds=self.seconds,
+            plcs=self.plcs,
+            workers=self.workers,
+            kinds=self.kinds,
+            per_minute=self.per_minute,
         )
 
 
@@ -141,7 +155,7 @@ class Stage:
         running.start()
         listener = running.listener
         assert listener is not None
-        wait_until("samples pass the broker", lambda: self._tended() and len(listener.heard) > HEARD_MIN)
+        wait_until("samples pass the broker", lambda: self._tend() and len(listener.heard) > HEARD_MIN)
         rest(CALM_S)
 
     def play(self, schedule: Sequence[Fault]) -> None:
@@ -149,22 +163,19 @@ class Stage:
         began_s = CLOCK.monotonic()
         waiting = [(fault.begin_s, next(self._numbers), fault, True) for fault in schedule]
         heapq.heapify(waiting)
-        down: Counter[Kind] = Counter()
         while waiting:
             at_s, _, fault, is_begin = waiting[0]
             late_s = CLOCK.monotonic() - began_s - at_s
             if late_s < 0:
                 rest(min(LOOK_S, -late_s))
-                self._tend(down)
+                self._tend()
                 continue
             heapq.heappop(waiting)
             if is_begin:
-                down[fault.kind] += 1
                 self._begin(fault)
                 heapq.heappush(waiting, (fault.end_s, next(self._numbers), fault, False))
             else:
                 self._end(fault)
-                down[fault.kind] -= 1
 
     def finish(self, plan: Plan) -> Outcome:
         """Let everything arrive, stop, and read what is left behind."""
@@ -172,18 +183,18 @@ class Stage:
         listener = running.listener
         assert listener is not None
         rest(CALM_S)
-        for kind in (Kind.GATEWAY_CLOCK, Kind.INGEST_CLOCK):
-            self._begin(Fault(kind=kind, begin_s=0, end_s=0, offset_ms=0))
+        for kind, target in ((Kind.GATEWAY_CLOCK, 0), *((Kind.INGEST_CLOCK, k) for k in range(plan.workers))):
+            self._begin(Fault(kind=kind, begin_s=0, end_s=0, target=target))
         for plc in range(plan.plcs):
             running.plcs.set(plc, Mode.CUT)
         rest(2.0)  # the silence is told
-        if Kind.STORE_KILLED in plan.kinds:
+        if Kind.STORE_KILLED in plan.kinds and not plan.is_patient:
             # What a dead store had only received goes again after a minute; a gateway that starts sends it at once.
             running.gateway.kill()
             self._start_gateway()
             rest(3.0)
-        self._await_arrival()
-        exits = {part.name: part.stop() for part in (running.gateway, running.ingest)}
+        self._await_arrival(ARRIVE_S_MAX if plan.is_patient else HURRIED_S_MAX)
+        exits = {part.name: part.stop() for part in (running.gateway, *running.workers)}
         running.plcs.flush()
         journal = shutil.copytree(
             site.journal, site.folder / "journal-copy", ignore=shutil.ignore_patterns("ballast")
@@ -216,7 +227,7 @@ class Stage:
             case Kind.GATEWAY_KILLED:
                 running.gateway.kill()
             case Kind.INGEST_KILLED:
-                running.ingest.kill()
+                running.workers[fault.target].kill()
             case Kind.STORE_KILLED:
                 assert running.store is not None
                 running.store.kill()
@@ -229,9 +240,11 @@ class Stage:
                     self._faketime.step(fault.offset_ms)
                 self._steps.append(Step(at_s=CLOCK.monotonic(), offset_ms=fault.offset_ms))
             case Kind.INGEST_CLOCK:
-                set_offset(self._site.offset(INGEST), fault.offset_ms)
+                set_offset(self._site.offset(WORKERS[fault.target]), fault.offset_ms)
             case Kind.LINK:
-                running.plcs.set(fault.plc, fault.mode, delay_s=fault.delay_s)
+                running.plcs.set(fault.target, fault.mode, delay_s=fault.delay_s)
+            case _:
+                self._hung(fault).hang(is_hung=True)
 
     def _end(self, fault: Fault) -> None:
         running = self._running
@@ -241,7 +254,7 @@ class Stage:
             case Kind.GATEWAY_KILLED:
                 self._start_gateway()
             case Kind.INGEST_KILLED:
-                running.ingest.start()
+                running.workers[fault.target].start()
             case Kind.STORE_KILLED:
                 running.start_store()
             case Kind.DISK_FULL:
@@ -249,28 +262,39 @@ class Stage:
             case Kind.GATEWAY_CLOCK | Kind.INGEST_CLOCK:
                 pass
             case Kind.LINK:
-                running.plcs.set(fault.plc, Mode.FINE)
+                running.plcs.set(fault.target, Mode.FINE)
+            case _:
+                self._hung(fault).hang(is_hung=False)
+
+    def _hung(self, fault: Fault) -> Part:
+        running = self._running
+        match fault.kind:
+            case Kind.BROKER_HUNG:
+                return running.broker
+            case Kind.INGEST_HUNG:
+                return running.workers[fault.target]
+            case _:
+                assert fault.kind is Kind.STORE_HUNG
+                assert running.store is not None
+                return running.store
 
     def _start_gateway(self) -> None:
         self._gateway_starts_s.append(CLOCK.monotonic())
         self._running.gateway.start()
 
-    def _tend(self, down: Counter[Kind]) -> None:
-        if not down[Kind.GATEWAY_KILLED] and not self._running.gateway.is_running:
+    def _tend(self) -> bool:
+        """Start again what has ended by itself; what a fault has killed is left to its end."""
+        if self._running.gateway.has_ended:
             self._gateway_starts_s.append(CLOCK.monotonic())
-            self._running.gateway.tend()
-        if not down[Kind.INGEST_KILLED]:
-            self._running.ingest.tend()
-
-    def _tended(self) -> bool:
-        self._tend(Counter())
+        for part in (self._running.gateway, *self._running.workers):
+            part.tend()
         return True
 
-    def _await_arrival(self) -> None:
-        """Wait until every accepted payload was heard after the last fault or stands in the store; at most ARRIVE_S_MAX."""
-        until_s = CLOCK.monotonic() + ARRIVE_S_MAX
+    def _await_arrival(self, within_s: float) -> None:
+        """Wait until every accepted sample stands in the store; what has not come then, the judge will find missing."""
+        until_s = CLOCK.monotonic() + within_s
         while CLOCK.monotonic() < until_s and not self._has_arrived():
-            self._tended()
+            self._tend()
             rest(1.0)
 
     def _has_arrived(self) -> bool:

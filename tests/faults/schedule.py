@@ -17,10 +17,20 @@ class Kind(StrEnum):
     GATEWAY_KILLED = "gateway killed"
     INGEST_KILLED = "ingest killed"
     STORE_KILLED = "VictoriaMetrics killed"
+    BROKER_HUNG = "broker hung"
+    INGEST_HUNG = "ingest hung"
+    STORE_HUNG = "VictoriaMetrics hung"
+    """Stopped by a signal: it takes connections and says nothing."""
     DISK_FULL = "journal's disk full"
     GATEWAY_CLOCK = "gateway's clock stepped"
     INGEST_CLOCK = "ingest's clock stepped"
     LINK = "PLC's link"
+
+
+CLOCKS = frozenset({Kind.GATEWAY_CLOCK, Kind.INGEST_CLOCK})
+OF_INGEST = frozenset({Kind.INGEST_KILLED, Kind.INGEST_HUNG, Kind.INGEST_CLOCK})
+OF_STORE = frozenset({Kind.STORE_KILLED, Kind.STORE_HUNG})
+"""Only where the store is a process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +42,8 @@ class Fault:
     """Wall seconds from the begin of the run."""
     end_s: float
     """When it is mended; of a clock that steps, as it began."""
-    plc: int = -1
+    target: int = 0
+    """Number of the PLC, or of the ingest worker."""
     mode: Mode = Mode.FINE
     delay_s: float = 0.0
     offset_ms: int = 0
@@ -40,8 +51,9 @@ class Fault:
 
     def __str__(self) -> str:
         """Return a line of the printed schedule."""
-        what = f"{self.kind} {self.plc}: {self.mode}" if self.kind is Kind.LINK else str(self.kind)
-        if self.kind in {Kind.GATEWAY_CLOCK, Kind.INGEST_CLOCK}:
+        number = f" {self.target}" if self.kind in {Kind.LINK, *OF_INGEST} else ""
+        what = f"{self.kind}{number}" + (f": {self.mode}" if self.kind is Kind.LINK else "")
+        if self.kind in CLOCKS:
             return f"{self.begin_s:7.2f} s  {what} to {self.offset_ms / 3_600_000:+g} h"
         delay = f" by {self.delay_s:.1f} s" if self.delay_s else ""
         return f"{self.begin_s:7.2f} s  {what}{delay}, for {self.end_s - self.begin_s:.2f} s"
@@ -52,6 +64,9 @@ AWAY_S: dict[Kind, tuple[float, float]] = {
     Kind.GATEWAY_KILLED: (0.1, 1.5),
     Kind.INGEST_KILLED: (0.1, 3.0),
     Kind.STORE_KILLED: (0.3, 3.0),
+    Kind.BROKER_HUNG: (0.3, 3.0),
+    Kind.INGEST_HUNG: (0.3, 3.0),
+    Kind.STORE_HUNG: (0.3, 3.0),
     Kind.DISK_FULL: (1.0, 4.0),
     Kind.LINK: (0.5, 4.0),
 }
@@ -65,7 +80,7 @@ SLOW_S = (0.2, 3.0)
 
 
 def make_schedule(
-    seed: int, *, seconds: float, plcs: int, kinds: Sequence[Kind], per_minute: float
+    seed: int, *, seconds: float, plcs: int, workers: int, kinds: Sequence[Kind], per_minute: float
 ) -> tuple[Fault, ...]:
     """Return the faults of a run of `seconds`, in the order of their begins.
 
@@ -79,13 +94,17 @@ def make_schedule(
     modes = _modes(chance)
     step_s = seconds / (len(wanted) + 1)
     free_s: dict[tuple[Kind, int], float] = defaultdict(float)
+    wrong_ms: dict[tuple[Kind, int], int] = defaultdict(int)
     faults = []
     for number, kind in enumerate(wanted):
-        targets = [(kind, plc) for plc in (range(plcs) if kind is Kind.LINK else [-1])]
+        several = plcs if kind is Kind.LINK else workers if kind in OF_INGEST else 1
+        targets = [(kind, target) for target in range(several)]
         begin_s = max(step_s * (number + chance.random()), min(free_s[target] for target in targets))
         target = chance.choice([target for target in targets if free_s[target] <= begin_s])
+        if kind in CLOCKS:
+            wrong_ms[target] = chance.choice([ms for ms in (-HOUR_MS, 0, HOUR_MS) if ms != wrong_ms[target]])
         drawn = _fault(chance, kind, begin_s, target[1], modes)
-        fault = replace(drawn, end_s=min(drawn.end_s, seconds))
+        fault = replace(drawn, end_s=min(drawn.end_s, seconds), offset_ms=wrong_ms[target])
         if begin_s < seconds:
             free_s[target] = fault.end_s + APART_S
             faults.append(fault)
@@ -97,18 +116,13 @@ def count(faults: Sequence[Fault]) -> Counter[str]:
     return Counter(f"{f.kind}: {f.mode}" if f.kind is Kind.LINK else str(f.kind) for f in faults)
 
 
-def _fault(chance: random.Random, kind: Kind, begin_s: float, plc: int, modes: Iterator[Mode]) -> Fault:
-    match kind:
-        case Kind.LINK:
-            mode = next(modes)
-            delay_s = chance.uniform(*SLOW_S) if mode in {Mode.SLOW, Mode.DRIP} else 0.0
-            end_s = begin_s + chance.uniform(*AWAY_S[kind])
-            return Fault(kind=kind, begin_s=begin_s, end_s=end_s, plc=plc, mode=mode, delay_s=delay_s)
-        case Kind.GATEWAY_CLOCK | Kind.INGEST_CLOCK:
-            offset_ms = chance.choice((-HOUR_MS, HOUR_MS))
-            return Fault(kind=kind, begin_s=begin_s, end_s=begin_s, offset_ms=offset_ms)
-        case _:
-            return Fault(kind=kind, begin_s=begin_s, end_s=begin_s + chance.uniform(*AWAY_S[kind]))
+def _fault(chance: random.Random, kind: Kind, begin_s: float, target: int, modes: Iterator[Mode]) -> Fault:
+    end_s = begin_s + chance.uniform(*AWAY_S.get(kind, (0.0, 0.0)))
+    if kind is not Kind.LINK:
+        return Fault(kind=kind, begin_s=begin_s, end_s=end_s, target=target)
+    mode = next(modes)
+    delay_s = chance.uniform(*SLOW_S) if mode in {Mode.SLOW, Mode.DRIP} else 0.0
+    return Fault(kind=kind, begin_s=begin_s, end_s=end_s, target=target, mode=mode, delay_s=delay_s)
 
 
 def _modes(chance: random.Random) -> Iterator[Mode]:

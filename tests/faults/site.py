@@ -1,7 +1,7 @@
 """Writes a site for a run: a park of counting PLCs, keys, and the settings of one gateway and one ingest worker."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from wire.signing import Role, new_key, public_part
 
 PARK = ParkId("faults")
 GATEWAY = GatewayId("gw")
-INGEST = "ingest"
+WORKERS = ("ingest", "ingest2")
+"""Ingest workers; an embedded store has the first only, VictoriaMetrics both, and they share the load."""
 _HEADER = (
     "slot,point,zh,en,address,type,bit,order,scale,offset,invalid,unit,min,max,group,dead_band,silence_s"
 )
@@ -31,6 +32,11 @@ class Site:
     """None: the store is SQLite."""
     period_s: float
     timeout_s: float
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The ingest workers that run."""
+        return WORKERS[:1] if self.victoria_port is None else WORKERS
 
     @property
     def park(self) -> Path:
@@ -59,6 +65,10 @@ class Site:
         if self.victoria_port is None:
             return {"kind": "sqlite", "path": str(self.store)}
         return {"kind": "victoriametrics", "url": f"http://{HOST}:{self.victoria_port}"}
+
+    def own_database(self, worker: str) -> Path:
+        """Of an ingest worker: quarantine and texts."""
+        return self.folder / f"{worker}.sqlite"
 
     def offset(self, part: str) -> Path:
         """The file that puts the time of day of `part` wrong."""
@@ -93,15 +103,15 @@ def make_site(
         made.mkdir(parents=True, exist_ok=True)
     _write_park(site)
     _write_keys(site)
-    for part in (GATEWAY, INGEST):
+    for part in (GATEWAY, *site.workers):
         set_offset(site.offset(part), 0)
     journal: dict[str, object] = {
         "directory": str(site.journal), "keep_freed": str(site.freed), "segment_bytes": 200_000,
     }  # fmt: skip
     _write_settings(site, GATEWAY, clock, {"gateway": GATEWAY}, journal=journal)
-    _write_settings(
-        site, INGEST, clock, {"database": str(folder / "ingest.sqlite")}, store=dict(site.store_settings)
-    )
+    for worker in site.workers:
+        plain = {"database": str(site.own_database(worker)), "worker": worker, "shared": is_victoria}
+        _write_settings(site, worker, clock, plain, store=dict(site.store_settings))
     return site
 
 
@@ -162,7 +172,8 @@ def _rows(points: Sequence[Point]) -> list[str]:
 
 def _write_keys(site: Site) -> None:
     trusted = []
-    for identity, role in ((GATEWAY, Role.GATEWAY), (INGEST, Role.INGEST), ("control", Role.CONTROL)):
+    roles = {GATEWAY: Role.GATEWAY, "control": Role.CONTROL, **dict.fromkeys(site.workers, Role.INGEST)}
+    for identity, role in roles.items():
         key = new_key(kid=f"{identity}-1", role=role, identity=identity)
         (site.folder / f"{identity}.jwk").write_text(json.dumps(key), encoding="ascii")
         trusted.append(public_part(key))
@@ -170,7 +181,7 @@ def _write_keys(site: Site) -> None:
 
 
 def _write_settings(
-    site: Site, part: str, clock: str, plain: dict[str, object], **tables: dict[str, object]
+    site: Site, part: str, clock: str, plain: Mapping[str, object], **tables: dict[str, object]
 ) -> None:
     clock_block: dict[str, object] = {"kind": clock}
     if clock == "offset":

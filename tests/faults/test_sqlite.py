@@ -6,11 +6,11 @@ import pytest
 
 from tests.faults.checks import SECONDS, check
 from tests.faults.run import Plan, play
-from tests.faults.schedule import Kind, count
+from tests.faults.schedule import OF_STORE, Kind, count
 
 pytestmark = pytest.mark.system
 
-KINDS = tuple(kind for kind in Kind if kind is not Kind.STORE_KILLED)
+KINDS = tuple(kind for kind in Kind if kind not in OF_STORE)
 
 
 @pytest.mark.parametrize("seed", [11])

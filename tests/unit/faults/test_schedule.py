@@ -7,7 +7,7 @@ from tests.faults.schedule import Fault, Kind, make_schedule
 
 
 def schedule(seed: int) -> tuple[Fault, ...]:
-    return make_schedule(seed, seconds=24, plcs=5, kinds=tuple(Kind), per_minute=40)
+    return make_schedule(seed, seconds=24, plcs=5, workers=2, kinds=tuple(Kind), per_minute=40)
 
 
 def test_a_seed_replays_its_schedule_and_another_has_its_own() -> None:
@@ -27,6 +27,6 @@ def test_every_kind_and_every_way_of_a_link_comes(seed: int) -> None:
 def test_what_fails_already_does_not_fail_anew(seed: int) -> None:
     last: dict[str, float] = {}
     for fault in schedule(seed):
-        target = f"{fault.kind} {fault.plc}"
+        target = f"{fault.kind} {fault.target}"
         assert fault.begin_s >= last.get(target, 0.0)
         last[target] = fault.end_s
