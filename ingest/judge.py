@@ -109,7 +109,8 @@ class _Sender:
 
 
 SENDERS_MAX = 10_000
-"""Topics remembered; beyond, all are forgotten and read anew."""
+"""Topics, and epochs, remembered; beyond, all are forgotten and read anew."""
+OFFSET_DIGITS_MAX = 18
 
 
 class Judge:
@@ -119,6 +120,7 @@ class Judge:
         self._park = park
         self._layouts = Layouts(code_of)
         self._senders: dict[str, _Sender | None] = {}
+        self._epochs: set[str] = set()
 
     def judge(self, topic: str, data: bytes, believed: Span) -> Judged | None:
         """Return what `judge` returns, sooner."""
@@ -137,7 +139,7 @@ class Judge:
         found = self._layouts.read(topic, data, partial(_static, self._park, sender))
         if found is None or sender.gateway not in self._park.gateways:
             return None
-        name = _name(sender, found.uuid)
+        name = self._named(sender, found.uuid)
         if name is None or not found.points:
             return None
         if found.times_ms.min() < believed.oldest_ms or found.times_ms.max() > believed.newest_ms:
@@ -148,6 +150,18 @@ class Judge:
             samples=Columns(found.points, found.times_ms, found.values, found.codes),
             places=range(len(found.points)),
         )
+
+    def _named(self, sender: _Sender, uuid: str) -> PayloadName | None:
+        """Return what `_name` returns; an epoch is looked at once."""
+        epoch, _, offset = uuid.partition("-")
+        if epoch not in self._epochs or not offset.isdigit() or len(offset) > OFFSET_DIGITS_MAX:
+            name = _name(sender, uuid)
+            if name is not None:
+                if len(self._epochs) >= SENDERS_MAX:
+                    self._epochs.clear()
+                self._epochs.add(name.epoch)
+            return name
+        return PayloadName(sender.gateway, epoch, int(offset))
 
 
 def judge(topic: str, data: bytes, *, park: Park, believed: Span) -> Judged | None:

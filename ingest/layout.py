@@ -4,6 +4,7 @@ What it reads is what protobuf would read; what it does not recognise it leaves 
 layout that it has seen, the bytes that do not change and the places of those that do.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +28,8 @@ _HEAD = 7
 """Bytes of a payload's own time: a tag and six."""
 _CONTINUED = sum(0x80 << (8 * place) for place in range(5))
 """Every byte of a six-byte time but the last says that another follows."""
-_TIME_BITS = sum(0x7F << (8 * place) for place in range(6))
+_TIME_BITS = np.uint64(sum(0x7F << (8 * place) for place in range(6)))
+_AROUND = ~_TIME_BITS
 _WORD = np.dtype("<u8")
 _TYPES = {
     int(kind): np.uint64(_CONTINUED | 0x20 << 48 | int(kind) << 56)
@@ -63,11 +65,12 @@ class _Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    fixed: NDArray[np.uint8]
+    fixed: bytes
+    """0 where a byte may change."""
     mask: NDArray[np.uint8]
     """255 where a byte is fixed, 0 where it may change."""
     times: NDArray[np.intp]
-    types: NDArray[np.uint64]
+    types: bytes
     numbers: NDArray[np.intp]
     number_at: NDArray[np.intp]
     """Which of the points the numbers belong to."""
@@ -79,20 +82,24 @@ class _Layout:
     def read(self, data: bytes, uuid: str, end: int) -> Recognised | None:
         """Return the content of `data`, whose metrics end at `end`; None when it is laid out otherwise."""
         whole = np.frombuffer(data, np.uint8, end)
-        if ((whole ^ self.fixed) & self.mask).any():
+        if (whole & self.mask).tobytes() != self.fixed:
             return None
         # A view that begins at each byte: one question takes eight bytes from each place.
         words = np.ndarray((len(data) - 7,), _WORD, data, 0, (1,))
         times = words[self.times]
-        if ((times & np.uint64(~_TIME_BITS & 2**64 - 1)) != self.types).any():
+        if (times & _AROUND).tobytes() != self.types:
             return None
-        values = np.full(len(self.points), np.nan)
-        numbers = words[self.numbers].view(np.float64)
-        flags = whole[self.flags]
-        if not np.isfinite(numbers).all() or (flags > 1).any():
+        values = numbers = words[self.numbers].view(np.float64)
+        # A sum is finite only if each number is, and nearly always if each is.
+        if not math.isfinite(numbers.sum()) and not np.isfinite(numbers).all():
             return None
-        values[self.number_at] = numbers
-        values[self.flag_at] = flags
+        if len(numbers) < len(self.points):
+            flags = whole[self.flags]
+            if len(flags) and flags.max() > 1:
+                return None
+            values = np.full(len(self.points), np.nan)
+            values[self.number_at] = numbers
+            values[self.flag_at] = flags
         return Recognised(uuid, self.points, _gathered(times), values, self.codes)
 
 
@@ -150,10 +157,10 @@ class Layouts:
         mask[np.add.outer(number_places, np.arange(8)).ravel()] = 0
         mask[flag_places] = 0
         return _Layout(
-            fixed=np.frombuffer(data[:end], np.uint8),
+            fixed=(np.frombuffer(data, np.uint8, end) & mask).tobytes(),
             mask=mask,
             times=times,
-            types=np.array([_TYPES[data[chunk.time_at + 7]] for chunk in chunks], np.uint64),
+            types=np.array([_TYPES[data[chunk.time_at + 7]] for chunk in chunks], np.uint64).tobytes(),
             numbers=number_places,
             number_at=number_at,
             flags=flag_places,
@@ -245,6 +252,11 @@ def _pairs(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 def _gathered(words: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return the times that stand with seven bits in each of six bytes."""
+    if len(words) and (words & _TIME_BITS == words[0] & _TIME_BITS).all():
+        # One read of a device.
+        word = int(words[0])
+        one = sum((word >> place & 0x7F) << (7 * place // 8) for place in range(0, 48, 8))
+        return np.full(len(words), one, np.int64)
     times = words & np.uint64(0x7F)
     for place in range(1, 6):
         times |= (words >> np.uint64(place)) & np.uint64(0x7F << (7 * place))
