@@ -46,11 +46,11 @@ def run(size: Size) -> Report:
 
 async def _run(size: Size) -> Report:
     if size is Size.SMALL:
-        rows = [row async for row in _ours(SMALL, warm_s=0.3, window_s=1.0)]
+        rows = [row async for row in _ours(SMALL, 1.0, is_settled=False)]
         rows += [row async for row in _pymodbus(SMALL, "asyncio", 0.5)]
         return Report(benchmark=NAME, rows=rows, ratios=_ratios(rows))
-    rows = [row async for row in _ours(AT_100_MS, warm_s=4.0, window_s=15.0)]
-    rows += [row async for row in _ours(FLAT_OUT, warm_s=4.0, window_s=15.0)]
+    rows = [row async for row in _ours(AT_100_MS, 15.0)]
+    rows += [row async for row in _ours(FLAT_OUT, 15.0)]
     for loop in ("asyncio", "uvloop"):
         rows += [row async for row in _pymodbus(FLAT_OUT, loop, 8.0)]
     if with_peers():
@@ -60,9 +60,10 @@ async def _run(size: Size) -> Report:
     return Report(benchmark=NAME, rows=rows, ratios=_ratios(rows), notes=notes)
 
 
-async def _ours(load: Load, *, warm_s: float, window_s: float) -> AsyncIterator[Row]:
+async def _ours(load: Load, window_s: float, *, is_settled: bool = True) -> AsyncIterator[Row]:
     async with our_gateway(load) as (rig, gateway):
-        await _CLOCK.sleep(warm_s)
+        if is_settled:
+            await rig.settle(gateway)
         for row in rows_of(load.name, OURS, await rig.window(gateway, window_s)):
             yield row
 

@@ -44,6 +44,7 @@ class Window:
     began_s: float
     points: int = 0
     messages: int = 0
+    history: int = 0
     bytes: int = 0
     checked: int = 0
     ages: "array[int]" = field(default_factory=lambda: array("H"))
@@ -60,6 +61,7 @@ class Window:
                 "seconds": _CLOCK.monotonic() - self.began_s,
                 "points": self.points,
                 "messages": self.messages,
+                "history": self.history,
                 "bytes": self.bytes,
                 "checked": self.checked,
                 "p50_ms": at(0.5),
@@ -157,6 +159,7 @@ class Mqtt(asyncio.Protocol):
         else:
             ticks = ticks_of_json(payload, window)
         window.messages += 1
+        window.history += topic.endswith(b"/history")
         window.bytes += len(payload)
         if ticks is not None:
             age = (int(_CLOCK.monotonic() * TICKS_PER_S) - ticks) % TICKS_MAX

@@ -18,6 +18,9 @@ from stoplog.demo.ports import free_ports
 ROOT = Path(__file__).parents[1]
 MOSQUITTO = "/usr/sbin/mosquitto"
 START_S_MAX = 60.0
+SETTLE_S_MAX = 40.0
+LEVEL = 0.1
+"""What arrives and what was given may differ by this share: windows of other processes begin a moment later."""
 OUR_TOPICS = (
     f"spBv1.0/{PARK}/DDATA/#",
     f"stoplog/1/{PARK}/{GATEWAY}/history",
@@ -33,6 +36,8 @@ class Measured:
 
     seconds: float
     points: int
+    history: int
+    """Messages that were sent again, or of what was read while nobody listened."""
     served: int
     """Registers that the PLCs gave away meanwhile."""
     cpu_s: float
@@ -112,6 +117,15 @@ class Rig:
                 raise RuntimeError(self.log("gateway"))
             await _CLOCK.sleep(0.05)
 
+    async def settle(self, gateway: asyncio.subprocess.Process) -> None:
+        """Wait until what arrives is what the PLCs give, twice in a row: connected, born, and nothing left to send again."""
+        until_s = _CLOCK.monotonic() + SETTLE_S_MAX
+        in_a_row = 0
+        while in_a_row < 2 and _CLOCK.monotonic() < until_s:
+            seen = await self.window(gateway, max(1.0, 2 * self.load.period_s))
+            is_level = seen.served > 0 and abs(seen.points - seen.served) <= LEVEL * seen.served
+            in_a_row = in_a_row + 1 if is_level and seen.history == 0 else 0
+
     async def window(self, gateway: asyncio.subprocess.Process, seconds: float) -> Measured:
         """Measure `gateway` for some seconds."""
         assert self._listener is not None
@@ -128,6 +142,7 @@ class Rig:
         return Measured(
             seconds=heard["seconds"],
             points=heard["points"],
+            history=heard["history"],
             served=served,
             cpu_s=cpu_s,
             rss_mb=rss_mb_of(gateway.pid),

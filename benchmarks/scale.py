@@ -7,7 +7,6 @@ from benchmarks.chart import Series, chart
 from benchmarks.gateway_park import Load
 from benchmarks.gateway_rig import Measured, our_gateway
 from benchmarks.report import Report, Row, Size
-from runtime.clock import RealClock
 
 NAME = "scale"
 
@@ -22,7 +21,6 @@ NOTES = (
         " 500 x 200 reads each PLC in two blocks."
     ),
 )
-_CLOCK = RealClock()
 
 
 def run(size: Size) -> Report:
@@ -46,8 +44,9 @@ async def _measured(shapes: Sequence[tuple[int, int]], *, rate: int) -> list[tup
         period_s = plcs * points / rate
         load = Load(name=f"{plcs}x{points}", plcs=plcs, points=points, period_s=period_s)
         async with our_gateway(load) as (rig, gateway):
-            await _CLOCK.sleep(0.2 if rate < RATE else 2.0 + 2 * period_s)
-            found.append((load, await rig.window(gateway, 1.0 if rate < RATE else 4 * max(period_s, 2.5))))
+            if rate == RATE:
+                await rig.settle(gateway)
+            found.append((load, await rig.window(gateway, 4 * max(period_s, 2.5) if rate == RATE else 1.0)))
     return found
 
 
