@@ -10,7 +10,7 @@ from domain.ids import PointRef
 from domain.park import Actuator, Device, Point, PollGroup
 from domain.quality import Quality, Reason
 from domain.sample import Reading, Value
-from gateway.judgement import REASON_NUMBERS, REASONS, Judge, Judged
+from gateway.judgement import REASON_NUMBERS, REASONS, Judge, Judged, Where
 from gateway.reporting import NEVER_MS, Reporter
 from wire.modbus import Columns
 
@@ -18,6 +18,8 @@ POLL_FLOOR_S = 0.1
 """Wall seconds: no group is polled faster, however fast model time runs."""
 STALE_FLOOR_S = 0.5
 """Wall seconds: nothing is called stale before."""
+_GOOD, _UNCERTAIN = int(Quality.GOOD), int(Quality.UNCERTAIN)
+_CLOCK = REASON_NUMBERS[Reason.CLOCK]
 
 Rows = NDArray[np.int64]
 
@@ -57,6 +59,15 @@ class ToldColumns:
     """Index in the columns → text; of texts only, empty for most devices."""
 
 
+@dataclass(slots=True, kw_only=True)
+class _Answered:
+    """When a poll group last answered."""
+
+    read_s: float = -np.inf
+    speed: float = np.inf
+    """Model seconds per wall second then."""
+
+
 class DeviceImage:
     """The image of one device, in columns; a point is a row."""
 
@@ -65,14 +76,18 @@ class DeviceImage:
         self.device = device
         self.points = tuple(points)
         self.row_of: dict[PointRef, int] = {point.ref: row for row, point in enumerate(points)}
+        rows_of: dict[str, list[int]] = {name: [] for name in device.groups}
+        for row, point in enumerate(points):
+            rows_of.setdefault(point.group, []).append(row)
         self.groups: dict[str, Rows] = {
-            name: np.array([row for row, p in enumerate(points) if p.group == name], dtype=np.int64)
-            for name in device.groups
+            name: np.array(rows_of[name], dtype=np.int64) for name in device.groups
         }
         self.is_alive = False
         """Whether it answers; a device is born dead."""
         self.read_s = -np.inf
         """Monotonic seconds of its last good answer."""
+        self.is_clock_off = False
+        """Whether the times of its samples are in doubt: told as uncertain, while decisions here rest on ages."""
         self._read_speed = np.inf
         """Model seconds per wall second when it last answered."""
         self._judge = Judge(points, actuators)
@@ -88,6 +103,9 @@ class DeviceImage:
         self._read_s = np.full(count, -np.inf)
         self._speeds = np.full(count, np.inf)
         """Of each row, as `_read_speed`."""
+        self._answered = {name: _Answered() for name in device.groups}
+        self._is_text = np.array([point.is_text for point in points], dtype=np.bool_)
+        self._has_texts = bool(self._is_text.any())
         self._texts: dict[int, str] = {}
         """Row → text, of texts only; their number is a revision, so that a change of text is a change of value."""
         self._told_texts: dict[int, str] = {}
@@ -102,12 +120,19 @@ class DeviceImage:
         asked_s: float,
         read_s: float,
         speed: float = 1.0,
+        where: Where | None = None,
     ) -> Rows:
-        """Take what a poll has read into `rows` (asked for at `asked_s`); return the rows to tell."""
-        self._judged(rows, columns)
-        self._note(rows, asked_s=asked_s, read_s=read_s, speed=speed)
-        self._observed_ms[rows] = observed_ms
-        return self._tell(rows, observed_ms)
+        """Take what a poll of one group has read into `rows` (asked for at `asked_s`); return the rows to tell.
+
+        `where` is `rows` once more as what is quickest to index with.
+        """
+        at = rows if where is None else where
+        self._put(rows, at, columns, observed_ms)
+        self._note(at, asked_s=asked_s, read_s=read_s, speed=speed)
+        if len(rows):
+            self._answer(self.points[rows[0]].group, read_s, speed)
+        self._observed_ms[at] = observed_ms
+        return self._tell(rows, observed_ms, where=at)
 
     def take_samples(
         self,
@@ -127,10 +152,15 @@ class DeviceImage:
         """
         is_new = observed_ms > self._reporter.told_ms[rows]
         self._note(rows, asked_s=read_s, read_s=read_s, speed=speed)
+        for group in {self.points[row].group for row in rows}:
+            self._answer(group, read_s, speed)
         rows, at = rows[is_new], observed_ms[is_new]
         own, why = qualities[is_new], reasons[is_new]
-        self._judged(rows, Columns(values=values[is_new], is_invalid=np.zeros(len(rows), dtype=np.bool_)))
-        spoken = own != int(Quality.GOOD)
+        columns = Columns(
+            values=values[is_new], is_invalid=np.zeros(len(rows), dtype=np.bool_), is_sound=True
+        )
+        self._put(rows, rows, columns, at)
+        spoken = own != _GOOD
         self._now.quality[rows[spoken]] = own[spoken]
         self._now.reason[rows[spoken]] = why[spoken]
         self._observed_ms[rows] = at
@@ -161,14 +191,15 @@ class DeviceImage:
     def told_columns(self, rows: Rows) -> ToldColumns:
         """Return what was last told of `rows`, of each of which something was."""
         told = self._reporter.told
-        values, texts = told.values[rows], {}
-        if self._texts:
+        values = told.values[rows]
+        texts: dict[int, str] = {}
+        if self._has_texts:
             texts = {
                 place: self._told_texts[row]
                 for place, row in enumerate(rows.tolist())
                 if row in self._told_texts and not np.isnan(values[place])
             }
-            values[[place for place, row in enumerate(rows.tolist()) if self.points[row].is_text]] = np.nan
+            values[self._is_text[rows]] = np.nan
         return ToldColumns(
             values=values,
             quality=told.quality[rows],
@@ -195,7 +226,7 @@ class DeviceImage:
             observed_ms=int(self._observed_ms[row]),
             age_s=age_s,
             fresh=age_s is not None
-            and age_s <= stale_after_s(group, speed=self._pace(speed, self._speeds[row])),
+            and age_s <= stale_after_s(group, speed=min(speed, float(self._speeds[row]))),
         )
 
     def asked_s(self, row: int) -> float:
@@ -204,55 +235,68 @@ class DeviceImage:
 
     def stale_groups(self, *, now_s: float, speed: float) -> list[str]:
         """Return the groups that have been read before and are silent for too long."""
-        return [
-            name
-            for name, rows in self.groups.items()
-            if len(rows)
-            and -np.inf
-            < self._read_s[rows].max()
-            < now_s
-            - stale_after_s(self.device.groups[name], speed=self._pace(speed, self._speeds[rows].min()))
-        ]
+        return [name for name in self._answered if self.is_stale(name, now_s=now_s, speed=speed)]
+
+    def is_stale(self, group: str, *, now_s: float, speed: float) -> bool:
+        """Whether `group` has been read before and is silent for too long."""
+        answered = self._answered[group]
+        pace = min(speed, answered.speed)
+        return -np.inf < answered.read_s < now_s - stale_after_s(self.device.groups[group], speed=pace)
 
     def stale_after_s(self, *, speed: float) -> float:
-        """Return the wall seconds of silence after which the device counts as dead."""
-        pace = self._pace(speed, self._read_speed)
+        """Return the wall seconds of silence after which the device counts as dead.
+
+        A read made before time went faster was due by the old speed.
+        """
+        pace = min(speed, self._read_speed)
         return min(stale_after_s(group, speed=pace) for group in self.device.groups.values())
 
-    @staticmethod
-    def _pace(speed: float, read_speed: float) -> float:
-        """Return the speed by which silence is judged: a read made before time went faster was due by the old speed."""
-        return min(speed, float(read_speed))
-
-    def _judged(self, rows: Rows, columns: Columns) -> None:
+    def _put(self, rows: Rows, where: Where, columns: Columns, observed_ms: int | NDArray[np.int64]) -> None:
         """Put values, quality and reason of `rows` in place."""
-        self._revise(rows, columns.texts)
-        is_text = np.zeros(len(rows), dtype=np.bool_)
-        is_text[list(columns.texts)] = True
-        self._values[rows] = np.where(is_text, self._values[rows], columns.values)
-        is_invalid = np.zeros(len(self.points), dtype=np.bool_)
-        is_invalid[rows] = columns.is_invalid
-        judged = self._judge.judge(Columns(values=self._values, is_invalid=is_invalid), self._values)
-        self._now.quality[rows] = judged.quality[rows]
-        self._now.reason[rows] = judged.reason[rows]
+        self._values[where] = columns.values if not self._has_texts else self._revised(rows, columns)
+        is_invalid = None if columns.is_sound else columns.is_invalid
+        self._judge.judge(self._now, where, observed_ms=observed_ms, is_invalid=is_invalid)
 
-    def _revise(self, rows: Rows, texts: Mapping[int, str]) -> None:
-        for place, text in texts.items():
+    def _revised(self, rows: Rows, columns: Columns) -> NDArray[np.float64]:
+        """Return the numbers of `rows`, of texts their revisions."""
+        values = columns.values.copy()
+        for place, text in columns.texts.items():
             row = int(rows[place])
             if np.isnan(self._values[row]) or self._texts.get(row) != text:
                 self._revision += 1
-                self._texts[row], self._values[row] = text, float(self._revision)
+                self._texts[row], values[place] = text, float(self._revision)
+            else:
+                values[place] = self._values[row]
+        return values
 
-    def _note(self, rows: Rows, *, asked_s: float, read_s: float, speed: float) -> None:
-        """Note when `rows` were read."""
-        self._read_speed = speed
-        self._speeds[rows] = speed
-        self._asked_s[rows] = asked_s
-        self._read_s[rows] = read_s
-        self.read_s = read_s
+    def _answer(self, group: str, read_s: float, speed: float) -> None:
+        answered = self._answered[group]
+        answered.read_s, answered.speed = read_s, speed
 
-    def _tell(self, rows: Rows, observed_ms: int | NDArray[np.int64], *, after_silence: bool = True) -> Rows:
-        told = self._reporter.select(self._now, rows, observed_ms, after_silence=after_silence)
+    def _note(self, where: Where, *, asked_s: float, read_s: float, speed: float) -> None:
+        """Note when rows were read."""
+        self.read_s, self._read_speed = read_s, speed
+        self._speeds[where] = speed
+        self._asked_s[where] = asked_s
+        self._read_s[where] = read_s
+
+    def _tell(
+        self,
+        rows: Rows,
+        observed_ms: int | NDArray[np.int64],
+        *,
+        where: Where | None = None,
+        after_silence: bool = True,
+    ) -> Rows:
+        now = self._now
+        if self.is_clock_off:
+            good = now.quality == _GOOD
+            now = Judged(
+                values=now.values,
+                quality=np.where(good, _UNCERTAIN, now.quality).astype(np.int16),
+                reason=np.where(good, _CLOCK, now.reason).astype(np.int8),
+            )
+        told = self._reporter.select(now, rows, observed_ms, where=where, after_silence=after_silence)
         if self._texts:
             self._told_texts.update({row: self._texts[row] for row in told.tolist() if row in self._texts})
         return told

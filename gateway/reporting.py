@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.park import Point
-from gateway.judgement import Judged
+from gateway.judgement import Judged, Where
 
 NEVER_MS = -(2**62)
 
@@ -32,32 +32,37 @@ class Reporter:
         rows: NDArray[np.int64],
         observed_ms: int | NDArray[np.int64],
         *,
+        where: Where | None = None,
         after_silence: bool = True,
     ) -> NDArray[np.int64]:
         """Return which of `rows` to tell now, and take them as told.
 
         A point is told when its quality or reason changed, when its value moved by more than its dead band since it was
         last told, or, `after_silence`, when that was longer ago than its longest silence. `observed_ms` is one time for
-        all, or one a row.
+        all, or one a row; `where` is `rows` once more as what is quickest to index with.
         """
-        told, before = self.told, self.told_ms[rows]
-        value, last = judged.values[rows], told.values[rows]
-        is_gone, was_gone = np.isnan(value), np.isnan(last)
-        with np.errstate(invalid="ignore"):
-            moved = np.abs(value - last) > self._dead_band[rows]
-        changed = (
-            moved
-            | (is_gone != was_gone)
-            | (judged.quality[rows] != told.quality[rows])
-            | (judged.reason[rows] != told.reason[rows])
-            | (before == NEVER_MS)
-        )
+        at = rows if where is None else where
+        told, before = self.told, self.told_ms[at]
+        value, quality, reason = judged.values[at], judged.quality[at], judged.reason[at]
+        last = told.values[at]
+        # Not still, rather than moved: of a value that comes or goes the difference is NaN.
+        changed = np.less_equal(np.abs(value - last), self._dead_band[at])
+        np.logical_not(changed, out=changed)
+        changed &= ~(np.isnan(value) & np.isnan(last))
+        changed |= quality != told.quality[at]
+        changed |= reason != told.reason[at]
         if after_silence:
-            changed |= observed_ms - before >= self._silence_ms[rows]
+            changed |= observed_ms - before >= self._silence_ms[at]
+        else:
+            changed |= before == NEVER_MS
+        if changed.all():
+            told.values[at], told.quality[at], told.reason[at] = value, quality, reason
+            self.told_ms[at] = observed_ms
+            return rows
         chosen: NDArray[np.int64] = rows[changed]
-        told.values[chosen] = judged.values[chosen]
-        told.quality[chosen] = judged.quality[chosen]
-        told.reason[chosen] = judged.reason[chosen]
+        told.values[chosen] = value[changed]
+        told.quality[chosen] = quality[changed]
+        told.reason[chosen] = reason[changed]
         self.told_ms[chosen] = observed_ms if isinstance(observed_ms, int) else observed_ms[changed]
         return chosen
 

@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
 
+OFF_MS = 5000
+"""Further from the source than this the clock's times are in doubt: the machine's time of day was stepped."""
+AGREED_MS = 1000
+"""As near as this they are believed again."""
 SLEW = 0.05
 """Share of the time passed by which the clock may be pulled: a correction of one second takes twenty."""
 AHEAD_S = 2.0
@@ -22,6 +26,8 @@ class SampleClock:
     """Time last computed."""
     offset_ms: int = 0
     """Source minus this clock at the last look."""
+    is_off: bool = False
+    """Whether the source was stepped, and this clock has not caught up yet: one of the two is wrong."""
     ceiling_ms: int = 0
     """What is synced on disk; no time above it may be issued."""
     _seen_s: float = 0.0
@@ -57,3 +63,4 @@ class SampleClock:
             self.now_ms = expected + pull
         self._seen_s = monotonic_s
         self.offset_ms = round(source_ms - self.now_ms)
+        self.is_off = abs(self.offset_ms) > (AGREED_MS if self.is_off else OFF_MS)

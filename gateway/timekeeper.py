@@ -36,6 +36,11 @@ class Timekeeper:
         """Wall clock minus sample clock."""
         return self._samples.offset_ms
 
+    @property
+    def is_off(self) -> bool:
+        """Whether the times stamped now are in doubt."""
+        return self._samples.is_off
+
     def stamp(self, device: DeviceId) -> int:
         """Return the time for what was read from `device` now."""
         time_ms = self._samples.stamp(

@@ -35,16 +35,18 @@ _WIDTHS = {
 }
 
 _NUMBERS = {
-    RegisterType.INT16: ">i2",
-    RegisterType.UINT16: ">u2",
-    RegisterType.INT32: ">i4",
-    RegisterType.UINT32: ">u4",
-    RegisterType.FLOAT32: ">f4",
-    RegisterType.INT64: ">i8",
-    RegisterType.UINT64: ">u8",
-    RegisterType.FLOAT64: ">f8",
+    RegisterType.INT16: "<i2",
+    RegisterType.INT32: "<i4",
+    RegisterType.FLOAT32: "<f4",
+    RegisterType.INT64: "<i8",
+    RegisterType.FLOAT64: "<f8",
 }
-"""Big-endian once the words stand in the order ABCD; BCD and bits are decoded by hand."""
+"""The types that are no plain unsigned number, once the words stand with the least significant byte first."""
+_UNSIGNED = {1: "<u2", 2: "<u4", 4: "<u8"}
+"""By width."""
+_FLOATS = frozenset({RegisterType.FLOAT32, RegisterType.FLOAT64})
+_SWAPPED = frozenset({WordOrder.BADC, WordOrder.DCBA})
+_LOW_FIRST = frozenset({WordOrder.CDAB, WordOrder.DCBA})
 
 
 def width(register: Register) -> int:
@@ -62,6 +64,8 @@ class Columns:
     """Scaled; of bits 0.0 or 1.0. NaN where there is no number, and of texts."""
     is_invalid: NDArray[np.bool_]
     """The device said "no value", or sent what is no number (NaN, infinity, a BCD digit above 9)."""
+    is_sound: bool = False
+    """Nothing is invalid, and nobody need look."""
     texts: Mapping[int, str] = field(default_factory=dict)
     """Row → text, of texts only."""
 
@@ -72,88 +76,118 @@ class BlockDecoder:
     def __init__(self, registers: Sequence[Register], *, start: int) -> None:
         """`registers` all lie in the block that begins at `start`."""
         self._count = len(registers)
-        self._scale = np.array([item.scale for item in registers], dtype=np.float64)
-        self._offset = np.array([item.offset for item in registers], dtype=np.float64)
-        kinds: dict[tuple[RegisterType, WordOrder], list[int]] = {}
+        scale = np.array([item.scale for item in registers], dtype=np.float64)
+        offset = np.array([item.offset for item in registers], dtype=np.float64)
+        self._scale = None if (scale == 1.0).all() else scale
+        self._offset = None if (offset == 0.0).all() else offset
+        self._has_floats = any(item.type in _FLOATS for item in registers)
         self._texts = [
             (row, item, slice(item.address - start, item.address - start + item.length))
             for row, item in enumerate(registers)
             if item.type is RegisterType.STRING
         ]
+        self._none_invalid = np.zeros(self._count, dtype=np.bool_)
+        self._none_invalid.flags.writeable = False
+        kinds: dict[tuple[RegisterType, WordOrder], list[int]] = {}
         for row, item in enumerate(registers):
-            if item.type is RegisterType.STRING:
-                continue
-            kind = RegisterType.BIT if item.table in BIT_TABLES else item.type
-            kinds.setdefault((kind, item.word_order), []).append(row)
+            if item.type is not RegisterType.STRING:
+                kind = RegisterType.BIT if item.table in BIT_TABLES else item.type
+                kinds.setdefault((kind, item.word_order), []).append(row)
         self._parts = [
-            _Part(kind, order, np.array(rows), [registers[row] for row in rows], start)
+            _Part(kind, order, rows, [registers[row] for row in rows], start)
             for (kind, order), rows in kinds.items()
         ]
 
     def decode(self, words: Words) -> Columns:
         """Return the values in `words`, the whole block."""
-        values = np.zeros(self._count, dtype=np.float64)
-        is_invalid = np.zeros(self._count, dtype=np.bool_)
+        values = np.empty(self._count, dtype=np.float64)
+        is_invalid: NDArray[np.bool_] | None = None
         for part in self._parts:
             numbers, wrong = part.decode(words)
             values[part.rows] = numbers
-            is_invalid[part.rows] = wrong
-        np.multiply(values, self._scale, out=values)
-        np.add(values, self._offset, out=values)
-        is_number = np.isfinite(values)
-        values[~is_number] = np.nan
-        is_invalid |= ~is_number
+            if wrong is not None and wrong.any():
+                is_invalid = self._some_invalid(is_invalid)
+                is_invalid[part.rows] = wrong
+        texts = self._read_texts(words, values)
+        if self._scale is not None:
+            np.multiply(values, self._scale, out=values)
+        if self._offset is not None:
+            np.add(values, self._offset, out=values)
+        if self._has_floats and not (is_number := np.isfinite(values)).all():
+            values[~is_number] = np.nan
+            is_invalid = self._some_invalid(is_invalid)
+            is_invalid |= ~is_number
+        if self._texts:
+            is_invalid = self._some_invalid(is_invalid)
+            for row, _, _ in self._texts:
+                is_invalid[row] = row not in texts
+        if is_invalid is None:
+            return Columns(values=values, is_invalid=self._none_invalid, is_sound=True)
+        return Columns(values=values, is_invalid=is_invalid, texts=texts)
+
+    def _read_texts(self, words: Words, values: NDArray[np.float64]) -> dict[int, str]:
         texts: dict[int, str] = {}
         for row, register, place in self._texts:
+            values[row] = np.nan
             text = _text(words[place], register.word_order)
-            values[row], is_invalid[row] = np.nan, text is None
             if text is not None:
                 texts[row] = text
-        return Columns(values=values, is_invalid=is_invalid, texts=texts)
+        return texts
+
+    def _some_invalid(self, known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        return np.zeros(self._count, dtype=np.bool_) if known is None else known
 
 
 class _Part:
     """The registers of a block that have one type and one word order."""
 
     def __init__(
-        self,
-        kind: RegisterType,
-        order: WordOrder,
-        rows: NDArray[np.int64],
-        registers: Sequence[Register],
-        start: int,
+        self, kind: RegisterType, order: WordOrder, rows: list[int], registers: Sequence[Register], start: int
     ) -> None:
-        self.rows = rows
+        self.rows = run_of(rows)
         self._kind = kind
-        self._order = order
         self._wide = _WIDTHS[kind]
-        self._places = np.array([item.address - start for item in registers])[:, None] + np.arange(self._wide)
+        # The order is one of several registers: one alone, and a bit, is as Modbus says.
+        self._is_swapped = self._wide > 1 and order in _SWAPPED
+        self._is_reversed = self._wide > 1 and order not in _LOW_FIRST
+        addresses = [item.address - start for item in registers]
+        places = [address + word for address in addresses for word in range(self._wide)]
+        self._places = run_of(places)
         self._bits = np.array([item.bit or 0 for item in registers], dtype=np.uint16)
         mask = (1 << (16 * self._wide)) - 1
-        self._has_invalid = np.array([item.invalid is not None for item in registers])
-        self._invalid = np.array([(item.invalid or 0) & mask for item in registers], dtype=np.uint64)
+        has_invalid = np.array([item.invalid is not None for item in registers])
+        self._has_invalid = has_invalid if has_invalid.any() else None
+        invalid = [(item.invalid or 0) & mask for item in registers]
+        self._invalid = np.array(invalid, dtype=np.uint64).astype(_UNSIGNED[self._wide])
 
-    def decode(self, words: Words) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        taken = words[self._places]
-        # The order is one of several registers: one alone, and a bit, is as Modbus says.
-        if self._wide > 1 and self._order in {WordOrder.BADC, WordOrder.DCBA}:
-            taken = taken.byteswap()
-        if self._order in {WordOrder.CDAB, WordOrder.DCBA}:
-            taken = taken[:, ::-1]
-        raw = np.zeros(len(self.rows), dtype=np.uint64)
-        for place in range(self._wide):
-            raw = (raw << np.uint64(16)) | taken[:, place].astype(np.uint64)
-        says_no = self._has_invalid & (raw == self._invalid)
+    def decode(self, words: Words) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+        """Return the numbers, and which are none; None: all are."""
+        taken = words[self._places].astype("<u2", copy=False)
+        if self._wide > 1:
+            if self._is_swapped:
+                taken = taken.byteswap()
+            if self._is_reversed:
+                taken = np.ascontiguousarray(taken.reshape(-1, self._wide)[:, ::-1]).reshape(-1)
+        raw = taken.view(_UNSIGNED[self._wide])
+        says_no = None if self._has_invalid is None else self._has_invalid & (raw == self._invalid)
+        if self._kind in _NUMBERS:
+            return taken.view(_NUMBERS[self._kind]).astype(np.float64), says_no
         match self._kind:
             case RegisterType.BIT:
-                bits = (taken[:, 0] >> self._bits) & 1
-                return bits.astype(np.float64), says_no
+                return ((raw >> self._bits) & 1).astype(np.float64), says_no
             case RegisterType.BCD16 | RegisterType.BCD32:
-                numbers, wrong = _bcd(raw, digits=4 * self._wide)
-                return numbers, wrong | says_no
-            case kind:
-                data = np.ascontiguousarray(taken.astype(">u2"))
-                return data.view(_NUMBERS[kind])[:, 0].astype(np.float64), says_no
+                numbers, wrong = _bcd(raw.astype(np.uint64), digits=4 * self._wide)
+                return numbers, wrong if says_no is None else wrong | says_no
+            case _:
+                return raw.astype(np.float64), says_no
+
+
+def run_of(places: Sequence[int]) -> slice | NDArray[np.int64]:
+    """Return `places` as what is quickest to index with: a slice where they run on without a gap, else as they are."""
+    first = places[0] if len(places) else 0
+    if list(places) == list(range(first, first + len(places))):
+        return slice(first, first + len(places))
+    return np.array(places, dtype=np.int64)
 
 
 def _text(words: Words, order: WordOrder) -> str | None:
@@ -162,8 +196,7 @@ def _text(words: Words, order: WordOrder) -> str | None:
     It is UTF-8 or, as PLCs from here write it, GB 18030. Registers stand in the order of reading in every order; BADC and
     DCBA have the second character of a register first.
     """
-    swapped = order in {WordOrder.BADC, WordOrder.DCBA}
-    data = words.astype("<u2" if swapped else ">u2").tobytes().split(b"\0", 1)[0].rstrip()
+    data = words.astype("<u2" if order in _SWAPPED else ">u2").tobytes().split(b"\0", 1)[0].rstrip()
     for encoding in ("utf-8", "gb18030"):
         with contextlib.suppress(UnicodeDecodeError):
             text = data.decode(encoding)

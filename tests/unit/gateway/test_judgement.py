@@ -1,5 +1,7 @@
 """Quality and report by exception, column by column."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from domain.quality import Quality, Reason
 from domain.words import Words
 from gateway.judgement import REASONS, Judge, Judged
 from gateway.reporting import Reporter
-from wire.modbus import Columns
 
+T0 = 1_780_000_000_000
 NAN = float("nan")
 
 
@@ -49,12 +51,20 @@ GATE = Actuator(
 ALL = np.arange(len(POINTS))
 
 
+def blank(values: Sequence[float]) -> Judged:
+    return Judged(
+        values=np.array(values, dtype=np.float64),
+        quality=np.zeros(len(values), dtype=np.int16),
+        reason=np.zeros(len(values), dtype=np.int8),
+    )
+
+
 def judge(*values: float, invalid: int | None = None) -> list[tuple[Quality, Reason | None]]:
     is_invalid = np.zeros(len(POINTS), dtype=np.bool_)
     if invalid is not None:
         is_invalid[invalid] = True
-    seen = np.array(values, dtype=np.float64)
-    judged = Judge(POINTS, [GATE]).judge(Columns(values=seen, is_invalid=is_invalid), seen)
+    judged = blank(values)
+    Judge(POINTS, [GATE]).judge(judged, slice(0, len(POINTS)), observed_ms=T0, is_invalid=is_invalid)
     return [(Quality(int(q)), REASONS[r]) for q, r in zip(judged.quality, judged.reason, strict=True)]
 
 

@@ -1,5 +1,11 @@
-"""The poll planner: few reads, none too long, none without a point."""
+"""The poll planner: few reads, none too long, none without a point, none over what the device refuses."""
 
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import overload
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +13,7 @@ from domain.drive import Table
 from domain.ids import DeviceId, FacilityId
 from domain.park import Point, Register, RegisterType
 from domain.words import Words
-from gateway.poll_plan import GAP_REGISTERS_MAX, plan_reads, split
+from gateway.poll_plan import GAP_REGISTERS_MAX, Block, PollPlan
 from wire.modbus import BIT_TABLES, width
 
 
@@ -22,28 +28,31 @@ def point(address: int, kind: RegisterType = RegisterType.UINT16, table: Table =
     )
 
 
+def plan(points: Sequence[Point], *, registers_max: int = 120) -> PollPlan:
+    return PollPlan(points, range(len(points)), registers_max=registers_max)
+
+
+def spans(blocks: Sequence[Block]) -> list[tuple[int, int]]:
+    return [(block.start, block.count) for block in blocks]
+
+
 def test_neighbours_are_one_read_and_small_gaps_are_read_along() -> None:
     points = [point(0), point(1), point(2 + GAP_REGISTERS_MAX)]
-    [block] = plan_reads(points, registers_max=120)
+    [block] = plan(points).blocks
     assert (block.start, block.count, block.rows) == (0, 3 + GAP_REGISTERS_MAX, (0, 1, 2))
 
 
 def test_large_gaps_tables_and_limits_part_reads() -> None:
     points = [point(0), point(30 + GAP_REGISTERS_MAX), point(5, table=Table.HOLDING)]
-    assert len(plan_reads(points, registers_max=120)) == 3
+    assert len(plan(points).blocks) == 3
     dense = [point(n) for n in range(100)]
-    assert [block.count for block in plan_reads(dense, registers_max=60)] == [60, 40]
+    assert spans(plan(dense, registers_max=60).blocks) == [(0, 60), (60, 40)]
 
 
-def test_without_gaps_nothing_unused_is_read() -> None:
-    points = [point(0), point(2)]
-    assert [block.count for block in plan_reads(points, registers_max=120, gaps=False)] == [1, 1]
-
-
-def test_a_refused_block_is_asked_point_by_point() -> None:
-    points = [point(0, RegisterType.FLOAT32), point(4)]
-    [block] = plan_reads(points, registers_max=120)
-    assert [(one.start, one.count, one.rows) for one in split(block, points)] == [(0, 2, (0,)), (4, 1, (1,))]
+def test_only_the_rows_asked_for_are_read() -> None:
+    points = [point(n) for n in range(4)]
+    [block] = PollPlan(points, [3, 1], registers_max=120).blocks
+    assert (block.start, block.count, block.rows) == (1, 3, (1, 3))
 
 
 _points = st.lists(
@@ -57,10 +66,7 @@ _points = st.lists(
 )
 
 
-@given(_points, st.integers(4, 125))
-def test_every_point_is_read_once_and_no_read_is_too_long(points: list[Point], registers_max: int) -> None:
-    blocks = plan_reads(points, registers_max=registers_max)
-    assert sorted(row for block in blocks for row in block.rows) == list(range(len(points)))
+def assert_fits(blocks: Sequence[Block], points: Sequence[Point], registers_max: int) -> None:
     for block in blocks:
         room = min(2000, registers_max * 16) if block.table in BIT_TABLES else registers_max
         assert 0 < block.count <= room
@@ -69,3 +75,167 @@ def test_every_point_is_read_once_and_no_read_is_too_long(points: list[Point], r
             assert register.table is block.table
             assert block.start <= register.address
             assert register.address + width(register) <= block.start + block.count
+
+
+@given(_points, st.integers(4, 125))
+def test_every_point_is_read_once_and_no_read_is_too_long(points: list[Point], registers_max: int) -> None:
+    blocks = plan(points, registers_max=registers_max).blocks
+    assert sorted(row for block in blocks for row in block.rows) == list(range(len(points)))
+    assert_fits(blocks, points, registers_max)
+
+
+class Plc:
+    """Refuses reads over some registers, and longer ones than it likes; counts what it was asked."""
+
+    def __init__(self, illegal: frozenset[int], longest: int = 125) -> None:
+        self.illegal = illegal
+        self.longest = longest
+        self.asked = 0
+
+    def answers(self, block: Block) -> bool:
+        self.asked += 1
+        inside = range(block.start, block.start + block.count)
+        return block.count <= self.longest and self.illegal.isdisjoint(inside)
+
+
+def learn(plan: PollPlan, plc: Plc, block: Block) -> bool:
+    """Find out what of a refused block is refused, as the poller does."""
+    halves = plan.halves(block)
+    if halves is None:
+        plan.refuse(block)
+        return True
+    is_found = False
+    for half in halves:
+        if not plc.answers(half):
+            is_found |= learn(plan, plc, half)
+    if not is_found:
+        plan.cut(halves[1])
+    return is_found
+
+
+def poll(plan: PollPlan, plc: Plc) -> int:
+    """Read everything once; return how many reads of the plan were refused."""
+    refused = [block for block in plan.blocks if not plc.answers(block)]
+    for block in refused:
+        learn(plan, plc, block)
+    plan.renew()
+    return len(refused)
+
+
+def test_one_illegal_address_among_many_is_found_by_halving_and_never_asked_again() -> None:
+    points = [point(n) for n in range(100)]
+    made, plc = plan(points), Plc(frozenset({37}))
+    assert poll(made, plc) == 1
+    assert made.refused == {37}
+    assert plc.asked <= 1 + 2 * math.ceil(math.log2(100))
+    assert spans(made.blocks) == [(0, 37), (38, 62)]
+    assert poll(made, plc) == 0
+
+
+def test_an_illegal_gap_costs_no_point() -> None:
+    points = [point(0), point(1), point(10), point(11), point(12)]
+    made, plc = plan(points), Plc(frozenset({5}))
+    while poll(made, plc):
+        pass
+    assert made.refused == set()
+    assert spans(made.blocks) == [(0, 2), (10, 3)]
+
+
+def test_a_device_that_answers_fewer_registers_than_was_said_is_read_in_pieces() -> None:
+    made, plc = plan([point(n) for n in range(100)]), Plc(frozenset(), longest=32)
+    while poll(made, plc):
+        pass
+    assert made.refused == set()
+    assert all(block.count <= 32 for block in made.blocks)
+
+
+def test_points_on_one_address_are_refused_together() -> None:
+    points = [point(0), point(3), point(3), point(4)]
+    made = plan(points)
+    poll(made, Plc(frozenset({3})))
+    assert made.refused == {1, 2}
+    assert [block.rows for block in made.again()] == [(1, 2)]
+
+
+def test_what_answers_again_is_read_again() -> None:
+    made = plan([point(n) for n in range(10)])
+    poll(made, Plc(frozenset({4})))
+    [block] = made.again()
+    made.accept(block)
+    made.renew()
+    assert spans(made.blocks) == [(0, 10)]
+
+
+def addresses(item: Point) -> range:
+    return range(item.register.address, item.register.address + width(item.register))
+
+
+@given(_points, st.frozensets(st.integers(0, 405), max_size=12), st.integers(8, 125))
+def test_learning_ends_and_loses_no_point_that_can_be_read(
+    points: list[Point], illegal: frozenset[int], longest: int
+) -> None:
+    made, plc = plan(points), Plc(illegal, longest)
+    for _ in range(len(points) + 2):
+        if not poll(made, plc):
+            break
+    assert poll(made, plc) == 0, "what was refused is never asked again by itself"
+    spoilt = {
+        (item.register.table, item.register.address)
+        for item in points
+        if not illegal.isdisjoint(addresses(item))
+    }
+    refused = {
+        row for row, item in enumerate(points) if (item.register.table, item.register.address) in spoilt
+    }
+    assert made.refused == refused, "points that begin at one address are asked for together"
+    read = [row for block in made.blocks for row in block.rows]
+    assert sorted(read + list(made.refused)) == list(range(len(points)))
+
+
+class Counted(Sequence[Point]):
+    """Points that count how often each is looked at."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self.points = points
+        self.looks = 0
+
+    @overload
+    def __getitem__(self, row: int) -> Point: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[Point]: ...
+    def __getitem__(self, row: int | slice) -> Point | Sequence[Point]:
+        self.looks += 1
+        return self.points[row]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+class CountedPlan(PollPlan):
+    """A plan that counts its steps: points weighed, and rows copied into reads."""
+
+    steps: Counter[str]
+
+    def _fits(self, table: Table, first: int, end: int, address: int, stop: int) -> bool:
+        self.steps["weighed"] += 1
+        return super()._fits(table, first, end, address, stop)
+
+    def _block(self, rows: tuple[int, ...]) -> Block:
+        self.steps["copied"] += len(rows)
+        return super()._block(rows)
+
+
+def steps(count: int) -> int:
+    """Return the steps of a plan for `count` points in four tables, in no order, with gaps of every kind."""
+    tables = list(Table)
+    scattered = [(n * 7919) % count for n in range(count)]
+    points = Counted([point(n // 4 % 65_000, table=tables[n % 4]) for n in scattered])
+    CountedPlan.steps = Counter()
+    made = CountedPlan(points, range(count), registers_max=120)
+    assert sum(len(block.rows) for block in made.blocks) == count
+    return points.looks + CountedPlan.steps.total()
+
+
+@pytest.mark.parametrize("count", [1_000, 10_000, 100_000])
+def test_planning_is_linear_in_the_number_of_points(count: int) -> None:
+    assert steps(count) <= 3 * count

@@ -1,0 +1,71 @@
+"""Decides which poll group of a device is due, and how long there is nothing to do; polls nothing itself."""
+
+from collections.abc import Iterable, Mapping
+
+from domain.park import PollGroup
+from gateway.image import period_s
+
+
+class Schedule:
+    """The turns of one device's groups. Times are monotonic seconds; each group keeps its own beat."""
+
+    def __init__(self, groups: Mapping[str, PollGroup], *, first_s: float, floor_s: float) -> None:
+        """The first polls are due at `first_s`; none comes more often than every `floor_s` wall seconds."""
+        self._groups = groups
+        self._floor_s = floor_s
+        self._slot_s = dict.fromkeys(groups, first_s)
+        """Group → when its last poll was due; the next is due one period later, at the speed of that moment."""
+        self._is_first = set(groups)
+        """Groups whose slot is that of the poll to come."""
+        self._hurried: dict[str, int] = {}
+
+    def due(self, *, now_s: float, speed: float) -> str | None:
+        """Return the most urgent group that is due: one that is hurried, then a critical one, then the one due first."""
+        best: tuple[bool, bool, float] | None = None
+        found = None
+        for name, group in self._groups.items():
+            due_s = self.due_s(name, speed=speed)
+            if due_s <= now_s:
+                urgency = (self._hurried.get(name, 0) == 0, not group.is_critical, due_s)
+                if best is None or urgency < best:
+                    best, found = urgency, name
+        return found
+
+    def wait_s(self, *, now_s: float, speed: float) -> float | None:
+        """Return the seconds until a group is due; None: there are no groups."""
+        return min((self.due_s(name, speed=speed) - now_s for name in self._groups), default=None)
+
+    def due_s(self, name: str, *, speed: float) -> float:
+        """Return when `name` is due."""
+        if name in self._is_first:
+            return self._slot_s[name]
+        return self._slot_s[name] + self.period_s(name, speed=speed)
+
+    def polled(self, name: str, *, due_s: float, now_s: float, speed: float) -> None:
+        """Note that the poll of `name` that was due at `due_s` is over; one that ran over its period begins a new beat."""
+        is_late = due_s + self.period_s(name, speed=speed) < now_s
+        self._slot_s[name] = now_s if is_late else due_s
+        self._is_first.discard(name)
+
+    def hurry(self, names: Iterable[str]) -> None:
+        """Poll `names` as often as may be, until as many times released."""
+        for name in names:
+            self._hurried[name] = self._hurried.get(name, 0) + 1
+
+    def release(self, names: Iterable[str]) -> None:
+        """Take a hurry back."""
+        for name in names:
+            self._hurried[name] -= 1
+
+    def make_due(self, names: Iterable[str], *, now_s: float) -> None:
+        """Make `names` due now."""
+        for name in names:
+            if name in self._slot_s:
+                self._slot_s[name] = now_s
+                self._is_first.add(name)
+
+    def period_s(self, name: str, *, speed: float) -> float:
+        """Return the wall seconds between two polls of `name`."""
+        if self._hurried.get(name, 0) > 0:
+            return self._floor_s
+        return period_s(self._groups[name], speed=speed, floor_s=self._floor_s)
