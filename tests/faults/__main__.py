@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,15 +64,17 @@ def main() -> int:
     total = Sum()
     for plan in _plans(asked):
         print(f"\nrun {total.runs + 1}", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            outcome = play(plan, Path(folder))
+        folder = Path(tempfile.mkdtemp(prefix="stoplog-faults-"))
+        outcome = play(plan, folder)
         wrong = outcome.verdict.words
         if not plan.ledger:
             wrong += "\n".join(
                 str(slip) for slip in slips(outcome.evidence.accepted, outcome.evidence.points)
             )
         total.add(outcome, wrong)
-        print(outcome.table + (f"\nFINDINGS\n{wrong}" if wrong else ""), flush=True)
+        print(outcome.table + (f"\nFINDINGS, evidence in {folder}\n{wrong}" if wrong else ""), flush=True)
+        if not wrong:
+            shutil.rmtree(folder)
     print(f"\n{total}")
     return 1 if total.failed else 0
 
