@@ -22,7 +22,7 @@ def rows() -> dict[str, tuple[str, str]]:
 
 
 @cache
-def tests() -> dict[str, str]:
+def places() -> dict[str, str]:
     """Name on the page → path::test."""
     return dict(re.findall(r"^\| ([^|`]+) \| `(tests/\S+::\w+)` \|$", PAGE.read_text("utf-8"), re.MULTILINE))
 
@@ -32,7 +32,7 @@ def named(shown: str) -> list[str]:
     for reason in REASONS:
         if shown.startswith(reason):
             tail = shown.rpartition(": ")[2]
-            return [tail] if tail in tests() else []
+            return [tail] if tail in places() else []
     return shown.split(", ")
 
 
@@ -49,12 +49,12 @@ def test_a_statement_is_shown_by_known_tests_or_has_a_reason(name: str) -> None:
         assert len(shown) > 25
     else:
         assert named(shown)
-    assert set(named(shown)) <= set(tests())
+    assert set(named(shown)) <= set(places())
 
 
 def test_every_test_named_exists_and_shows_something() -> None:
     used = Counter(item for _, shown in rows().values() for item in named(shown))
-    assert set(used) == set(tests())
-    for place in tests().values():
+    assert set(used) == set(places())
+    for place in places().values():
         path, _, test = place.partition("::")
         assert re.search(rf"^(async )?def {test}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE), place
