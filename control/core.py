@@ -16,7 +16,7 @@ from control.commands.orders import Orders
 from control.commands.pen import Pen
 from control.commands.term import Term
 from control.commands.view import View
-from control.database.connection import open_database, sqlite_path
+from control.database.connection import open_database
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
@@ -74,14 +74,13 @@ async def open_journal(
     settings: ControlSettings, park: Park, signer: Signer, clock: Clock, tasks: Supervised
 ) -> Journal:
     """Open the database and import what was spooled beside it. Raises ConfigurationError, StorageError."""
-    engine = await open_database(settings.database.url)
+    engine = await open_database(settings.database.url, password_file=settings.database.password_file)
     ledger = Ledger(engine)
     await ledger.load()
     tasks.start(ledger.run(), name="ledger")
     recorder = Recorder(ledger, Spool(settings.state / "spool.jsonl"), clock)
     await recorder.restore_at_start()
     paths = Paths(
-        database=sqlite_path(settings.database.url),
         checkpoints=settings.state / "checkpoints.jsonl",
         trusted=settings.keys.trusted,
     )

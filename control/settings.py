@@ -10,7 +10,9 @@ from stores.settings import StoreSettings
 
 class DatabaseBlock(Block):
     url: str
-    """`sqlite:////absolute/path/control.sqlite`."""
+    """`sqlite:////absolute/path/control.sqlite`, or `postgresql://user@host:5432/database`."""
+    password_file: Path | None = None
+    """Holds the password of a PostgreSQL user and nothing else; None: it needs none."""
 
 
 class ApiBlock(Block):

@@ -25,9 +25,11 @@ app = typer.Typer(
     help="园区雨水排口、应急池与闸控的遥测与一键启闭 — telemetry and one-key closure for industrial parks.",
 )
 journal_app = typer.Typer(no_args_is_help=True, help="Read a gateway's journals.")
+database_app = typer.Typer(no_args_is_help=True, help="Control's database.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the audit log.")
 app.add_typer(journal_app, name="journal")
 app.add_typer(audit_app, name="audit")
+app.add_typer(database_app, name="database")
 
 Settings = Annotated[
     Path, typer.Option("--settings", help="The service's settings, a TOML file.", exists=False)
@@ -179,6 +181,23 @@ def _headless(options: "Options", json: Path | None) -> int:
 
 
 @app.command()
+def reload(
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="Settings of one service; without it, every service of the demonstration."),
+    ] = None,
+    pid: Annotated[int | None, typer.Option(help="Process of that service.", min=2)] = None,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Check the changed park files, and have running services take them without a restart."""
+    from stoplog.reload import reload_demo, reload_service
+
+    if settings is not None and pid is None:
+        raise typer.BadParameter("name the process, too", param_hint="--pid")
+    raise typer.Exit(reload_demo(state) if settings is None or pid is None else reload_service(settings, pid))
+
+
+@app.command()
 def spill(
     enterprise: Annotated[str, typer.Argument(help="Id of the enterprise, e.g. hc.")],
     kg: Annotated[float, typer.Option(help="Kilograms of pollutant (as COD).", min=0.1, max=100_000)] = 240.0,
@@ -273,3 +292,25 @@ def restore(
         print(
             f"{found.newer} records are sealed elsewhere that are younger than this backup: take a newer one if there is any"
         )
+
+
+@database_app.command("copy")
+def database_copy(
+    source: Annotated[
+        str, typer.Argument(help="Address of the database to copy; control must not be running on it.")
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(help="Address of an empty one: sqlite:////path or postgresql://user@host/database."),
+    ],
+    source_password: Annotated[
+        Path | None, typer.Option(help="File with the password of the source.")
+    ] = None,
+    target_password: Annotated[
+        Path | None, typer.Option(help="File with the password of the target.")
+    ] = None,
+) -> None:
+    """Move control between SQLite and PostgreSQL, or a restored backup onto a server: everything, the audit log unchanged."""
+    from stoplog.database import run_copy
+
+    raise typer.Exit(run_copy(source, target, source_password, target_password))

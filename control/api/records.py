@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import asdict
 from enum import StrEnum
 from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -91,7 +93,10 @@ async def verify(service: Service) -> dict[str, object]:
     """Verify the whole log against every checkpoint, as anybody can off-line."""
     await service.checkpoints.seal()
     paths = service.checkpoints.paths
-    report = await asyncio.to_thread(verify_audit, paths.database, paths.checkpoints, paths.trusted)
+    with TemporaryDirectory(prefix="stoplog-audit-") as folder:
+        copy = Path(folder) / "audit.sqlite"
+        await service.audit.copy(copy)
+        report = await asyncio.to_thread(verify_audit, copy, paths.checkpoints, paths.trusted)
     return asdict(report)
 
 

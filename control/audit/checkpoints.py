@@ -23,7 +23,6 @@ _log = logger("control")
 class Paths:
     """What an off-line verification needs."""
 
-    database: Path
     checkpoints: Path
     trusted: Path
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from control.audit.copy import copy_log
 from control.database.ledger import Ledger
 from control.database.tables import AUDIT
 from domain.errors import StorageError
@@ -74,6 +76,10 @@ class AuditLog:
         """Return the hashes of the first `size` records. Raises StorageError."""
         rows = await self._rows(select(AUDIT.c.hash).where(AUDIT.c.seq < size).order_by(AUDIT.c.seq))
         return [bytes.fromhex(row.hash) for row in rows]
+
+    async def copy(self, to: Path) -> None:
+        """Write the whole log into the new SQLite file `to`, for a verifier. Raises StorageError."""
+        await copy_log(self._ledger.engine, to)
 
     async def _rows(self, wanted: Select[Any]) -> Sequence[Row[Any]]:
         try:

@@ -8,7 +8,7 @@ from typing import Protocol
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,51 +17,72 @@ from domain.errors import ConfigurationError, Fault, StorageError
 
 BUSY_MS_MAX = 1000
 """Wait for another process's lock this long; then the database counts as gone."""
+ANSWER_S_MAX = 5.0
+"""Wall seconds for a server to take a connection or to answer a statement; then it counts as gone."""
+POSTGRESQL = "postgresql"
+SQLITE = "sqlite"
 
 
-def sqlite_path(url: str) -> Path:
-    """Return the file that `url` names. Raises ConfigurationError unless it is a SQLite file."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise ConfigurationError(
-            Fault(
-                file="control settings",
-                line=0,
-                field="database.url",
-                kind="setting",
-                message=f"{url!r} is not the address of a SQLite file",
-                remedy="write sqlite:////absolute/path/control.sqlite",
-            )
-        )
-    return Path(parsed.database)
+def database_address(text: str, *, password_file: Path | None = None) -> URL:
+    """Return the address of a SQLite file or a PostgreSQL database, with its password and driver.
 
-
-async def open_database(url: str) -> AsyncEngine:
-    """Return the engine of the database at `url`, its tables brought up to date.
-
-    Raises ConfigurationError for an address that is none, StorageError when the file cannot be used.
+    Raises ConfigurationError when it is neither, or the password cannot be read.
     """
-    path = sqlite_path(url)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(migrate, path)
-    except (OSError, SQLAlchemyError) as error:
-        message = f"cannot use the database {path}: {getattr(error, 'orig', None) or error}"
+        address = make_url(text)
+    except ArgumentError:
+        raise _wrong("database.url", f"{text!r} is no address") from None
+    name = address.get_backend_name()
+    if name == SQLITE and address.database:
+        return address.set(drivername=f"{SQLITE}+aiosqlite")
+    if name == POSTGRESQL and address.host and address.database and address.username:
+        if address.password is not None:
+            raise _wrong("database.url", "a password does not belong into settings: name a password_file")
+        password = None if password_file is None else _secret(password_file)
+        return address.set(drivername=f"{POSTGRESQL}+asyncpg", password=password)
+    raise _wrong("database.url", f"{text!r} is not the address of a SQLite file or a PostgreSQL database")
+
+
+def sqlite_path(address: URL) -> Path | None:
+    """Return the file of a SQLite database; None when it is none."""
+    return Path(address.database or "") if address.get_backend_name() == SQLITE else None
+
+
+async def open_database(text: str, *, password_file: Path | None = None) -> AsyncEngine:
+    """Return the engine of the database at the address `text`, its tables brought up to date.
+
+    Raises ConfigurationError for an address that is none, StorageError when the database cannot be used.
+    """
+    address = database_address(text, password_file=password_file)
+    path = sqlite_path(address)
+    shown = path or address.render_as_string(hide_password=True)
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(migrate, address)
+    except (OSError, SQLAlchemyError, TimeoutError) as error:
+        message = f"cannot use the database {shown}: {getattr(error, 'orig', None) or error}"
         raise StorageError(message) from error
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": BUSY_MS_MAX / 1000})
-    event.listen(engine.sync_engine, "connect", _prepare)
-    return engine
+    return engine_of(address)
 
 
-def migrate(path: Path) -> None:
-    """Bring the tables in the SQLite file at `path` to the newest migration."""
+def engine_of(address: URL) -> AsyncEngine:
+    """Return the engine of a database whose tables are up to date."""
+    if address.get_backend_name() == SQLITE:
+        engine = create_async_engine(address, connect_args={"timeout": BUSY_MS_MAX / 1000})
+        event.listen(engine.sync_engine, "connect", _prepare)
+        return engine
+    settings = {"synchronous_commit": "on", "lock_timeout": str(BUSY_MS_MAX), "application_name": "stoplog"}
+    waits = {"timeout": ANSWER_S_MAX, "command_timeout": ANSWER_S_MAX, "server_settings": settings}
+    return create_async_engine(address, connect_args=waits, pool_pre_ping=True)
+
+
+def migrate(address: URL) -> None:
+    """Bring the tables to the newest migration; not to be called where a loop runs."""
     config = Config()
     config.set_main_option("script_location", str(files("control.database").joinpath("migrations")))
-    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
     config.set_main_option("path_separator", "os")
+    config.attributes["address"] = address
     command.upgrade(config, "head")
 
 
@@ -70,6 +91,24 @@ def _prepare(connection: "_DriverConnection", _entry: ConnectionPoolEntry) -> No
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS_MAX}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read: {error}"
+        raise _wrong("database.password_file", message, "name a file with the password alone") from error
+
+
+def _wrong(
+    name: str,
+    message: str,
+    remedy: str = "write sqlite:////absolute/path/control.sqlite or postgresql://user@host:5432/database",
+) -> ConfigurationError:
+    return ConfigurationError(
+        Fault(file="control settings", line=0, field=name, kind="setting", message=message, remedy=remedy)
+    )
 
 
 class _Cursor(Protocol):

@@ -6,13 +6,14 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$ROOT"
 . deploy/setup/steps.sh
 
-# package  its proof: a program, or a family of fonts
-NEEDS="mosquitto:mosquitto victoria-metrics:victoria-metrics prometheus:promtool faketime:faketime chromium:chromium fonts-noto-cjk:@Noto"
+# package  its proof: a program, a family of fonts, or a file
+NEEDS="mosquitto:mosquitto victoria-metrics:victoria-metrics prometheus:promtool faketime:faketime postgresql:/usr/lib/postgresql/*/bin/initdb chromium:chromium fonts-noto-cjk:@Noto"
 
 has() {
   case $1 in
     @*) [ -n "$(find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname "${1#@}*CJK*" -print -quit \
       2>/dev/null || true)" ] ;;
+    /*) compgen -G "$1" >/dev/null ;;
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
@@ -36,7 +37,7 @@ install_packages() {
   as_root apt-get -qq update || return 1
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@" >/dev/null || return 1
   if [ -d /run/systemd/system ]; then
-    for service in mosquitto victoria-metrics prometheus; do
+    for service in mosquitto victoria-metrics prometheus postgresql; do
       case " $* " in *" $service "*) as_root systemctl disable --quiet --now "$service" || true ;; esac
     done
   fi
@@ -44,9 +45,11 @@ install_packages() {
 
 mapfile -t missing < <(missing_for_setup)
 from_setup=${#missing[@]}
+set -f
 for need in $NEEDS; do
   has "${need#*:}" || missing+=("${need%%:*}")
 done
+set +f
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if [ "$from_setup" -gt 0 ] || ! may_install; then stop_for_packages "${missing[@]}"; fi
 

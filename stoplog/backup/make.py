@@ -1,5 +1,6 @@
 """Makes a backup of control's database while it runs, and puts it in every place that was named."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -11,9 +12,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from control.audit.verify import AuditReport, verify_audit
-from control.database.connection import sqlite_path
-from control.settings import ControlSettings
+from control.database.connection import database_address, engine_of, migrate, sqlite_path
+from control.database.transfer import copy_all
+from control.settings import ControlSettings, DatabaseBlock
 from domain.errors import StorageError
 from runtime.clock import RealClock
 from runtime.parkfiles.loading import load_park
@@ -50,7 +54,7 @@ def make_backup(settings: Path, recipients: Path, places: Sequence[Path], *, kee
                 shutil.copyfile(
                     source, folder / ("trusted.jwks" if source == told.keys.trusted else source.name)
                 )
-        _copy_database(sqlite_path(told.database.url), folder / "control.sqlite")
+        _copy_database(told.database, folder / "control.sqlite")
         audit = verify_audit(folder / "control.sqlite", folder / "checkpoints.jsonl", folder / "trusted.jwks")
         if not audit.verified:
             raise StorageError(
@@ -76,7 +80,30 @@ def _name(park: str, now_ms: int) -> str:
     return f"stoplog-{park}-{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%S}{now_ms % 1000:03d}Z{SUFFIX}"
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def _copy_database(database: DatabaseBlock, target: Path) -> None:
+    address = database_address(database.url, password_file=database.password_file)
+    source = sqlite_path(address)
+    if source is not None:
+        _copy_file(source, target)
+    else:
+        asyncio.run(_copy_rows(address, target))
+
+
+async def _copy_rows(address: URL, target: Path) -> None:
+    """A backup is a SQLite file whatever control works on: it is read without a server."""
+    into = database_address(f"sqlite:///{target}")
+    await asyncio.to_thread(migrate, into)
+    source, copy = engine_of(address), engine_of(into)
+    try:
+        await copy_all(source, copy)
+    finally:
+        await source.dispose()
+        await copy.dispose()
+    with contextlib.closing(sqlite3.connect(target)) as file:
+        file.execute("PRAGMA journal_mode=DELETE")
+
+
+def _copy_file(source: Path, target: Path) -> None:
     if not source.is_file():
         raise StorageError(f"{source}: there is no database yet")
     try:

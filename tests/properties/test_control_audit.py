@@ -18,7 +18,7 @@ from control.audit.log import Kept
 from control.audit.proofs import inclusion_proofs
 from control.audit.tree import Frontier, leaf_hash, node_hash
 from control.audit.verify import _climb, verify_audit, verify_export
-from control.database.connection import migrate
+from control.database.connection import database_address, migrate
 from domain.words import Words
 from wire.signing import Role, load_signer, new_key, public_part
 
@@ -33,7 +33,7 @@ class Log:
         self.database, self.checkpoints = folder / "control.sqlite", folder / "checkpoints.jsonl"
         self.trusted = folder / "trusted.jwks"
         self.trusted.write_text(json.dumps({"keys": [public_part(KEY)]}))
-        migrate(self.database)
+        migrate(database_address(f"sqlite:///{self.database}"))
         tree = Frontier()
         rows = []
         lines = []

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 
 from control.audit.entry import Entry
 from control.database.change import Change, Write
-from control.database.connection import migrate
+from control.database.connection import database_address, migrate
 from control.database.spool import Spool
 from control.database.tables import METADATA
 from domain.words import Words
@@ -24,8 +24,8 @@ CHANGE = Change(
 
 def test_the_newest_migration_makes_the_tables_that_the_code_names(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
-    migrate(path)
-    migrate(path)
+    migrate(database_address(f"sqlite:///{path}"))
+    migrate(database_address(f"sqlite:///{path}"))
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), METADATA)
@@ -39,7 +39,7 @@ def test_a_database_that_was_never_finished_is_begun_again(tmp_path: Path) -> No
     connection.execute("BEGIN")
     connection.execute("CREATE TABLE facts (name TEXT)")
     connection.close()
-    migrate(path)
+    migrate(database_address(f"sqlite:///{path}"))
 
 
 def test_the_spool_gives_back_what_was_written(tmp_path: Path) -> None:

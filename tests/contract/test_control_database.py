@@ -1,0 +1,259 @@
+"""Control's database is the same on SQLite and on PostgreSQL: tables, transactions, the audit log, people, and copies."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from control.audit.copy import copy_log
+from control.audit.entry import Entry
+from control.audit.log import AuditLog, Query
+from control.audit.verify import verify_audit
+from control.commands.term import Term
+from control.database.change import Change, Write
+from control.database.connection import open_database
+from control.database.ledger import Contradicts, Ledger
+from control.database.recorder import Recorder
+from control.database.spool import Spool
+from control.database.tables import METADATA, RECORDS
+from control.database.transfer import copy_all
+from control.people.accounts import Accounts, User
+from control.people.roles import Role
+from control.people.sessions import Sessions
+from control.people.tokens import Tokens
+from domain.errors import ConfigurationError, StorageError
+from domain.words import Words
+from runtime.clock import RealClock
+from tests.service.postgres import Postgres
+from wire.canonical import Json
+
+CLOCK = RealClock()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'control.sqlite'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@dataclass
+class Desk:
+    engine: AsyncEngine
+    ledger: Ledger
+    recorder: Recorder
+    spool: Spool
+
+
+@contextlib.asynccontextmanager
+async def opened(address: str, folder: Path) -> AsyncIterator[Desk]:
+    engine = await open_database(address)
+    ledger = Ledger(engine)
+    await ledger.load()
+    task = asyncio.get_running_loop().create_task(ledger.run(), name="ledger")
+    spool = Spool(folder / "spool.jsonl")
+    try:
+        yield Desk(engine, ledger, Recorder(ledger, spool, CLOCK), spool)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await engine.dispose()
+
+
+@pytest_asyncio.fixture
+async def desk(address: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(address, tmp_path) as made:
+        yield made
+
+
+def change(offset: int, *, kind: str = "k") -> Change:
+    row: dict[str, Json] = {"gateway": "gw", "epoch": "e", "offset": offset, "kind": kind, "at_ms": 2**41}
+    entry = Entry(
+        at_ms=2**41, actor="赵", kind=kind, object="o", words=Words("关闭", "close"), body={"offset": offset}
+    )
+    return Change(writes=(Write(table="records", kind="insert", row=row),), entries=(entry,))
+
+
+async def rows(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(RECORDS)) or 0)
+
+
+async def test_the_migrations_make_the_tables_that_the_code_names(desk: Desk) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+
+    async with desk.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_opening_again_migrates_nothing_and_loses_nothing(
+    desk: Desk, address: str, tmp_path: Path
+) -> None:
+    await desk.ledger.commit(change(1))
+    async with opened(address, tmp_path) as again:
+        assert again.ledger.tree == desk.ledger.tree
+        assert await rows(again.engine) == 1
+
+
+async def test_many_changes_at_once_make_one_unbroken_log(desk: Desk, tmp_path: Path) -> None:
+    await asyncio.gather(*(desk.ledger.commit(change(number)) for number in range(120)))
+    assert await rows(desk.engine) == desk.ledger.tree.size == 120
+    await copy_log(desk.engine, tmp_path / "copy.sqlite")
+    (tmp_path / "seals.jsonl").write_text("")
+    report = verify_audit(tmp_path / "copy.sqlite", tmp_path / "seals.jsonl")
+    assert (report.verified, report.records, report.root) == (True, 120, desk.ledger.tree.root.hex())
+
+
+async def test_a_change_that_contradicts_spoils_no_other(desk: Desk) -> None:
+    await desk.ledger.commit(change(1))
+    results = await asyncio.gather(
+        *(desk.ledger.commit(change(number)) for number in (2, 1, 3)), return_exceptions=True
+    )
+    assert [type(item) for item in results] == [type(None), Contradicts, type(None)]
+    assert await rows(desk.engine) == desk.ledger.tree.size == 3
+
+
+async def test_a_put_replaces_and_a_remove_takes_away(desk: Desk) -> None:
+    for value in ("1", "2"):
+        await desk.ledger.commit(Change(writes=(Write(table="facts", row={"name": "n", "value": value}),)))
+    facts = METADATA.tables["facts"]
+    async with desk.engine.connect() as connection:
+        assert (await connection.execute(select(facts.c.value))).scalars().all() == ["2"]
+    await desk.ledger.commit(Change(writes=(Write(table="facts", kind="remove", row={"name": "n"}),)))
+    async with desk.engine.connect() as connection:
+        assert (await connection.execute(select(facts))).all() == []
+
+
+async def test_the_log_is_searched_and_exported_alike(desk: Desk) -> None:
+    for number in range(30):
+        await desk.ledger.commit(change(number, kind=f"command.{'a' if number % 3 else 'b'}"))
+    log = AuditLog(desk.ledger)
+    assert len(await log.records(Query(kind="command", limit=100))) == 30
+    assert [item["body"] for item in await log.records(Query(kind="command.b", limit=2))] == [
+        {"offset": 27},
+        {"offset": 24},
+    ]
+    assert [item.seq for item in await log.kept(Query(kind="command.b", from_ms=0), size=10)] == [0, 3, 6, 9]
+    assert len(await log.leaves(size=10)) == 10
+
+
+async def test_the_spool_is_imported_once(desk: Desk) -> None:
+    for number in (1, 2):
+        desk.spool.append(change(number))
+    await desk.recorder.restore()
+    await desk.recorder.restore()
+    assert await rows(desk.engine) == 2
+
+
+async def test_a_term_rises_at_every_start(desk: Desk) -> None:
+    terms = []
+    for _ in range(3):
+        term = Term(desk.recorder, CLOCK)
+        await term.begin(desk.engine)
+        terms.append(term.number)
+    assert terms == [1, 2, 3]
+
+
+async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
+    accounts = Accounts(desk.recorder, CLOCK, CLOCK)
+    user = User(
+        username="zhao",
+        display_name="赵",
+        password="x",
+        roles=frozenset({Role.OPERATOR}),
+        enterprise=None,
+        created_ms=CLOCK.now_ms(),
+        totp=b"\x00\xff",
+    )
+    assert await accounts.add(user, actor="root")
+    sessions = Sessions(accounts, desk.recorder, CLOCK, CLOCK, idle_ms_max=10**9, total_ms_max=10**9)
+    made = await sessions.open(user, how="password")
+    tokens = Tokens(desk.recorder, CLOCK, CLOCK)
+    secret, _ = await tokens.make("dcs", frozenset({Role.VIEWER}), enterprise=None, days=1, made_by="root")
+    again = Accounts(desk.recorder, CLOCK, CLOCK)
+    await again.load(desk.engine)
+    assert again.get("zhao") == user
+    held = Sessions(again, desk.recorder, CLOCK, CLOCK, idle_ms_max=10**9, total_ms_max=10**9)
+    await held.load(desk.engine)
+    assert held.find(made.token) is not None
+    await again.disable(replace(user), actor="root")
+    assert held.find(made.token) is None
+    known = Tokens(desk.recorder, CLOCK, CLOCK)
+    await known.load(desk.engine)
+    assert known.find(secret) is not None
+
+
+async def test_a_database_is_copied_whole_into_an_empty_one_of_the_other_kind(
+    desk: Desk, address: str, tmp_path: Path, postgres: Postgres
+) -> None:
+    await asyncio.gather(*(desk.ledger.commit(change(number)) for number in range(50)))
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}" if "postgresql" in address else postgres.new_database()
+    async with opened(other, tmp_path / "spools") as target:
+        assert await copy_all(desk.engine, target.engine) == 100
+        again = Ledger(target.engine)
+        await again.load()
+        assert again.tree == desk.ledger.tree
+        with pytest.raises(StorageError, match="empty database"):
+            await copy_all(desk.engine, target.engine)
+        assert await rows(target.engine) == 50
+
+
+async def test_a_server_that_dies_refuses_and_comes_back(tmp_path: Path) -> None:
+    """PostgreSQL alone: what was answered is there after kill -9, what was refused is not, and the ledger goes on."""
+    server = Postgres()
+    server.start()
+    try:
+        async with opened(server.new_database(), tmp_path) as desk:
+            await desk.ledger.commit(change(1))
+            server.kill()
+            with pytest.raises(StorageError):
+                await desk.ledger.commit(change(2))
+            assert not desk.ledger.is_available
+            await desk.recorder.keep(change(3))
+            assert desk.recorder.spooled == 1
+            server.start()
+            await desk.recorder.restore()
+            assert desk.recorder.is_available
+            assert await rows(desk.engine) == 2
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql://a@b/c",
+        "nonsense",
+        "sqlite://",
+        "postgresql://host/database",
+        "postgresql://u:secret@host/database",
+    ],
+)
+async def test_an_address_that_is_none_is_said_without_its_password(text: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        await open_database(text)
+    assert "database.url" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot use the database postgresql"):
+        await open_database("postgresql://u@127.0.0.1:1/none")
