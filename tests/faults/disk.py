@@ -24,11 +24,10 @@ class Disk:
         """In which way the disk fills, for the report."""
         return "a tmpfs filled to its last byte" if self.is_mounted else "RLIMIT_FSIZE of the running process"
 
-    def fill(self, pid: int) -> None:
-        """Let no byte more go to the disk; `pid` is who writes to it."""
+    def fill(self, pid: int | None) -> None:
+        """Let no byte more go to the disk; `pid` is who writes to it, if anybody does."""
         if not self.is_mounted:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, NO_LIMIT))
-            self._limited = pid
+            self._limit(pid)
             return
         with (self._folder / BALLAST).open("wb", buffering=0) as ballast:
             for size in (65536, 4096, 512, 1):
@@ -52,6 +51,12 @@ class Disk:
         if self.is_mounted:
             subprocess.run(["umount", "-l", str(self._folder)], check=True)
             self.is_mounted = False
+
+    def _limit(self, pid: int | None) -> None:
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, NO_LIMIT))
+            self._limited = pid
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -67,9 +67,9 @@ class Part:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+    def pid(self) -> int | None:
+        """None: it does not run."""
+        return None if self._process is None else self._process.pid
 
     @property
     def has_ended(self) -> bool:
