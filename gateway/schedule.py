@@ -42,9 +42,12 @@ class Schedule:
         return self._slot_s[name] + self.period_s(name, speed=speed)
 
     def polled(self, name: str, *, due_s: float, now_s: float, speed: float) -> None:
-        """Note that the poll of `name` that was due at `due_s` is over; one that ran over its period begins a new beat."""
-        is_late = due_s + self.period_s(name, speed=speed) < now_s
-        self._slot_s[name] = now_s if is_late else due_s
+        """Note that the poll of `name` that was due at `due_s` is over; one that ran over its period leaves out beats.
+
+        The beat stays: if each began anew when it was late, one pause of the process would make all devices fall into step.
+        """
+        left_out = (now_s - due_s) // self.period_s(name, speed=speed)
+        self._slot_s[name] = due_s + max(left_out, 0.0) * self.period_s(name, speed=speed)
         self._is_first.discard(name)
 
     def hurry(self, names: Iterable[str]) -> None:
