@@ -21,18 +21,27 @@ class UsersFile:
 
 
 class PasswordOfRole(BaseAuthPlugin):
-    """Lets in who knows the password of the user name; nobody anonymously."""
+    """Lets in who knows the password of the user name and leaves no will in another's name; nobody anonymously."""
 
     Config = UsersFile
 
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
         self._passwords = {name: user["password"] for name, user in _users(self.config.users_file).items()}
+        self._grants = _grants(self.config.users_file)
 
     async def authenticate(self, *, session: Session) -> bool:
-        """Return whether the session's password is its user's."""
+        """Return whether the session's password is its user's, and its will what its user may say.
+
+        The broker asks nobody when it says a will, so that it is asked about here.
+        """
         wanted = self._passwords.get(session.username or "", "")
-        return bool(wanted) and hmac.compare_digest(wanted.encode(), (session.password or "").encode())
+        if not wanted or not hmac.compare_digest(wanted.encode(), (session.password or "").encode()):
+            return False
+        if not session.will_flag:
+            return True
+        allowed = self._grants[session.username or ""].publish
+        return any(covers(item, session.will_topic or "#") for item in allowed)
 
 
 class AccessOfRole(BaseTopicPlugin):
@@ -42,12 +51,7 @@ class AccessOfRole(BaseTopicPlugin):
 
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
-        file = Path(self.config.users_file)
-        park = json.loads(file.read_text(encoding="utf-8"))["park"]
-        self._grants: dict[str, Grants] = {
-            name: grants(park, Role(user["role"]), name)
-            for name, user in _users(self.config.users_file).items()
-        }
+        self._grants = _grants(self.config.users_file)
 
     async def topic_filtering(
         self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
@@ -60,6 +64,11 @@ class AccessOfRole(BaseTopicPlugin):
             return False
         allowed = granted.publish if action is Action.PUBLISH else granted.subscribe
         return any(covers(item, topic) for item in allowed)
+
+
+def _grants(file: str) -> dict[str, Grants]:
+    park = json.loads(Path(file).read_text(encoding="utf-8"))["park"]
+    return {name: grants(park, Role(user["role"]), name) for name, user in _users(file).items()}
 
 
 def _users(file: str) -> dict[str, dict[str, str]]:
