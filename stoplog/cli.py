@@ -27,7 +27,11 @@ app = typer.Typer(
 journal_app = typer.Typer(no_args_is_help=True, help="Read a gateway's journals.")
 database_app = typer.Typer(no_args_is_help=True, help="Control's database.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the audit log.")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Look at what ingest did not store, and why.")
+store_app = typer.Typer(no_args_is_help=True, help="Take care of what ingest keeps.")
 app.add_typer(journal_app, name="journal")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(store_app, name="store")
 app.add_typer(audit_app, name="audit")
 app.add_typer(database_app, name="database")
 
@@ -222,6 +226,30 @@ def journal_inspect(
     from stoplog.oracle.inspect import inspect
 
     raise typer.Exit(inspect(folders, as_json=json, payload=payload))
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    database: Annotated[Path, typer.Argument(help="Ingest's own database, as its settings name it.")],
+    limit: Annotated[int, typer.Option(help="Newest entries shown.", min=0, max=100_000)] = 20,
+    why: Annotated[str | None, typer.Option(help="Of this reason only, e.g. unknown-point.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is in quarantine: how much for each reason, and the newest entries."""
+    from stoplog.quarantine import run_list
+
+    raise typer.Exit(run_list(database, limit=limit, why=why, as_json=json))
+
+
+@store_app.command("backup")
+def store_backup(
+    folder: Annotated[Path, typer.Argument(help="Where the copies go.")],
+    settings: Settings,
+) -> None:
+    """Copy an ingest worker's databases while it runs: one consistent moment each, checked."""
+    from stoplog.store_backup import run_backup
+
+    raise typer.Exit(run_backup(settings, folder))
 
 
 @audit_app.command("verify")
