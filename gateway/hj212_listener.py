@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import cast
 
 from domain.errors import LinkError
@@ -118,12 +119,15 @@ class LoggerListener:
         *,
         host: str,
         port: int,
+        allow: Sequence[IPv4Network | IPv6Network] = (),
         clock: Clock,
         metrics: LoggerMetrics,
     ) -> None:
+        """`allow` are the networks of loggers; none: they may come from anywhere."""
         self._stations: Mapping[str, LoggerStation] = {station.logger.mn: station for station in stations}
         self._host = host
         self._port = port
+        self._allow = tuple(allow)
         self._clock = clock
         self._metrics = metrics
         self._log = logger("loggers")
@@ -183,6 +187,9 @@ class LoggerListener:
         connection.opened_s = connection.came_s = self._clock.monotonic()
         self._connections[connection] = None
         self._metrics.connections(len(self._connections))
+        if not self._is_allowed(connection.peer):
+            self._send_away(connection, "address")
+            return
         strangers = [item for item in self._connections if item.station is None]
         if len(strangers) > STRANGERS_MAX:
             self._send_away(strangers[0], "crowd")
@@ -238,6 +245,15 @@ class LoggerListener:
             answer = station.take(found)
             if answer is not None:
                 connection.send(answer)
+
+    def _is_allowed(self, peer: str) -> bool:
+        if not self._allow:
+            return True
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._allow)
 
     def _adopt(self, connection: Connection, station: LoggerStation) -> None:
         """The logger speaks here now: a connection on which it spoke before is half-open, and is closed."""

@@ -31,7 +31,7 @@ class LoggerMetrics:
         )  # fmt: skip
         self._refused = Counter(
             "stoplog_logger_refused",
-            "Connections closed and packets not taken: unknown number, password, rubbish, silence, crowd.",
+            "Connections closed and packets not taken: address, unknown number, password, rubbish, silence, crowd.",
             ["why"],
             registry=registry,
         )

@@ -54,7 +54,12 @@ class Loggers:
         self.images = tuple(station.image for station in self.stations)
         self.listener = (
             LoggerListener(
-                self.stations, host=settings.host, port=settings.port, clock=clock, metrics=metrics
+                self.stations,
+                host=settings.host,
+                port=settings.port,
+                allow=settings.allow,
+                clock=clock,
+                metrics=metrics,
             )
             if settings is not None and devices
             else None

@@ -21,6 +21,8 @@ from wire.hj212_factors import KINDS, other_code
 
 CLOCK_SLACK_MS = 60_000
 """A logger's clock is believed to be wrong by as much, either way; a sample that is later than ours by more is not."""
+EARLIEST_MS = 1_100_000_000_000
+"""November 2004, before the first edition: an earlier time is a logger's clock that was never set."""
 SEEN_MAX = 512
 """Times kept for each point, by which a report that is sent again is known; beyond them the store merges by series and time."""
 SPLIT_MS_MAX = 300_000
@@ -64,6 +66,8 @@ class Report:
     repeated: int = 0
     """Samples that were told before."""
     deviations: list[Deviation] = field(default_factory=list)
+    rows: set[int] = field(default_factory=set)
+    """Rows of which it has said something."""
 
 
 @dataclass(slots=True)
@@ -132,13 +136,13 @@ class Tracker:
         """
         report = Report(kind=KINDS[frame.cn])
         data_time = self._data_time(frame, body, report, now_ms)
-        base_ms = None if data_time is None else read_time(data_time)
+        base_ms = None if data_time is None else _believed(data_time)
         if base_ms is None:
             report.deviations.append(Deviation.TIME_MISSING if data_time is None else Deviation.TIME_BAD)
             is_waiting = frame.pno is not None and frame.pno > 1
             if self._logger.mode is Mode.STRICT or is_waiting:
                 return None
-            base_ms = (read_time(frame.qn) if frame.qn else None) or now_ms // 1000 * 1000
+            base_ms = (_believed(frame.qn) if frame.qn else None) or now_ms // 1000 * 1000
         for code, fields in body.factors.items():
             self._factor(report, code, fields, base_ms, now_ms)
         report.deviations = list(dict.fromkeys(report.deviations))
@@ -182,6 +186,11 @@ class Tracker:
         quality, reason = self._trust(flag, code, report)
         own_ms = self._own_time(fields, base_ms, report)
         for row in rows:
+            if row in report.rows:
+                # Under both codes of a factor: two values of one point in one report are one too many.
+                report.deviations.append(Deviation.FIELD_TWICE)
+                continue
+            report.rows.add(row)
             factor = self._points[row].factor
             assert factor is not None
             if factor.field == FAULTY:
@@ -215,7 +224,7 @@ class Tracker:
         written = fields.get("SampleTime")
         if written is None or report.kind.is_of_period:
             return base_ms
-        own_ms = read_time(written)
+        own_ms = _believed(written)
         if own_ms is None:
             report.deviations.append(Deviation.TIME_BAD)
             return base_ms
@@ -296,6 +305,12 @@ class Tracker:
         insort(seen, own_ms)
         if len(seen) > SEEN_MAX:
             del seen[0]
+
+
+def _believed(written: str) -> int | None:
+    """Return a logger's time in UTC milliseconds; None when it is none, or earlier than there were such loggers."""
+    at_ms = read_time(written)
+    return None if at_ms is None or at_ms < EARLIEST_MS else at_ms
 
 
 def own_time(at_ms: int) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork
 
 from runtime.settings import Block, CommonSettings, Port
 
@@ -32,6 +32,8 @@ class LoggersBlock(Block):
     port: Port
     passwords: Path
     """Folder with one file for each logger, whose first line is its password (PW)."""
+    allow: tuple[IPvAnyNetwork, ...] = ()
+    """Networks from which loggers connect, ["10.8.0.0/16"]; empty: from anywhere. The protocol itself hides nothing."""
 
 
 class GatewaySettings(CommonSettings):

@@ -89,6 +89,8 @@ def read_logger_template(folder: Path, name: str, shown: str, faults: Faults) ->
     for key, inner in entry.entries("slots"):
         inner.done()
         slots[key] = inner.place
+    if not slots and entry.has("slots"):
+        entry.fault("slots", "there is none", remedy="name one: {quality: {}}", kind="empty-slot")
     is_sound = entry.done()
     points = _read_points(folder / f"{name}.csv", f"{shown}/{name}.csv", groups, slots, faults)
     found = () if points is None else points

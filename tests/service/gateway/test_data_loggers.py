@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -327,6 +328,19 @@ async def test_a_crowd_of_strangers_leaves_room(tmp_path: Path) -> None:
         await until(lambda: here.of("conductivity"))
         for _, writer in crowd:
             writer.transport.abort()
+
+
+async def test_who_comes_from_elsewhere_is_not_let_in(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        here.listener._allow = (IPv4Network("192.0.2.0/24"),)
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.listener.port)
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(WAIT_S):
+                assert await reader.read() == b""
+        writer.transport.abort()
+        here.listener._allow = (IPv4Network("192.0.2.0/24"), IPv4Network("127.0.0.0/8"))
+        here.play(logger())
+        await until(lambda: here.of("conductivity"))
 
 
 async def test_a_taken_port_and_a_missing_password_are_said(tmp_path: Path) -> None:

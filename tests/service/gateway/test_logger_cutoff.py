@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from domain.quality import Reason
+from ingest.judge import Span, judge
 from simulators.hj212 import LoggerLink
 from simulators.hj212_logger import DataLogger, Instrument, LoggerFault
 from tests.service.gateway.logger_park import MN, PASSWORD, write_park, write_passwords
@@ -13,6 +14,7 @@ from wire.sparkplug import Metric
 from wire.topics import Kind
 
 COD = "hc_analyser/cod"
+ANY_TIME = Span(oldest_ms=0, newest_ms=2**53)
 
 
 def told(peer: Peer, point: str) -> list[Metric]:
@@ -48,6 +50,10 @@ async def test_a_logger_closes_an_outlet_on_good_samples_and_on_no_others(tmp_pa
             assert peer.kinds("cutoff")[0].body["rule"] == "cod"
             await peer.until(lambda: any(item.body["beyond"] for item in peer.kinds("crossing")))
             assert it.unanswered == 0
+            samples = [item for item in peer.messages if "/DDATA/" in item[0] or item[0].endswith("/history")]
+            judged = [judge(topic, data, park=rig.park, believed=ANY_TIME) for topic, data in samples]
+            assert judged
+            assert all(item is not None and item.name is not None and not item.refused for item in judged)
 
             it.faults.add(LoggerFault.MUTE)
             await peer.until(lambda: peer.of_kind(Kind.DDEATH))

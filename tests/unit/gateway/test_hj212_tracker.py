@@ -149,6 +149,21 @@ def test_a_report_sent_again_is_told_once() -> None:
     assert (again.fresh, again.late, again.repeated) == ([], [], 2)
 
 
+def test_a_factor_under_both_codes_is_told_once() -> None:
+    found = report(
+        tracker(), "w01018-Rtd=1,w01018-Flag=N,w01018-SampleTime=20261121075900;011-Rtd=2,011-Flag=N"
+    )
+    assert [item.value for item in found.fresh if item.row == ROW["cod"]] == [1.0]
+    assert Deviation.FIELD_TWICE in found.deviations
+
+
+def test_a_clock_that_was_never_set_is_no_time() -> None:
+    found = report(tracker(), "w01018-Rtd=1,w01018-Flag=N", at="19700101080000")
+    assert Deviation.TIME_BAD in found.deviations
+    assert found.fresh[0].observed_ms == AT_MS
+    assert taken(tracker(Mode.STRICT), "w01018-Rtd=1,w01018-Flag=N", at="00010101000000") is None
+
+
 def test_what_is_older_than_the_last_is_late_and_keeps_its_time() -> None:
     on = tracker()
     data = "w01018-Rtd=1,w01018-Flag=N"
