@@ -205,8 +205,8 @@ def allowed_in(extra: str) -> set[str]:
     """Distributions that an installation of `stoplog[extra]` has asked for."""
     project = pyproject()["project"]
     words = [*project["dependencies"], *project["optional-dependencies"].get(extra, [])]
-    if extra == "demo":
-        words += chain.from_iterable(project["optional-dependencies"][service] for service in SERVICES)
+    for named in [word for word in words if word.startswith("stoplog[")]:
+        words += chain.from_iterable(project["optional-dependencies"][own] for own in named[8:-1].split(","))
     return {normal(re.split(r"[\[<>=~! ;]", word, maxsplit=1)[0]) for word in words}
 
 
