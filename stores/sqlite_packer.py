@@ -9,6 +9,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def _runs(series: NDArray[np.int64], hours: NDArray[np.int64]) -> Iterator[tuple
     is_new = np.ones(len(series), np.bool_)
     is_new[1:] = (series[1:] != series[:-1]) | (hours[1:] != hours[:-1])
     starts = np.flatnonzero(is_new).tolist()
-    return zip(starts, [*starts[1:], len(series)], strict=True)
+    return pairwise([*starts, len(series)])
 
 
 def parts_of(db: sqlite3.Connection, series: int, hour: int) -> list[Part]:

@@ -48,6 +48,17 @@ async def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_point_is_read_while_the_log_holds_others_only(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite", park=PARK, clock=ManualClock())
+    await store.write([payload(0, 1.0)])
+    await store.pack()
+    other = Row(PointRef("hc_flow/flow"), 5000, 3.0, Quality.GOOD, None)
+    await store.write([payload_of(PayloadName(GatewayId("gw_east"), "a" * 32, 1), [other])])
+    rows = await store.raw(POINT, from_ms=0, to_ms=10_000)
+    assert [row.value for row in rows] == [1.0]
+    await store.close()
+
+
 async def test_the_same_conflict_again_is_kept_once(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     store = SqliteStore(path, park=PARK, clock=ManualClock())
