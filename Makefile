@@ -43,10 +43,11 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 WORKERS := 3
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
-PARKS = tests/system --ignore=tests/system/test_headless.py
+PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py
 # Each of these kills its own few processes again and again, and mostly waits.
 FAULTS = tests/faults
-DRILL = tests/system/test_headless.py
+# These two measure, and are alone while they do.
+DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
 .PHONY: checks
 checks:

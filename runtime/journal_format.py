@@ -23,7 +23,7 @@ HEADER_BYTES_MAX = 70_000
 """A longer header there cannot be."""
 PAYLOAD_BYTES_MAX = 4_000_000
 """A longer payload is a bug of the writer; a reader takes a greater length for a torn record."""
-BLOCK_BYTES = 2_000_000
+BLOCK_BYTES = 1_000_000
 """A block is closed beyond it: more in one deflates better, less is lost with a damaged one and held in memory at a time."""
 BLOCK_PAYLOADS_MAX = 50_000
 """Their groups are counted in 16 bits."""

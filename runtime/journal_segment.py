@@ -185,11 +185,10 @@ def pack(path: Path) -> Path | None:
             header, _ = unpack_header(source.read(HEADER_BYTES_MAX))
         if header.packing == BLOCKS:
             return None
-        runs = list(runs_of_records(path))
-        after = runs[-1][0] + len(runs[-1][1]) if runs else header.first_offset
+        after = survey(path).after
         with twin.open("wb") as file:
             file.write(pack_header(replace(header, packing=BLOCKS)))
-            for first, records in runs:
+            for first, records in runs_of_records(path):
                 block = pack_block(first, records, after=after)
                 _check(block, records)
                 file.write(block)

@@ -349,7 +349,9 @@ def _bytes_of(numbers: Signed, width: int) -> Bytes:
 def _place(out: Bytes, at: Places, data: bytes, sources: Places, lengths: Places) -> None:
     """Copy pieces of `data` to where they belong: number i, `lengths[i]` bytes from `sources[i]`, to `at[i]`."""
     before = np.cumsum(lengths) - lengths
-    run = np.arange(int(lengths.sum()), dtype=np.int64)
-    out[run + np.repeat(at - before, lengths)] = np.frombuffer(data, dtype=np.uint8)[
-        run + np.repeat(sources - before, lengths)
-    ]
+    # 32 bits are enough for places in a block, and halve the memory.
+    run = np.arange(int(lengths.sum()), dtype=np.int32)
+    target = np.repeat((at - before).astype(np.int32), lengths)
+    target += run
+    run += np.repeat((sources - before).astype(np.int32), lengths)
+    out[target] = np.frombuffer(data, dtype=np.uint8)[run]

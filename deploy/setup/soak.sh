@@ -2,6 +2,7 @@
 # `make soak MINUTES=n`: play the demonstration scenario until n minutes have passed, each run with another seed; then play
 # seeded faults over the data path for as long, each run with another seed (docs/soak-faults.txt).
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
+# Last an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -27,3 +28,4 @@ play() {
 
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
+.venv/bin/python -m tests.outage --hours 24 2>&1 | tee docs/soak-outage.txt
