@@ -20,7 +20,6 @@ def check(outcome: Outcome) -> None:
     assert not verdict.findings, f"{verdict.words}\n{outcome.table}\n{outcome.logs['gateway'][-4000:]}"
     assert verdict.accepted == verdict.stored
     assert verdict.reads_accepted > verdict.reads_served / 2
-    assert outcome.redelivered > 0
     assert set(outcome.exits.values()) == {0}
     # An ingest worker that finds no broker at its start ends and says so, and a gateway that finds no room on its disk.
     assert all(ended.keys() <= {ENDS[part]} for part, ended in outcome.ended.items())

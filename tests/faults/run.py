@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from domain.errors import StorageError
 from runtime.clock import set_offset
 from tests.faults.clocks import ClockModel, Start, Step
 from tests.faults.disk import Disk
@@ -31,7 +32,7 @@ JOURNAL_BYTES = 24_000_000
 """Size of the journal's disk."""
 ARRIVE_S_MAX = 240.0
 """Wall seconds for everything to arrive once nothing fails: what was only received goes again after a minute, or two."""
-HURRIED_S_MAX = 30.0
+HURRIED_S_MAX = 90.0
 """The same where the gateway is started anew instead of waited for."""
 LEDGER = 13
 """Points of a PLC that all change at every read: each kind of register twice, and the count."""
@@ -298,7 +299,10 @@ class Stage:
             rest(1.0)
 
     def _has_arrived(self) -> bool:
-        now = read_evidence(self._site, now_ms=CLOCK.now_ms())
+        try:
+            now = read_evidence(self._site, now_ms=CLOCK.now_ms())
+        except StorageError:
+            return False  # what is to be read is being started
         stored = {(sample.point, sample.at_ms) for sample in now.stored}
         return all((s.point, s.at_ms) in stored for payload in now.accepted for s in payload.samples)
 

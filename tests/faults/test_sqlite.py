@@ -17,4 +17,6 @@ KINDS = tuple(kind for kind in Kind if kind not in OF_STORE)
 def test_every_accepted_sample_is_in_sqlite_once(seed: int, tmp_path: Path) -> None:
     plan = Plan(seed=seed, seconds=SECONDS, kinds=KINDS, is_victoria=False)
     assert set(count(plan.schedule)) >= {str(kind) for kind in KINDS if kind is not Kind.LINK}
-    check(play(plan, tmp_path))
+    outcome = play(plan, tmp_path)
+    check(outcome)
+    assert outcome.redelivered > 0
