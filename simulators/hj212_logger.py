@@ -91,8 +91,15 @@ class DataLogger:
     _kept: deque[tuple[ReportKind, int, Rows]] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
     _qn_ms: int = 0
+    answered: deque[Frame] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
+    """Packets for which a 9014 came, the last ones."""
     unanswered: int = 0
     """Packets given up without a 9014."""
+
+    @property
+    def waiting(self) -> int:
+        """Packets whose 9014 is still to come."""
+        return len(self._waiting)
 
     def due(self, now_ms: int, *, now_s: float) -> list[Frame]:
         """Return the packets to send now: reports that fall due, and those whose answer has not come."""
@@ -120,7 +127,9 @@ class DataLogger:
     def hear(self, frame: Frame, now_ms: int) -> list[Frame]:
         """Return what is answered to a packet of the host."""
         if frame.cn in {"9013", "9014"}:
-            self._waiting.pop(frame.qn or "", None)
+            waiting = self._waiting.pop(frame.qn or "", None)
+            if waiting is not None:
+                self.answered.append(waiting.frame)
             return []
         if LoggerFault.DEAF in self.faults or frame.cn.startswith("90"):
             return []

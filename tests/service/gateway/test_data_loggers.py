@@ -144,7 +144,7 @@ async def test_a_logger_is_born_shown_by_its_own_times_and_answered(tmp_path: Pa
         assert (flow.value, mercury.value) == (pytest.approx(36.0), pytest.approx(0.05))
         times = [item.observed_ms for item in here.of("conductivity")]
         assert times == sorted(set(times))
-        await until(lambda: not link.logger._waiting)
+        await until(lambda: not link.logger.waiting)
         assert link.logger.unanswered == 0
         assert {frame.cn for frame in link.heard} >= {"9014", "2051"}
         assert here.observed >= 3
@@ -162,7 +162,7 @@ async def test_a_logger_that_is_hard_to_read_is_read(tmp_path: Path, fault: Logg
         here.play(it)
         await until(lambda: len(here.of("conductivity")) >= 2)
         if fault is not LoggerFault.HALF_SPLIT:
-            await until(lambda: here.of("cod") and not it._waiting)
+            await until(lambda: here.of("cod") and not it.waiting)
 
 
 @pytest.mark.parametrize("fault", [LoggerFault.WRONG_CRC, LoggerFault.WRONG_PASSWORD])
