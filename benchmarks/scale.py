@@ -32,7 +32,7 @@ def run(size: Size) -> Report:
     return Report(
         benchmark=NAME,
         rows=rows,
-        ratios={"cost per point, dearest size / cheapest": max(costs) / min(costs)},
+        ratios={"cost per point, dearest size / cheapest": max(costs) / min(costs) if min(costs) else 1.0},
         notes=NOTES,
         charts={"cost per point by number of points": _chart(found)},
     )
