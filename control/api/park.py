@@ -59,7 +59,7 @@ def _facility(facility: Facility, park: Park, area: frozenset[FacilityId] | None
             "name": point.name,
             "label": _words(point.words),
             "unit": UNITS[point.unit].symbol if point.unit in UNITS else point.unit,
-            "type": BOOLEAN if point.is_boolean else "number",
+            "type": BOOLEAN if point.is_boolean else "text" if point.is_text else "number",
             "range_min": point.range_min,
             "range_max": point.range_max,
             "device": point.device,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from domain.connection import Writes
 from domain.drive import Drive, MaintainedCoil
 from domain.ids import DeviceId, FacilityId, GatewayId, PointRef
 from domain.park import Device, Feedback, Gateway, Point, SafePosition
@@ -11,6 +12,7 @@ from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.loggers import read_logger, read_logger_template
 from runtime.parkfiles.names import Names
+from runtime.parkfiles.reach import Wires, read_reach
 from runtime.parkfiles.sites import Sites, open_file
 from runtime.parkfiles.templates import Slot, Template, read_template
 
@@ -65,7 +67,7 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
     lists = _Templates(folder, faults, read_logger_template)
     gateways = list(top.entries("gateways"))
     found.is_whole &= top.done()
-    seen: dict[tuple[str, int, int], str] = {}
+    wires = Wires()
     numbers: dict[str, str] = {}
     names = Names("device")
     for key, entry in gateways:
@@ -79,7 +81,7 @@ def read_devices(folder: Path, sites: Sites, faults: Faults) -> Devices:
                 continue
             names.declare(name, inner.place)
             if not inner.has("kind"):
-                _device(DeviceId(name), gateway, inner, templates, sites, found, seen)
+                _device(DeviceId(name), gateway, inner, templates, sites, found, wires)
             elif inner.text("kind") == LOGGER_KIND:
                 _logger(DeviceId(name), gateway, inner, lists, sites, found, numbers)
             else:
@@ -121,24 +123,28 @@ def _device(
     templates: _Templates,
     sites: Sites,
     found: Devices,
-    seen: dict[tuple[str, int, int], str],
+    wires: Wires,
 ) -> None:
     name = entry.text("template")
     template = templates.get(name, entry)
+    reach = read_reach(key, gateway, entry, wires)
     device = Device(
         id=key,
         gateway=gateway,
         words=entry.words(),
-        host=entry.text("host", "write the PLC's address"),
-        port=entry.integer_or("port", 502, least=1, most=65_535),
-        unit_id=entry.integer_or("unit", 1, least=0, most=255),
+        host=reach.host,
+        port=reach.port,
+        transport=reach.transport,
+        serial=reach.serial,
+        server_name=reach.server_name,
+        unit_id=reach.unit_id,
         template=name,
+        writes=template.writes if template else Writes.SINGLE,
         block_registers_max=template.block_registers_max if template else 120,
         timeout_s=template.timeout_s if template else 1.0,
         groups=template.groups if template else {},
     )
     found.devices[key] = device
-    _refuse_same_address(device, entry, seen)
     _fill(device, template, entry, sites, found)
 
 
@@ -175,14 +181,6 @@ def _fill(device: Device, template: Template | None, entry: Entry, sites: Sites,
     else:
         _bind(device, template, slots, sites, found)
     entry.done()
-
-
-def _refuse_same_address(device: Device, entry: Entry, seen: dict[tuple[str, int, int], str]) -> None:
-    address = (device.host, device.port, device.unit_id)
-    if device.host and address in seen:
-        message = f"{device.host}:{device.port} unit {device.unit_id} is {seen[address]} already"
-        entry.fault("host", message, remedy="give each PLC its own address", kind="duplicate-address")
-    seen.setdefault(address, device.id)
 
 
 def _bind(device: Device, template: Template | None, slots: Entry, sites: Sites, found: Devices) -> None:
@@ -228,6 +226,8 @@ def _points(
             group=row.group,
             dead_band=row.dead_band,
             silence_s_max=row.silence_s_max,
+            rate_max=row.rate_max,
+            frozen_s=row.frozen_s,
             factor=row.factor,
         )
         earlier = found.points.get(point.ref)
@@ -264,18 +264,26 @@ def _drive(
 
 
 def read_overrides(path: Path, found: Devices, faults: Faults) -> None:
-    """Give devices the hosts and ports of the JSON file `path`: {"plc": {"host": "127.0.0.1", "port": 15021}}."""
+    """Give devices the places of the JSON file `path`.
+
+    {"plc": {"host": "127.0.0.1", "port": 15021}}, and {"plc": {"serial": "/dev/pts/3"}} for one on a serial line.
+    """
     top = open_file(path.parent, path.name, faults)
     if top is None:
         return
     for name, entry in top.every():
-        host, port = entry.text("host"), entry.integer("port", least=1, most=65_535)
         device = found.devices.get(DeviceId(name))
+        is_serial = device is not None and device.serial is not None
+        serial = entry.text("serial", "write the serial device") if is_serial else ""
+        host, port = (
+            ("", 0) if is_serial else (entry.text("host"), entry.integer("port", least=1, most=65_535))
+        )
         if device is None:
             remedy = "name a PLC of gateways.yaml"
             entry.fault("", f"there is no device `{name}`", remedy=remedy, kind="unknown-reference")
         elif entry.done():
-            found.devices[device.id] = replace(device, host=host, port=port)
+            line = None if device.serial is None else replace(device.serial, path=serial)
+            found.devices[device.id] = replace(device, host=host, port=port, serial=line)
 
 
 def undriven(sites: Sites, found: Devices) -> Iterator[Place]:

@@ -23,6 +23,10 @@ COLUMNS = (
     "slot", "point", "zh", "en", "address", "type", "bit", "order", "scale", "offset", "invalid", "unit", "min", "max",
     "group", "dead_band", "silence_s",
 )  # fmt: skip
+MORE_COLUMNS = ("rate_max", "frozen_s")
+"""May follow, for lists that need them."""
+_NUMBERS_ONLY = ("scale", "offset", "invalid", "min", "max", "dead_band", *MORE_COLUMNS)
+"""Columns that say nothing of a text."""
 SILENCE_S = 60.0
 """Model seconds after which an unchanged value is reported again, when the row does not say."""
 
@@ -45,6 +49,8 @@ class TemplatePoint:
     group: str
     dead_band: float
     silence_s_max: float
+    rate_max: float | None = None
+    frozen_s: float | None = None
     place: Place
     factor: Factor | None = None
     """Of a data logger's point."""
@@ -70,34 +76,35 @@ def read_points(
     *,
     addressing: Addressing,
     order: WordOrder,
+    registers_max: int,
     groups: Collection[str],
     slots: Collection[str],
     faults: Faults,
 ) -> PointList:
-    """Return the points of the CSV file `path`, called `name` in faults."""
+    """Return the points of the CSV file `path`, called `name` in faults; none is wider than `registers_max`."""
     text = read_text(path, name, faults)
     if text is None:
         return PointList(points=(), is_whole=False)
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = tuple(cell.strip() for cell in next(reader, []))
-    if header != COLUMNS:
+    rows, is_whole = _rows(text, name, faults)
+    header = tuple(cell.strip() for cell in rows[0][1]) if rows else ()
+    columns = (*COLUMNS, *MORE_COLUMNS)
+    if header not in (COLUMNS, columns):
         odd = next(
-            (want for want, got in zip(COLUMNS, (*header, *COLUMNS), strict=False) if want != got),
+            (want for want, got in zip(columns, (*header, *columns), strict=False) if want != got),
             COLUMNS[-1],
         )
         place = Place(file=name, line=1, field=odd)
-        remedy = f"the first line is {','.join(COLUMNS)}"
+        remedy = f"the first line is {','.join(COLUMNS)}, and {','.join(MORE_COLUMNS)} may follow"
         faults.add(place, f"the header reads {','.join(header)[:200]}", remedy=remedy, kind="csv-header")
         return PointList(points=(), is_whole=False)
     points: dict[tuple[str, str], TemplatePoint] = {}
-    is_whole = True
-    line = reader.line_num
-    for cells in reader:
-        line, first = reader.line_num, line + 1
+    for first, cells in rows[1:]:
         if not any(cell.strip() for cell in cells):
             continue
-        row = _Row(cells, Place(file=name, line=first, field=""), faults)
-        point = row.point(addressing=addressing, order=order, groups=groups, slots=slots)
+        row = _Row(cells, header, Place(file=name, line=first, field=""), faults)
+        point = row.point(
+            addressing=addressing, order=order, registers_max=registers_max, groups=groups, slots=slots
+        )
         if point is None:
             is_whole = False
         elif (earlier := points.get((point.slot, point.name))) is not None:
@@ -111,19 +118,45 @@ def read_points(
     return PointList(points=tuple(points.values()), is_whole=is_whole)
 
 
+def _rows(text: str, name: str, faults: Faults) -> tuple[list[tuple[int, list[str]]], bool]:
+    """Return (first line, cells) of each row, and whether these are all: a quotation mark left open swallows the rest."""
+    rows: list[tuple[int, list[str]]] = []
+    reader = csv.reader(io.StringIO(text, newline=""))
+    first = 1
+    try:
+        for cells in reader:
+            rows.append((first, cells))
+            first = reader.line_num + 1
+    except csv.Error as error:
+        place = Place(file=name, line=first, field="")
+        remedy = "close the quotation mark that was opened here"
+        faults.add(place, f"no row of cells: {error}", remedy=remedy, kind="csv-cells")
+        return rows, False
+    return rows, True
+
+
 class _Row:
     """One line of the list."""
 
-    def __init__(self, cells: list[str], place: Place, faults: Faults) -> None:
-        padded = [cell.strip() for cell in cells] + [""] * len(COLUMNS)
-        self._cells: Mapping[str, str] = dict(zip(COLUMNS, padded, strict=False))
-        self._surplus = [cell for cell in padded[len(COLUMNS) :] if cell]
+    def __init__(self, cells: list[str], header: tuple[str, ...], place: Place, faults: Faults) -> None:
+        padded = [cell.strip() for cell in cells] + [""] * len(header)
+        self._cells: Mapping[str, str] = {
+            **dict.fromkeys(MORE_COLUMNS, ""),
+            **dict(zip(header, padded, strict=False)),
+        }
+        self._surplus = [cell for cell in padded[len(header) :] if cell]
         self._place = place.below(f"{self._cells['slot']}.{self._cells['point']}")
         self._faults = faults
         self._is_sound = True
 
     def point(
-        self, *, addressing: Addressing, order: WordOrder, groups: Collection[str], slots: Collection[str]
+        self,
+        *,
+        addressing: Addressing,
+        order: WordOrder,
+        registers_max: int,
+        groups: Collection[str],
+        slots: Collection[str],
     ) -> TemplatePoint | None:
         """Return the row's point; None after a fault."""
         if self._surplus:
@@ -133,8 +166,8 @@ class _Row:
             self._fault("point", f"`{name}` is no id", "write a-z, 0-9 and _, a letter first", "bad-id")
         slot = self._known("slot", slots)
         words = Words(self._required("zh"), self._required("en"))
-        kind = self._choice("type", RegisterType, None)
-        register = None if kind is None else self._register(kind, addressing, order)
+        kind, length = self._type(registers_max)
+        register = None if kind is None else self._register(kind, length, addressing, order)
         unit = self._unit(kind)
         low, high = self._number_or_none("min"), self._number_or_none("max")
         if low is not None and high is not None and low >= high:
@@ -142,6 +175,7 @@ class _Row:
         group = self._known("group", groups)
         dead_band = self._number("dead_band", 0.0, least=0.0)
         silence_s = self._number("silence_s", SILENCE_S, least=1.0)
+        rate_max, frozen_s = self._suspicions(kind)
         if register is None or not self._is_sound:
             return None
         return TemplatePoint(
@@ -155,13 +189,44 @@ class _Row:
             group=group,
             dead_band=dead_band,
             silence_s_max=silence_s,
+            rate_max=rate_max,
+            frozen_s=frozen_s,
             place=self._place,
         )
 
-    def _register(self, kind: RegisterType, addressing: Addressing, order: WordOrder) -> Register | None:
+    def _type(self, registers_max: int) -> tuple[RegisterType | None, int]:
+        """Return the type and the registers of a text, which are written `string:8`."""
+        written = self._cells["type"]
+        name, colon, length = written.partition(":")
+        if name != RegisterType.STRING:
+            return self._choice("type", RegisterType, None), 1
+        if not colon or not length.isascii() or not length.isdigit() or not 1 <= int(length) <= registers_max:
+            remedy = f"write string:N with N registers, 1 to {registers_max}, two characters each"
+            self._fault("type", f"`{written}` says no length", remedy, "wrong-type")
+            return RegisterType.STRING, 1
+        for column in _NUMBERS_ONLY:
+            if self._cells[column]:
+                self._fault(column, "says nothing of a text", "leave it empty", "wrong-type")
+        return RegisterType.STRING, int(length)
+
+    def _suspicions(self, kind: RegisterType | None) -> tuple[float | None, float | None]:
+        """Return `rate_max` and `frozen_s`, which suspect numbers only."""
+        if kind is RegisterType.BIT:
+            for column in MORE_COLUMNS:
+                if self._cells[column]:
+                    self._fault(column, "a state may jump and stand still", "leave it empty", "wrong-type")
+            return None, None
+        rate = self._number("rate_max", 0.0, least=0.0) if self._cells["rate_max"] else None
+        if rate == 0:
+            self._fault("rate_max", "0 believes no change", "write units per second", "out-of-range")
+        return rate, self._number("frozen_s", 0.0, least=1.0) if self._cells["frozen_s"] else None
+
+    def _register(
+        self, kind: RegisterType, length: int, addressing: Addressing, order: WordOrder
+    ) -> Register | None:
         written = self._cells["address"]
         address = parse_address(written, addressing)
-        if address is None or address.number + width(kind) - 1 > ADDRESS_MAX:
+        if address is None or address.number + width(kind, length) - 1 > ADDRESS_MAX:
             self._fault("address", f"`{written}` is no address", addressing.remedy, "bad-address")
             return None
         is_bits = address.table in _BIT_TABLES
@@ -187,6 +252,7 @@ class _Row:
             scale=scale,
             offset=self._number("offset", 0.0),
             invalid=self._whole("invalid", least=-(2**63), most=2**64 - 1),
+            length=length,
         )
 
     def _unit(self, kind: RegisterType | None) -> str:
@@ -194,8 +260,8 @@ class _Row:
         if unit not in UNITS:
             known = ", ".join(key for key in UNITS if key)
             self._fault("unit", f"`{unit}` is no unit", f"write one of {known}", "unknown-unit")
-        elif unit and kind is RegisterType.BIT:
-            self._fault("unit", "a state has no unit", "leave it empty", "unknown-unit")
+        elif unit and kind in (RegisterType.BIT, RegisterType.STRING):
+            self._fault("unit", "a state or a text has no unit", "leave it empty", "unknown-unit")
         return unit
 
     def _required(self, column: str) -> str:

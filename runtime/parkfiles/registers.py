@@ -67,9 +67,9 @@ def parse_address(text: str, addressing: Addressing) -> Address | None:
     return found if found is not None and 0 <= found.number <= ADDRESS_MAX else None
 
 
-def width(kind: RegisterType) -> int:
-    """Return how many registers a value takes."""
-    return _WIDTHS.get(kind, 1)
+def width(kind: RegisterType, length: int = 1) -> int:
+    """Return how many registers a value takes; a text has a `length` of its own."""
+    return length if kind is RegisterType.STRING else _WIDTHS.get(kind, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def use_of(name: str, register: Register, place: Place) -> Use:
     return Use(
         name=name,
         first=Address(register.table, register.address),
-        registers=width(register.type),
+        registers=width(register.type, register.length),
         bit=register.bit,
         place=place,
     )

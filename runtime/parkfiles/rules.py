@@ -142,6 +142,8 @@ def _expression(text: str, item: Entry, ground: _Ground) -> Expression | None:
 
 def unit_of(point: Point) -> str:
     """Return the point's unit as the interlock language wants it."""
+    if point.is_text:
+        return "text"  # compares with nothing that the language has
     return BOOLEAN if point.is_boolean else point.unit
 
 
@@ -231,9 +233,10 @@ def _cut_off(entry: Entry, point: Point | None, ground: _Ground) -> Iterator[Fac
 def _limit(entry: Entry, ground: _Ground) -> _Limit:
     ref = entry.text("point", "write facility/point")
     point = ground.point(ref, entry.place_of("point"), written=ref) if ref else None
-    if point is not None and point.is_boolean:
+    if point is not None and (point.is_boolean or point.is_text):
         remedy = "name a point with a number"
-        entry.fault("point", f"{ref} is a state and has no limit", remedy=remedy, kind="wrong-type")
+        what = "text" if point.is_text else "state"
+        entry.fault("point", f"{ref} is a {what} and has no limit", remedy=remedy, kind="wrong-type")
         point = None
     side = Side.BELOW if entry.has("below") else Side.ABOVE
     entry.may_have("above", "below")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.connection import Writes
 from domain.drive import CommandWord, Drive, MaintainedCoil, MomentaryCoils, Pulse, Repeat, Setpoint, Table
 from domain.park import Feedback, PollGroup, WordOrder
 from domain.words import Words
@@ -36,6 +37,7 @@ class Template:
     groups: Mapping[str, PollGroup]
     block_registers_max: int
     timeout_s: float
+    writes: Writes = Writes.SINGLE
     slots: Mapping[str, Slot]
     is_sound: bool
 
@@ -53,6 +55,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
     order = entry.choice_or("word_order", WordOrder.ABCD)
     block_max = entry.integer_or("block_registers_max", 120, least=1, most=125)
     timeout_s = entry.number_or("timeout_s", 1.0, least=0.05, most=30)
+    writes = entry.choice_or("writes", Writes.SINGLE)
     groups = {key: _group(key, inner) for key, inner in entry.entries("groups")}
     drafts = {key: _SlotDraft(inner, addressing) for key, inner in entry.entries("slots")}
     is_sound = entry.done()
@@ -61,6 +64,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
         f"{shown}/{name}.csv",
         addressing=addressing,
         order=order,
+        registers_max=block_max,
         groups=groups,
         slots=drafts,
         faults=faults,
@@ -77,6 +81,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
         groups=groups,
         block_registers_max=block_max,
         timeout_s=timeout_s,
+        writes=writes,
         slots=slots,
         is_sound=is_sound and all(slot.is_sound for slot in slots.values()),
     )

@@ -14,9 +14,9 @@ def test_every_kind_of_fault_is_described() -> None:
     used = set(re.findall(r'kind="([a-z0-9-]+)"', source))
     used |= set(re.findall(r'self\._fault\((?:[^()]|\([^()]*\))*?"([a-z0-9]+-[a-z0-9-]+)"\s*,?\s*\)', source))
     used |= set(re.findall(r'expect\("\w+", "([a-z0-9-]+)"\)', source))
-    described = set(re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", DOCUMENT.split("## Kinds of fault")[1])) - {
-        "kind"
-    }
+    described = set(
+        re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)*)`", DOCUMENT.split("## Kinds of fault")[1].split("\n## ")[0])
+    ) - {"kind"}
     assert used == described
 
 
