@@ -23,6 +23,8 @@ from stores.rows import rows_of_track
 from stores.settings import StoreSettings
 from stores.track import Track, empty
 
+END_MS = 4_102_444_800_000
+"""2100: behind every sample."""
 NAMED_MAX = 500
 """Points that a question names; more of them are asked for by asking for all of the park."""
 
@@ -63,7 +65,7 @@ class InfluxStore:
         return gaps_of(track, from_ms=from_ms, to_ms=to_ms, longer_ms=longer_ms)
 
     async def latest(self, points: Sequence[PointRef]) -> Mapping[PointRef, Row]:
-        fields = _fields(await self._flux(_named(points), " |> last()", 0, None))
+        fields = _fields(await self._flux(_named(points), " |> last()", 0, END_MS))
         tracks = {point: track_of_fields(of) for point, of in fields.items()}
         return {
             point: rows_of_track(point, tracks[point].picked(slice(-1, None)))[0]
@@ -74,7 +76,7 @@ class InfluxStore:
     async def counts(self) -> Mapping[PointRef, int]:
         match = " or ".join(f'r._field == "{name}"' for name in (VALUE, *CODE_FIELDS.values()))
         counts: dict[PointRef, int] = {}
-        for record in await self._flux(match, " |> count()", 0, None):
+        for record in await self._flux(match, " |> count()", 0, END_MS):
             point = PointRef(record["point"])
             counts[point] = counts.get(point, 0) + int(record["_value"])
         return counts
@@ -102,10 +104,11 @@ class InfluxStore:
         records = await self._flux(_named(points), "", first_ms, last_ms + 1)
         return {point: track_of_fields(of) for point, of in _fields(records).items()}
 
-    async def _flux(self, match: str, tail: str, from_ms: int, to_ms: int | None) -> list[FluxRecord]:
-        stop = "" if to_ms is None else f", stop: time(v: {to_ms * 1_000_000})"
+    async def _flux(self, match: str, tail: str, from_ms: int, to_ms: int) -> list[FluxRecord]:
+        # Without a stop it is now, and samples from a clock that is ahead are not found.
         query = (
-            f'from(bucket: "{self._settings.bucket}") |> range(start: time(v: {from_ms * 1_000_000}){stop})'
+            f'from(bucket: "{self._settings.bucket}")'
+            f" |> range(start: time(v: {from_ms * 1_000_000}), stop: time(v: {to_ms * 1_000_000}))"
             f' |> filter(fn: (r) => r._measurement == "{MEASUREMENT}" and r.park == "{self._park}" and ({match})){tail}'
         )
         try:

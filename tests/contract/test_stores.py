@@ -1,6 +1,7 @@
 """What every time-series store promises, asked of each: SQLite in a file, VictoriaMetrics as a process, the fake.
 
-The InfluxDB 2 adapter is asked for its writing side only, at VictoriaMetrics' compatible endpoint: no InfluxDB 2 runs here.
+No InfluxDB 2 runs here. Its adapter is asked the same at a stand-in that holds each request against InfluxDB's published API
+contract, and for its writing side at VictoriaMetrics' compatible endpoint.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from stores.open import open_history, open_store
 from stores.port import Gap, History, PayloadName, Row, StoredPayload, TimeSeriesStore
 from stores.rows import payload_of, rows_of, track_of
 from stores.settings import StoreSettings
+from tests.fakes import influx_server
+from tests.fakes.influx_server import InfluxServer
 from tests.fakes.memory_store import MemoryServer, MemoryStore
 from tests.service.victoria import Victoria
 
@@ -56,15 +59,15 @@ class Bench:
         return open_history(self.settings, park=PARK)
 
 
-@pytest.fixture(params=["memory", "sqlite", "victoriametrics"])
+@pytest.fixture(params=["memory", "sqlite", "victoriametrics", "influxdb2"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     match request.param:
         case "memory":
             return Bench(MemoryServer())
         case "sqlite":
             return Bench(StoreSettings(kind="sqlite", path=tmp_path / "store.sqlite"))
-        case _:
-            found = request.getfixturevalue("victoria")
+        case remote:
+            found = request.getfixturevalue("victoria" if remote == "victoriametrics" else "influx")
             assert isinstance(found, Bench)
             return found
 
@@ -75,6 +78,17 @@ def victoria(tmp_path: Path) -> Iterator[Bench]:
     server.start()
     yield Bench(StoreSettings(kind="victoriametrics", url=f"http://127.0.0.1:{server.port}"), server)
     server.kill()
+
+
+@pytest.fixture
+def influx(tmp_path: Path) -> Iterator[Bench]:
+    (tmp_path / "token").write_text(f"{influx_server.TOKEN}\n")
+    with InfluxServer() as server:
+        yield Bench(
+            StoreSettings(kind="influxdb2", url=server.url, token_file=tmp_path / "token",
+                          organisation=influx_server.ORGANISATION, bucket=influx_server.BUCKET)
+        )  # fmt: skip
+        assert server.violations == []
 
 
 def row(at_s: float, value: float | None, point: PointRef = COD, quality: Quality = Quality.GOOD,
@@ -342,3 +356,17 @@ async def test_the_influxdb_adapter_writes_lines_that_a_compatible_server_takes(
         await eventually(
             lambda: read(reader), [row(1, 1.5), row(2, None, quality=Quality.BAD, reason=Reason.LINK)]
         )
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 429, 500, 503])
+async def test_each_refusal_of_influxdb_s_contract_is_a_storage_error(tmp_path: Path, status: int) -> None:
+    with InfluxServer() as server:
+        server.refuse_with = status
+        bench = Bench(StoreSettings(kind="influxdb2", url=server.url))
+        async with bench.opened() as store:
+            with pytest.raises(StorageError, match="does not take"):
+                await store.write([payload(0, row(1, 1.0))])
+            assert not store.was_seen(payload(0).name)
+            with pytest.raises(StorageError, match="does not answer"):
+                await store.counts()
+        assert server.violations == []
