@@ -48,7 +48,10 @@ class World:
         self.wants_storm: str | None = None
         """A storm that is to begin now; the conductor takes it."""
         self.stations: Mapping[DeviceId, Station] = {
-            device: Station(park, device, now_ms=now_ms, openings=openings) for device in park.devices
+            key: Station(park, key, now_ms=now_ms, openings=openings)
+            for key, device in park.devices.items()
+            # A data logger is no PLC: it is played by simulators.hj212.
+            if device.logger is None
         }
         self._sensors = {
             device: Sensors(station.instruments, seed=seed, held=saved.held)
