@@ -3,7 +3,7 @@
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from control.audit.log import AuditLog
 from control.commands.book import Book
@@ -43,6 +43,7 @@ class Health:
         self._store = store
         self.inbox: Inbox | None = None
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._gauges()
 
     def readiness(self) -> tuple[bool, tuple[str, ...]]:

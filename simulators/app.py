@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvloop
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from domain.errors import ConfigurationError, Fault, StorageError
 from domain.park import Park
@@ -60,10 +63,11 @@ async def _serve(settings: SimulatorSettings, tasks: Supervised) -> None:
     record = _record(settings, page)
     conductor = _conductor(settings, park, network, scenario, page, saved, record)
     health = HealthServer(
-        _metrics(conductor),
+        _metrics(conductor, record),
         host=settings.metrics.host,
         port=settings.metrics.port,
         ready=lambda: _ready(conductor),
+        stalled=tasks.liveness.stalled,
     )
     record.happened(What.START, page.clock.now_ms(), None, saved.scenario or "", "", None)
     try:
@@ -199,8 +203,10 @@ def _ready(conductor: Conductor) -> tuple[bool, tuple[str, ...]]:
     return not reasons, reasons
 
 
-def _metrics(conductor: Conductor) -> CollectorRegistry:
+def _metrics(conductor: Conductor, record: Record) -> CollectorRegistry:
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(_Requests(record))
     speed = Gauge("stoplog_simulator_speed", "Model seconds per wall second now", registry=registry)
     speed.set_function(lambda: conductor.speed)
     lag = Gauge(
@@ -208,3 +214,18 @@ def _metrics(conductor: Conductor) -> CollectorRegistry:
     )
     lag.set_function(lambda: conductor.lag_s)
     return registry
+
+
+class _Requests(Collector):
+    """Counts what the PLCs were asked."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "stoplog_simulator_requests", "Modbus requests that the PLCs answered.", labels=["kind"]
+        )
+        family.add_metric(["read"], self._record.reads)
+        family.add_metric(["write"], self._record.writes)
+        yield family

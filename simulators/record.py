@@ -20,11 +20,16 @@ class Record:
         self._writes = writes
         self._reads = reads
         self._happenings = happenings
+        self.reads = 0
+        """Reads answered since the start."""
+        self.writes = 0
+        """Writes received since the start."""
 
     def wrote(
         self, station: Station, function: int, address: int, values: Sequence[int], results: Sequence[Written]
     ) -> None:
         """Write down a write; one line for each register of it."""
+        self.writes += 1
         model_ms, monotonic_s = self._clock.now_ms(), self._clock.monotonic()
         for offset, (value, result) in enumerate(zip(values, results, strict=True)):
             self._writes.append(
@@ -36,6 +41,7 @@ class Record:
 
     def served(self, station: Station, function: int, address: int, values: Sequence[int]) -> None:
         """Write down what a read was answered."""
+        self.reads += 1
         if self._reads is not None:
             self._reads.append(
                 station.device.id,

@@ -1,5 +1,6 @@
 """Serves the application over HTTP and WebSocket on one port, and leaves signals to the supervisor."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -64,10 +65,14 @@ class HttpServer:
         self._socket = found
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled; the port is free again when this has ended."""
         assert self._socket is not None
         try:
             await self._server.serve(sockets=[self._socket])
-        finally:
+        except asyncio.CancelledError:
+            # Cancelled, uvicorn would leave its listeners to the end of the process.
             self._server.should_exit = True
+            await self._server.shutdown(sockets=[self._socket])
+            raise
+        finally:
             self._socket.close()

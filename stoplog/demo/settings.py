@@ -51,6 +51,7 @@ class Layout:
     gateway_metrics_ports: Mapping[str, int]
     simulator_port: int
     """The simulators' control socket."""
+    simulator_metrics_port: int
     journal_bytes_max: int
 
     @property
@@ -121,7 +122,7 @@ def make_layout(
     journal_bytes_max: int,
 ) -> Layout:
     """Choose free ports for everything that the user does not name."""
-    ports = iter(free_ports(4 + len(park.gateways)))
+    ports = iter(free_ports(5 + len(park.gateways)))
     return Layout(
         state=state,
         park_folder=park_folder.resolve(),
@@ -130,6 +131,7 @@ def make_layout(
         control_metrics_port=next(ports),
         ingest_metrics_port=next(ports),
         simulator_port=next(ports),
+        simulator_metrics_port=next(ports),
         gateway_metrics_ports={gateway: next(ports) for gateway in [*park.gateways][: len(park.gateways)]},
         journal_bytes_max=journal_bytes_max,
     )
@@ -256,6 +258,7 @@ def _simulator(layout: Layout, run: Run) -> Toml:
         "state": str(folder),
         "host": HOST,
         "control_port": layout.simulator_port,
+        "metrics": {"port": layout.simulator_metrics_port},
         "speed": run.speed,
         "writes_log": str(layout.writes_log),
         "faults_log": str(layout.faults_log),
