@@ -3,6 +3,7 @@
 It knows the syntax only: what the fields mean is decided elsewhere.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,13 @@ COMPOSED_MAX = 32
 """Files of one park, kept after the first reading; the oldest goes."""
 BYTES_MAX = 5_000_000
 """A larger file is refused unread."""
+YAML_LETTERS_MAX = 1_000_000
+"""More YAML than this is refused unparsed: the parser takes 20 s for it, and the largest file of a park has 30,000."""
+DEPTH_MAX = 200
+"""Brackets open at once; the parser's time grows with their square."""
+
+
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,14 @@ def read_text(path: Path, name: str, faults: Faults) -> str | None:
     """Return the UTF-8 text of `path`, called `name` in faults; None and a fault when it cannot be read."""
     whole = Place(file=name, line=0, field="")
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= BYTES_MAX else b""
     except OSError as error:
         remedy = f"put {name} there, readable"
         faults.add(whole, f"cannot be read: {error.strerror}", remedy=remedy, kind="file-missing")
         return None
-    if len(data) > BYTES_MAX:
-        message = f"{len(data)} bytes, at most {BYTES_MAX}"
+    if size > BYTES_MAX:
+        message = f"{size} bytes, at most {BYTES_MAX}"
         faults.add(whole, message, remedy="split the park", kind="file-too-large")
         return None
     try:
@@ -81,6 +90,16 @@ def read_text(path: Path, name: str, faults: Faults) -> str | None:
 def parse(text: str, name: str, faults: Faults) -> Block | None:
     """Return the mapping written in `text`; None and a fault when it is not YAML 1.2 or not one mapping."""
     top = Place(file=name, line=1, field="")
+    if len(text) > YAML_LETTERS_MAX:
+        message = f"{len(text)} letters, at most {YAML_LETTERS_MAX}"
+        faults.add(top, message, remedy="split the park", kind="file-too-large")
+        return None
+    deep = _too_deep(text)
+    if deep is not None:
+        place = Place(file=name, line=deep, field="")
+        message = f"more than {DEPTH_MAX} brackets are open"
+        faults.add(place, message, remedy="close what was opened", kind="syntax")
+        return None
     try:
         node = _compose(text)
     except MarkedYAMLError as error:
@@ -89,7 +108,7 @@ def parse(text: str, name: str, faults: Faults) -> Block | None:
         message = "; ".join(part for part in (error.context, error.problem) if part)
         faults.add(place, f"not YAML: {message}", remedy="mend the syntax at this line", kind="syntax")
         return None
-    except (YAMLError, RecursionError) as error:
+    except (YAMLError, RecursionError, ValueError) as error:  # numbers and letters that there are none of
         message = str(error).partition("\n")[0]
         faults.add(top, f"not YAML: {message}", remedy="save it as plain text", kind="syntax")
         return None
@@ -104,6 +123,16 @@ def parse(text: str, name: str, faults: Faults) -> Block | None:
     block = _convert(node, top, faults)
     assert isinstance(block, Block)
     return block
+
+
+def _too_deep(text: str) -> int | None:
+    """Return the line in which too many brackets stand open; None: nowhere, quoted ones and comments counted as well."""
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth = depth + 1 if found[0] in "[{" else max(0, depth - 1)
+        if depth > DEPTH_MAX:
+            return text.count("\n", 0, found.start()) + 1
+    return None
 
 
 @lru_cache(maxsize=COMPOSED_MAX)
@@ -140,6 +169,7 @@ def _convert(node: object, place: Place, faults: Faults) -> Node:
         case ScalarNode(value=text, style=style):
             scalar = Scalar(str(text), style is not None, place)
             _refuse_yaml11(scalar, faults)
+            _refuse_halves(scalar, faults)
             return scalar
         case _:
             raise AssertionError(node)
@@ -164,6 +194,7 @@ def _block(node: MappingNode, place: Place, faults: Faults) -> Block:
         name = str(key.value)
         at = place.below(name, line=line)
         _refuse_yaml11(Scalar(name, key.style is not None, at), faults)
+        _refuse_halves(Scalar(name, is_quoted=True, place=at), faults)
         if name in entries:
             message = f"`{name}` stands twice, first in line {lines[name]}"
             faults.add(at, message, remedy="keep one of the two", kind="duplicate-key")
@@ -180,3 +211,10 @@ def _refuse_yaml11(scalar: Scalar, faults: Faults) -> None:
         message = f"`{scalar.text}` is a boolean to some tools and text to others"
         remedy = f'write true or false, or quote it: "{scalar.text}"'
         faults.add(scalar.place, message, remedy=remedy, kind="yaml11-word")
+
+
+def _refuse_halves(scalar: Scalar, faults: Faults) -> None:
+    """A half of a surrogate pair, written as an escape, is no letter: nothing could write it down again."""
+    if any("\ud800" <= letter <= "\udfff" for letter in scalar.text):
+        remedy = "write the letter itself"
+        faults.add(scalar.place, "a half of a letter, by its escape", remedy=remedy, kind="syntax")
