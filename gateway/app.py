@@ -31,7 +31,7 @@ from gateway.records import Records
 from gateway.recovery import recover
 from gateway.reload import Reload
 from gateway.settings import GatewaySettings
-from gateway.stations import build_stations
+from gateway.stations import Lines, build_stations, trust
 from gateway.storage import Storage, open_storage
 from gateway.telemetry_metrics import TelemetryMetrics
 from gateway.transcript import Transcript
@@ -105,6 +105,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         times=storage.times,
         metrics=metrics,
         floor_s=settings.floors.poll_s,
+        lines=Lines(clock, tls=trust(settings.plc_tls)),
     )
     loggers = Loggers(park, gateway, settings.loggers, clock=clock, times=storage.times, registry=registry)
     field = Field(park, build(park), clock, others=loggers.images)

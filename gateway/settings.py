@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, IPvAnyNetwork
 
-from runtime.settings import Block, CommonSettings, Port
+from runtime.settings import Block, CommonSettings, Port, TlsBlock
 
 
 class JournalBlock(Block):
@@ -43,6 +43,8 @@ class GatewaySettings(CommonSettings):
     journal: JournalBlock
     floors: FloorsBlock = FloorsBlock()
     loggers: LoggersBlock | None = None
+    plc_tls: TlsBlock | None = None
+    """What we trust of PLCs over TLS, and the certificate that we show them; None: what the machine trusts."""
     device_overrides: Path | None = None
     """JSON file that gives PLCs another host and port than the park's files do."""
     challenge_validity_s: Annotated[float, Field(ge=5, le=600)] = 60.0

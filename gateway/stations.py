@@ -3,7 +3,8 @@
 import ssl
 from collections.abc import Container
 
-from domain.connection import Transport
+from domain.connection import Serial, Transport
+from domain.errors import ConfigurationError, Fault
 from domain.ids import DeviceId, GatewayId
 from domain.park import Device, Park
 from gateway.field import Station
@@ -15,6 +16,7 @@ from gateway.poller import Poller
 from gateway.telemetry_metrics import TelemetryMetrics
 from gateway.timekeeper import Timekeeper
 from runtime.clock import Clock
+from runtime.settings import TlsBlock
 from wire.modbus_frames import RtuFrames
 
 STAGGER_S = 1.0
@@ -28,16 +30,16 @@ class Lines:
         """`tls` is used with PLCs that want it; None: as the machine trusts, without a certificate of ours."""
         self._clock = clock
         self._tls = tls
-        self._serial: dict[str, Line] = {}
+        self._serial: dict[Serial, Line] = {}
 
     def of(self, device: Device) -> Line:
         """Return the line to `device`."""
         serial = device.serial
         if serial is None:
             return Line(self._tcp(device), clock=self._clock)
-        if serial.path not in self._serial:
-            self._serial[serial.path] = Line(Rtu(port=serial), clock=self._clock)
-        return self._serial[serial.path]
+        if serial not in self._serial:
+            self._serial[serial] = Line(Rtu(port=serial), clock=self._clock)
+        return self._serial[serial]
 
     def _tcp(self, device: Device) -> Way:
         match device.transport:
@@ -48,6 +50,27 @@ class Lines:
                 return Tcp(host=device.host, port=device.port, make_frames=RtuFrames)
             case _:
                 return Tcp(host=device.host, port=device.port)
+
+
+def trust(block: TlsBlock | None) -> ssl.SSLContext | None:
+    """Return what a gateway trusts of PLCs over TLS, and shows them. Raises ConfigurationError naming the file."""
+    if block is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(block.ca))
+        if block.certificate is not None:
+            context.load_cert_chain(block.certificate, block.key)
+    except OSError as error:
+        fault = Fault(
+            file=str(error.filename or block.ca),
+            line=0,
+            field="plc_tls",
+            kind="setting",
+            message=f"cannot be used: {error.strerror or error}",
+            remedy="give PEM files: ca, and certificate with key where the PLCs ask for them",
+        )
+        raise ConfigurationError(fault) from error
+    return context
 
 
 def build_stations(
