@@ -120,7 +120,8 @@ class Talk:
 
     def answer(self, frame: Frame, *, now_ms: int) -> Frame | None:
         """Return what is sent back for a packet that was taken; None when it asks for nothing."""
-        self._st, self._version = frame.st, frame.version
+        if frame.st != HOST:
+            self._st, self._version = frame.st, frame.version
         if not frame.wants_answer or (frame.cn.startswith("90") and frame.cn not in NOTICES):
             return None
         cn = NOTICE_ANSWER if frame.cn in NOTICES else DATA_ANSWER

@@ -19,7 +19,7 @@ from domain.words import Words
 from runtime.parkfiles.entry import NUMBER, Entry
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.nodes import parse, read_text
-from runtime.parkfiles.pointlist import SILENCE_S, TemplatePoint
+from runtime.parkfiles.pointlist import MORE_COLUMNS, SILENCE_S, TemplatePoint
 from runtime.parkfiles.templates import Slot, Template
 from wire.hj212_body import FIELDS
 from wire.hj212_factors import is_code, sent_unit, words_of
@@ -137,9 +137,9 @@ def _read_points(
         return None
     reader = csv.reader(io.StringIO(text, newline=""))
     header = tuple(cell.strip() for cell in next(reader, []))
-    if header != COLUMNS:
+    if header not in (COLUMNS, (*COLUMNS, *MORE_COLUMNS)):
         place = Place(file=name, line=1, field="")
-        remedy = f"the first line of a logger's list is {','.join(COLUMNS)}"
+        remedy = f"the first line of a logger's list is {','.join(COLUMNS)}, and {','.join(MORE_COLUMNS)} may follow"
         faults.add(place, f"the header reads {','.join(header)[:200]}", remedy=remedy, kind="csv-header")
         return None
     points: dict[tuple[str, str], TemplatePoint] = {}
@@ -148,7 +148,8 @@ def _read_points(
         line, first = reader.line_num, line + 1
         if not any(cell.strip() for cell in cells):
             continue
-        point = _Row(cells, Place(file=name, line=first, field=""), faults).point(groups, slots)
+        place = Place(file=name, line=first, field="")
+        point = _Row(cells, header, place, faults).point(groups, slots)
         if point is None:
             is_whole = False
         elif (point.slot, point.name) in points:
@@ -165,14 +166,14 @@ def _read_points(
 class _Row:
     """One line of the list."""
 
-    def __init__(self, cells: list[str], place: Place, faults: Faults) -> None:
-        padded = [cell.strip() for cell in cells] + [""] * len(COLUMNS)
-        self._cells = dict(zip(COLUMNS, padded, strict=False))
+    def __init__(self, cells: list[str], header: tuple[str, ...], place: Place, faults: Faults) -> None:
+        padded = [cell.strip() for cell in cells] + [""] * len(header)
+        self._cells = dict.fromkeys(MORE_COLUMNS, "") | dict(zip(header, padded, strict=False))
         self._place = place.below(f"{self._cells['slot']}.{self._cells['point']}")
         self._faults = faults
         self._is_sound = True
-        if any(padded[len(COLUMNS) :]):
-            self._fault("silence_s", "more cells than columns", "quote cells with commas", "csv-cells")
+        if any(padded[len(header) :]):
+            self._fault(header[-1], "more cells than columns", "quote cells with commas", "csv-cells")
 
     def point(self, groups: dict[str, _Group], slots: Collection[str]) -> TemplatePoint | None:
         """Return the row's point; None after a fault."""
@@ -186,6 +187,7 @@ class _Row:
         if low is not None and high is not None and low >= high:
             self._fault("min", f"{low:g} is not below {high:g}", "write the lower bound first", "bad-range")
         dead_band, silence_s = self._number("dead_band", least=0.0), self._number("silence_s", least=1.0)
+        rate_max, frozen_s = self._suspicions(value_type)
         words = self._words(factor)
         if factor is None or not self._is_sound:
             return None
@@ -200,9 +202,21 @@ class _Row:
             group=group,
             dead_band=dead_band or 0.0,
             silence_s_max=SILENCE_S if silence_s is None else silence_s,
+            rate_max=rate_max,
+            frozen_s=frozen_s,
             place=self._place,
             factor=factor,
         )
+
+    def _suspicions(self, value_type: ValueType) -> tuple[float | None, float | None]:
+        """Return `rate_max` and `frozen_s`, which suspect numbers only."""
+        rate, frozen_s = self._number("rate_max", least=0.0), self._number("frozen_s", least=1.0)
+        if rate == 0:
+            self._fault("rate_max", "0 believes no change", "write units per second", "out-of-range")
+        if value_type is ValueType.STATE and (rate is not None or frozen_s is not None):
+            column = "frozen_s" if rate is None else "rate_max"
+            self._fault(column, "a state may jump and stand still", "leave it empty", "wrong-type")
+        return rate, frozen_s
 
     def _type(self) -> ValueType:
         written = self._cells["type"] or (

@@ -174,6 +174,7 @@ def test_what_waits_is_bounded_and_dropped_with_the_connection() -> None:
 def test_requests_speak_the_loggers_edition() -> None:
     on = talk()
     on.answer(replace(DATA, flag=9), now_ms=NOW_MS)
+    on.answer(replace(DATA, st="91", cn="9012", flag=4), now_ms=NOW_MS)
     on.ask("2061", "")
     request = asked(on)
     assert (request.version, request.st) == (2, "32")

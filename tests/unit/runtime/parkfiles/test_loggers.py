@@ -78,6 +78,20 @@ def test_a_mistake_is_named_with_its_place(
     assert len(faults) == (3 if kind == "empty-slot" else 1), faults
 
 
+def test_jumps_and_standing_still_may_be_suspected(tmp_path: Path) -> None:
+    folder = write_park(tmp_path)
+    path = folder / "templates" / "rain_logger.csv"
+    header, *rows = path.read_text("utf-8").splitlines()
+    rows = [f"{row},0.5,7200" if ",cod," in row else row for row in rows]
+    path.write_text("\n".join((f"{header},rate_max,frozen_s", *rows)), encoding="utf-8")
+    cod = load_park(folder).points[PointRef("hc_analyser/cod")]
+    assert (cod.rate_max, cod.frozen_s) == (0.5, 7200.0)
+    rows = [f"{row},,60" if "Faulty" in row else row for row in rows]
+    path.write_text("\n".join((f"{header},rate_max,frozen_s", *rows)), encoding="utf-8")
+    (fault,) = check_park(folder)
+    assert (fault.kind, fault.field) == ("wrong-type", "quality.cod_faulty.frozen_s")
+
+
 def test_a_site_may_say_in_which_unit_its_logger_sends(tmp_path: Path) -> None:
     park = load_park(write_park(tmp_path, **{CSV: ("w20111,,,,mg_L", "022,,,ug_L,mg_L")}))
     factor = park.points[PointRef("hc_analyser/mercury")].factor
