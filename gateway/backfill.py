@@ -15,6 +15,8 @@ from wire.signing import Role, Verifier
 
 LOOK_S = 0.2
 """Wall seconds between looks at what is due when no acknowledgement comes."""
+BEHIND_S = 0.02
+"""Wall seconds between single payloads while live data waits: it goes first, and the backlog never stands still."""
 TURN = 20
 """Payloads sent again before the loop gets a turn: a poll, a command or a heartbeat goes between."""
 PACK_S = 0.5
@@ -72,12 +74,15 @@ class Backfill:
         self._answered.set()
 
     async def run(self) -> None:
-        """Send again for ever: at each acknowledgement, which gives credit, and every LOOK_S."""
+        """Send again for ever: at each acknowledgement, which gives credit, and every LOOK_S; behind live data."""
         while True:
             self._answered.clear()
             with contextlib.suppress(LinkError):  # due again later; the link says why
                 while self._link.is_connected and await self._send_chunk():
                     pass
+            if not self._behind.is_empty:
+                await self._clock.sleep(0.0, floor_s=BEHIND_S)
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._answered.wait()
