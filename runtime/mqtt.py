@@ -49,7 +49,7 @@ class Message:
 class MqttLink:
     """One client of one broker.
 
-    The queue of arrivals is bounded by `queue_max`; when it is full the oldest message is dropped and counted in
+    The queue of arrivals is bounded by `queue_max` and `queue_bytes_max`; when it is full the oldest is dropped and counted in
     `dropped`, because live data and commands lose their worth with age and everything else is sent again.
     """
 
@@ -62,6 +62,7 @@ class MqttLink:
         subscriptions: Sequence[Subscription] = (),
         will: Callable[[], Will | None] = lambda: None,
         queue_max: int = 10_000,
+        queue_bytes_max: int = 64_000_000,
     ) -> None:
         """`will` is asked once for each connection, just before it."""
         self._broker = broker
@@ -70,6 +71,8 @@ class MqttLink:
         self._subscriptions = tuple(subscriptions)
         self._will = will
         self._arrivals: asyncio.Queue[Message] = asyncio.Queue(maxsize=queue_max)
+        self._bytes = 0
+        self._bytes_max = queue_bytes_max
         self._client: aiomqtt.Client | None = None
         self._writer: MqttWriter | None = None
         self._lost: asyncio.Task[None] | None = None
@@ -141,11 +144,15 @@ class MqttLink:
 
     async def next(self) -> Message:
         """Return the next arrival, waiting for it."""
-        return await self._arrivals.get()
+        return self._taken(await self._arrivals.get())
 
     def next_nowait(self) -> Message | None:
         """Return an arrival that is there already; None when there is none."""
-        return None if self._arrivals.empty() else self._arrivals.get_nowait()
+        return None if self._arrivals.empty() else self._taken(self._arrivals.get_nowait())
+
+    def _taken(self, message: Message) -> Message:
+        self._bytes -= len(message.payload)
+        return message
 
     async def _hold(self, on_connected: Callable[[], Awaitable[None]]) -> None:
         """Connect and stay until the connection is lost, which raises LinkError."""
@@ -169,8 +176,9 @@ class MqttLink:
 
     def _arrived(self, topic: str, payload: bytes) -> None:
         """Keep one arrival; called by the client from the loop."""
-        if self._arrivals.full():
-            self._arrivals.get_nowait()
+        self._bytes += len(payload)
+        while self._arrivals.full() or (self._bytes > self._bytes_max and not self._arrivals.empty()):
+            self._taken(self._arrivals.get_nowait())
             self.dropped += 1
         self._arrivals.put_nowait(Message(topic=topic, payload=payload, received_s=self._clock.monotonic()))
 

@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from domain.errors import ConfigurationError, Fault, LinkError, LinkLost, LinkTimeout
 from runtime.exits import AccessRefused
+from runtime.mqtt_reader import MqttReader
 from runtime.mqtt_writer import MqttWriter
 
 KEEPALIVE_S = 10
@@ -103,12 +104,23 @@ async def connection(
         await client.__aenter__()
     except aiomqtt.MqttError as error:
         raise _refusal(broker, error) from error
+    _read_by_ourselves(client, arrived)
     try:
         yield client
     finally:
         # A broker that does not take our leave learns of it from the socket.
         with contextlib.suppress(aiomqtt.MqttError):
             await client.__aexit__(None, None, None)
+
+
+def _read_by_ourselves(client: aiomqtt.Client, arrived: Arrived) -> None:
+    """Take QoS 0 messages the short way; the rest goes on through the library."""
+
+    def broken(error: Exception) -> None:
+        if not client._disconnected.done():  # noqa: SLF001 # what the library's own callback does
+            client._disconnected.set_exception(error)  # noqa: SLF001
+
+    MqttReader(client._client, arrived, broken).take_over()  # noqa: SLF001
 
 
 async def subscribe(client: aiomqtt.Client, subscriptions: Sequence[Subscription]) -> None:
