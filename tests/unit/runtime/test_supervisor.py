@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import ConfigurationError, Fault, LinkError, StorageError
 from runtime.exits import AccessRefused, Exit, exit_of
+from runtime.notify import Notifier
 from runtime.supervisor import Supervised, run_service
 
 
@@ -118,3 +119,97 @@ def test_each_error_has_its_status(error: Exception, status: Exit) -> None:
 
 def void(_: object) -> None:
     """Let a statement be an expression."""
+
+
+class Told(Notifier):
+    """Notes what systemd would be told."""
+
+    def __init__(self, watchdog_s: float | None = None) -> None:
+        super().__init__({})
+        self.watchdog_s = watchdog_s
+        self.said: list[str] = []
+        self.looks = 0
+        self._looked = asyncio.Event()
+
+    def _say(self, *lines: str) -> None:
+        self.said.append(lines[0])
+
+    def words(self) -> str:
+        """How it is: asked at each look at the tasks."""
+        self.looks += 1
+        self._looked.set()
+        return "all is well"
+
+    async def fed(self, looks: int) -> int:
+        """Return how often the watchdog was fed in the next `looks` looks."""
+        until, before = self.looks + looks, self.said.count("WATCHDOG=1")
+        async with asyncio.timeout(10):
+            while self.looks < until:
+                self._looked.clear()
+                await self._looked.wait()
+        return self.said.count("WATCHDOG=1") - before
+
+
+async def test_the_watchdog_is_fed_while_the_main_tasks_turn_and_not_when_one_stalls() -> None:
+    told = Told(watchdog_s=0.03)
+    async with Supervised("test", told) as tasks:
+        tasks.start(for_ever(), name="for ever")
+        breath = tasks.liveness.watch("main", s_max=0.0)
+        tasks.status_words = told.words
+        assert await told.fed(3) == 3
+        breath()
+        assert await told.fed(3) == 0
+        breath.rest()
+        assert await told.fed(3) == 3
+        tasks.stop()
+    assert told.said[-1] == "STOPPING=1"
+    assert told.said.count("STATUS=all is well") == 1
+
+
+async def test_every_hang_up_is_answered_and_several_at_once_are_one() -> None:
+    told, reloads = Told(), []
+
+    async def reload() -> None:
+        reloads.append(tasks.is_reload_asked)
+        if len(reloads) == 1:
+            await interrupt(signal.SIGHUP)
+            await interrupt(signal.SIGHUP)
+        else:
+            tasks.stop()
+
+    async with Supervised("test", told) as tasks:
+        tasks.on_hangup(reload)
+        await interrupt(signal.SIGHUP)
+        await for_ever()
+    assert reloads == [False, False]
+    assert told.said == ["RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1"][: len(told.said)]
+    assert len(told.said) >= 4
+
+
+def test_a_hang_up_is_not_the_end_of_a_service_that_reads_nothing_again() -> None:
+    def work(tasks: Supervised) -> None:
+        tasks.start(interrupt(signal.SIGHUP), name="hang-up")
+        tasks.start(end_later(tasks), name="end")
+
+    assert serving(work) == Exit.OK
+
+
+async def end_later(tasks: Supervised) -> None:
+    await asyncio.sleep(0)
+    tasks.stop()
+
+
+def test_a_service_can_be_built_anew_in_its_process() -> None:
+    built: list[Supervised] = []
+
+    async def serve(tasks: Supervised) -> None:
+        built.append(tasks)
+        tasks.start(for_ever(), name="for ever")
+        await asyncio.sleep(0)
+        if len(built) < 3:
+            tasks.begin_again()
+        else:
+            tasks.stop(Exit.UNAVAILABLE)
+
+    assert run_service("test", serve) == Exit.UNAVAILABLE
+    assert len(built) == 3
