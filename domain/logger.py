@@ -21,6 +21,10 @@ class Edition(StrEnum):
     """HJ 212-2025: as 2017, with additions such as the heartbeat 9015."""
 
 
+VERSIONS: Mapping[Edition, int] = {Edition.V2005: 0, Edition.V2017: 1, Edition.V2025: 2}
+"""As Flag has them (6.3.2). Field data with 2 exist since 2019, so that Flag alone proves no edition."""
+
+
 class Mode(StrEnum):
     """What is done with a frame that departs from the standard."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from domain.logger import Logger, Mode, Trust
+from domain.logger import VERSIONS, Edition, Logger, Mode, Trust
 from domain.quality import Quality, Reason
 from gateway.hj212_metrics import LoggerMetrics
 from gateway.hj212_talk import CLOCK_WANTED, NOTICES, RESULT, SET_CLOCK, Request, Talk
@@ -85,8 +85,9 @@ class LoggerStation:
         """Take an admitted packet; return what it is answered, None for nothing."""
         now_s = self._clock.monotonic()
         device = self.image.device.id
-        self._note(frame.deviations)
-        if self.logger.mode is Mode.STRICT and not TOLERATED.issuperset(frame.deviations):
+        departures = self._departures(frame)
+        self._note(departures)
+        if self.logger.mode is Mode.STRICT and not TOLERATED.issuperset(departures):
             return None
         self._metrics.packet(device, frame.cn if frame.cn in KNOWN else "other")
         if frame.cn not in KNOWN:
@@ -123,6 +124,16 @@ class LoggerStation:
             self._notice_silence()
         elif self.image.is_alive:
             self._notice_stale(now_s, speed)
+
+    def _departures(self, frame: Frame) -> Sequence[Deviation]:
+        """Return how a packet departs from the edition that the park's file names."""
+        found = list(frame.deviations)
+        if self.logger.edition is Edition.V2005 and Deviation.FIELD_MISSING in found:
+            # The uploads of 2005 have neither QN nor Flag; what no packet can do without was refused before.
+            found.remove(Deviation.FIELD_MISSING)
+        if frame.flag is not None and frame.version != VERSIONS[self.logger.edition]:
+            found.append(Deviation.VERSION)
+        return found
 
     def _take_data(self, frame: Frame, now_s: float) -> bool:
         """Take a packet of data; return whether it is kept."""

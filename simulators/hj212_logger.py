@@ -4,11 +4,11 @@ Pure but for its own state: time is an argument, values come from whoever measur
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from domain.logger import Edition, ReportKind
+from domain.logger import VERSIONS, Edition, ReportKind
 from wire.hj212 import FlagBits, Frame
 from wire.hj212_body import read_body, read_time, write_body, write_time
 from wire.hj212_factors import COMMANDS, KINDS
@@ -17,7 +17,6 @@ Measure = Callable[[str, int], float]
 """(factor code, UTC milliseconds) → value in the unit that the factor is sent in."""
 Rows = dict[str, dict[str, str]]
 
-VERSIONS: Mapping[Edition, int] = {Edition.V2005: 0, Edition.V2017: 1, Edition.V2025: 2}
 KEPT_MAX = 2000
 """Statistics that are kept to be sent again."""
 UNANSWERED_MAX = 200
