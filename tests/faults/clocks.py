@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SLEW = 0.05
+OFF_MS, AGREED_MS = 5_500, 900
+"""Further from the time of day than 5 s a sample is in doubt, until both agree to a second; and half a second, a tenth, for us."""
 ANSWERED_S = 2.0
 """A gateway takes its first time of day with the answer to its first read, that long after the read at most."""
 AHEAD_MS = 3_000
@@ -66,6 +68,20 @@ class ClockModel:
             return float("inf"), float("-inf")
         low, high = self._at(knot, at_s)
         return wall_ms + low - EARLY_MS, wall_ms + high + LATE_MS
+
+    def is_off(self, at_s: float) -> bool | None:
+        """Whether a read served then must be in doubt of its clock; None: it may be either."""
+        first, last = (self._is_off(at) for at in (at_s, at_s + LATE_MS / 1000))
+        return first if first == last else None
+
+    def _is_off(self, at_s: float) -> bool | None:
+        knot = self._before(at_s)
+        if knot is None:
+            return None
+        low, high = (knot.offset_ms - ahead_ms for ahead_ms in reversed(self._at(knot, at_s)))
+        if low > OFF_MS or high < -OFF_MS:
+            return True
+        return False if -AGREED_MS < low <= high < AGREED_MS else None
 
     def _knot(self, at_s: float, start: Start | None) -> _Knot:
         before = self._before(at_s)

@@ -10,8 +10,10 @@ from domain.ids import PointRef
 from domain.quality import Quality, Reason
 from domain.sample import Value
 from ingest.quarantine import read_quarantine
+from ingest.texts import TextRow, read_texts
 from stoplog.oracle.segments import read_segment, segments
 from stores.open import open_history
+from stores.port import Row
 from stores.settings import StoreSettings
 from tests.faults.registers import Point
 from tests.faults.served import Read, read_served
@@ -70,7 +72,7 @@ def read_evidence(site: Site, *, now_ms: int, journal: Path | None = None) -> Ev
         plcs=len(site.plc_ports),
         accepted=read_accepted(site, journal=journal),
         stored=asyncio.run(_stored(site, now_ms)),
-        quarantined=sum(read_quarantine(site.own_database(worker)).samples for worker in site.workers),
+        quarantined=read_quarantine(site.own_database).samples,
         served=tuple(read_served(site.served)),
     )
 
@@ -88,11 +90,6 @@ def read_accepted(site: Site, *, journal: Path | None = None) -> tuple[Payload, 
 def is_as_named(payload: Payload) -> bool:
     """Whether the payload calls itself by the name under which the journal keeps it."""
     return payload.uuid == payload_uuid(payload.epoch, payload.offset)
-
-
-def names(points: Sequence[Point], plcs: int) -> list[str]:
-    """Return the references of all points of a site."""
-    return [f"{facility(plc)}/{point.name}" for plc in range(plcs) for point in points]
 
 
 def _payloads(path: Path) -> Iterator[Payload]:
@@ -113,15 +110,24 @@ async def _stored(site: Site, now_ms: int) -> tuple[Sample, ...]:
     history = open_history(StoreSettings.model_validate(site.store_settings), park=PARK)
     try:
         found: list[Sample] = []
-        for name in names(site.points, len(site.plc_ports)):
-            rows = await history.raw(PointRef(name), from_ms=now_ms - AROUND_MS, to_ms=now_ms + AROUND_MS)
-            found += [
-                Sample(str(row.point), row.observed_ms, Fact(row.value, row.quality, row.reason))
-                for row in rows
-            ]
+        from_ms, to_ms = now_ms - AROUND_MS, now_ms + AROUND_MS
+        for name, is_text in _names(site):
+            rows: Sequence[Row | TextRow] = (
+                read_texts(site.own_database, name, from_ms=from_ms, to_ms=to_ms)
+                if is_text
+                else await history.raw(name, from_ms=from_ms, to_ms=to_ms)
+            )
+            found += [Sample(name, row.observed_ms, Fact(row.value, row.quality, row.reason)) for row in rows]
         return tuple(found)
     finally:
         await history.close()
+
+
+def _names(site: Site) -> Iterator[tuple[PointRef, bool]]:
+    """Yield every point of the site, and whether its values are texts, which ingest keeps itself."""
+    for plc in range(len(site.plc_ports)):
+        for point in site.points:
+            yield PointRef(f"{facility(plc)}/{point.name}"), point.is_text
 
 
 def _number(value: Value | int | None) -> Value | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from domain.quality import Quality
+from domain.quality import Quality, Reason
 from tests.faults.clocks import ClockModel
 from tests.faults.evidence import Evidence, Fact, Payload, Sample, is_as_named
 from tests.faults.registers import Point
@@ -34,6 +34,7 @@ class Wrong(StrEnum):
     READ_TWICE = "one served read accepted twice"
     MISTIMED = "accepted with a time at which it cannot have been read"
     DISORDERED = "a later read with an earlier time"
+    BELIEVED = "in doubt of its clock or not, and the clock was otherwise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def judge(evidence: Evidence, clock: ClockModel) -> Verdict:
         findings=findings,
         accepted=len(ledger),
         stored=len(evidence.stored),
-        reads_accepted=sum(reading.is_good for plc in readings.values() for reading in plc),
+        reads_accepted=sum(reading.is_read for plc in readings.values() for reading in plc),
         reads_served=len(evidence.served),
     )
 
@@ -112,15 +113,25 @@ class Reading:
     """By the point's name, without its facility."""
 
     @property
-    def is_good(self) -> bool:
-        """Whether it is a read: silence lowers the quality of all."""
-        return any(fact.quality is Quality.GOOD for fact in self.facts.values())
+    def is_read(self) -> bool:
+        """Whether the PLC answered, under a clock in doubt or not: silence lowers the quality of all."""
+        return any(is_read(fact) for fact in self.facts.values())
+
+    @property
+    def is_clock_off(self) -> bool:
+        """Whether the gateway doubts its clock."""
+        return any(fact.reason is Reason.CLOCK for fact in self.facts.values())
 
     @property
     def count(self) -> int | None:
         """Number of the read by the PLC's own count."""
         fact = self.facts.get("count")
         return None if fact is None or not isinstance(fact.value, float) else int(fact.value)
+
+
+def is_read(fact: Fact) -> bool:
+    """Whether a point was told with what was read just then."""
+    return fact.quality is Quality.GOOD or fact.reason is Reason.CLOCK
 
 
 def readings_of(accepted: Sequence[Payload]) -> Mapping[str, list[Reading]]:
@@ -175,7 +186,7 @@ def _of_plc(
         where, count = f"{place} at {reading.at_ms}", reading.count
         read = None if count is None else served.get(count)
         if read is None:
-            if count is not None or reading.is_good:
+            if count is not None or reading.is_read:
                 yield Finding(wrong=Wrong.UNSERVED, what=f"{where}: read {count}")
             continue
         assert count is not None
@@ -184,7 +195,7 @@ def _of_plc(
             if fact is not None and fact.value != point.value(count):
                 what = f"{where}: {point.name} is {fact.value}, in read {count} it is {point.value(count)}"
                 yield Finding(wrong=Wrong.MIXED, what=what)
-        if not reading.is_good:
+        if not reading.is_read:
             continue
         if count in seen:
             yield Finding(wrong=Wrong.READ_TWICE, what=f"{where} and {seen[count]}: read {count}")
@@ -195,6 +206,12 @@ def _of_plc(
                 f"{where}: read {count} was served at {read.wall_ms}, bounds {earliest:.0f} to {latest:.0f}"
             )
             yield Finding(wrong=Wrong.MISTIMED, what=what)
+        is_off = clock.is_off(read.monotonic_s)
+        if is_off is not None and is_off != reading.is_clock_off:
+            yield Finding(
+                wrong=Wrong.BELIEVED,
+                what=f"{where}: read {count}, the clock was {'wrong' if is_off else 'right'}",
+            )
     ordered = sorted(seen.items())
     for (count, at_ms), (later, then_ms) in pairwise(ordered):
         if then_ms <= at_ms:

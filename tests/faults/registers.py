@@ -22,12 +22,17 @@ class Point:
     words: int
     layout: str
     """Of struct: the registers, most significant first; word order ABCD."""
-    value: Callable[[int], float]
+    value: Callable[[int], float | str]
     """Count of the read → value, exact in the type."""
     dead_band: float = 0.0
     silence_s: float = 300.0
     """The longest silence; in a run without dead bands longer than the run."""
     bit: int | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts."""
+        return self.type.startswith("string")
 
 
 def ledger_points(count: int) -> tuple[Point, ...]:
@@ -47,6 +52,7 @@ def reporting_points() -> tuple[Point, ...]:
         _double("still", lambda _: 7.5, dead_band=0.0, silence_s=2.0),
         _double("jump", lambda n: 100.0 if n % 17 < 3 else 1.0, dead_band=10.0, silence_s=60),
         _double("drift", lambda n: 1000 + n * 0.01, dead_band=0.095, silence_s=3.0),
+        Point(name="word", type="string:4", words=4, layout="", value=lambda n: f"read{n // 11:04d}", silence_s=60),
         Point(name="state", type="bit", words=1, layout=">H", value=lambda n: float(n // 8 % 2), bit=3, silence_s=60),
     )  # fmt: skip
 
@@ -63,6 +69,8 @@ def width(points: tuple[Point, ...]) -> int:
 
 def _encode(point: Point, count: int) -> bytes:
     value = point.value(count)
+    if isinstance(value, str):
+        return value.encode("ascii")
     if point.bit is not None:
         return struct.pack(">H", int(value) << point.bit)
     return struct.pack(point.layout, value if point.layout[-1] in "df" else int(value))
@@ -85,6 +93,7 @@ _KINDS: tuple[Callable[[int], Point], ...] = (
     lambda k: Point(name=f"deep{k}", type="int64", words=4, layout=">q", value=lambda n: float(-(n * _WIDE + k))),
     lambda k: Point(name=f"short{k}", type="int16", words=1, layout=">h", value=lambda n: float((n * 7 + k) % 65536 - 32768)),
     lambda k: Point(name=f"float{k}", type="float32", words=2, layout=">f", value=lambda n: n % 65536 + k / 256),
+    lambda k: Point(name=f"text{k}", type="string:4", words=4, layout="", value=lambda n: f"{k:02d}-{n % 100_000:05d}"),
     lambda k: Point(name=f"bit{k}", type="bit", words=1, layout=">H", value=lambda n: float(n % 2), bit=k % 16),
 )  # fmt: skip
 """The first is the count; the others follow in turn."""

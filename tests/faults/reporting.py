@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.quality import Quality
 from tests.faults.evidence import Fact, Payload
-from tests.faults.judge import Reading, readings_of
+from tests.faults.judge import Reading, is_read, readings_of
 from tests.faults.registers import Point
 
 
@@ -58,7 +57,7 @@ class _State:
     told: Fact | None
     """What was last told; None: nothing in this life of the gateway."""
     told_ms: int
-    value: float | None
+    value: float | str | None
     """What was last read."""
 
 
@@ -68,10 +67,10 @@ _Unknown = _State(told=None, told_ms=0, value=None)
 def _advance(state: _State, point: Point, reading: Reading) -> tuple[_State, Fact | None]:
     """Return the state after `reading`, and what must be told of the point with it; None: nothing."""
     count = reading.facts["count"]
-    if count.quality is Quality.GOOD:
+    if is_read(count):
         assert isinstance(count.value, float)
         value = point.value(int(count.value))
-        now = Fact(value, Quality.GOOD, None)
+        now = Fact(value, count.quality, count.reason)
         is_due = state.told is not None and reading.at_ms - state.told_ms >= point.silence_s * 1000
     else:
         # Silence is one change of quality: the value stays what it was.
@@ -86,11 +85,9 @@ def _advance(state: _State, point: Point, reading: Reading) -> tuple[_State, Fac
 def _differs(told: Fact | None, now: Fact, dead_band: float) -> bool:
     if told is None or (told.quality, told.reason) != (now.quality, now.reason):
         return True
-    if told.value is None or now.value is None:
-        return told.value is not now.value
-    assert not isinstance(told.value, str)
-    assert not isinstance(now.value, str)
-    return abs(now.value - told.value) > dead_band
+    if isinstance(told.value, float) and isinstance(now.value, float):
+        return abs(now.value - told.value) > dead_band
+    return told.value != now.value
 
 
 def sparse(accepted: Sequence[Payload], points: Sequence[Point]) -> Mapping[str, int]:

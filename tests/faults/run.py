@@ -34,7 +34,7 @@ ARRIVE_S_MAX = 240.0
 """Wall seconds for everything to arrive once nothing fails: what was only received goes again after a minute, or two."""
 HURRIED_S_MAX = 90.0
 """The same where the gateway is started anew instead of waited for."""
-LEDGER = 13
+LEDGER = 15
 """Points of a PLC that all change at every read: each kind of register twice, and the count."""
 
 

@@ -66,9 +66,10 @@ class Site:
             return {"kind": "sqlite", "path": str(self.store)}
         return {"kind": "victoriametrics", "url": f"http://{HOST}:{self.victoria_port}"}
 
-    def own_database(self, worker: str) -> Path:
-        """Of an ingest worker: quarantine and texts."""
-        return self.folder / f"{worker}.sqlite"
+    @property
+    def own_database(self) -> Path:
+        """Of all ingest workers: quarantine and texts."""
+        return self.folder / "ingest.sqlite"
 
     def offset(self, part: str) -> Path:
         """The file that puts the time of day of `part` wrong."""
@@ -110,7 +111,7 @@ def make_site(
     }  # fmt: skip
     _write_settings(site, GATEWAY, clock, {"gateway": GATEWAY}, journal=journal)
     for worker in site.workers:
-        plain = {"database": str(site.own_database(worker)), "worker": worker, "shared": is_victoria}
+        plain = {"database": str(site.own_database), "worker": worker, "shared": is_victoria}
         _write_settings(site, worker, clock, plain, store=dict(site.store_settings))
     return site
 
@@ -162,7 +163,7 @@ def _rows(points: Sequence[Point]) -> list[str]:
     rows, at = [], 0
     for point in points:
         bit = "" if point.bit is None else point.bit
-        band = "" if point.type == "bit" else f"{point.dead_band:g}"
+        band = "" if point.is_text or point.type == "bit" else f"{point.dead_band:g}"
         rows.append(
             f"m,{point.name},点,{point.name},holding:{at},{point.type},{bit},,,,,,,,all,{band},{point.silence_s:g}"
         )

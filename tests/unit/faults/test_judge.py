@@ -107,6 +107,7 @@ def test_sound_evidence_is_sound() -> None:
     (accepted(lambda p: moved(p, 5_000)), Wrong.MISTIMED),
     (accepted(lambda p: moved(p, -3_600_000)), Wrong.MISTIMED),
     (accepted(lambda p: moved(p, 150)), Wrong.DISORDERED),
+    (accepted(lambda p: replace(p, samples=tuple(s._replace(fact=s.fact._replace(quality=Quality.UNCERTAIN, reason=Reason.CLOCK)) for s in p.samples))), Wrong.BELIEVED),
 ])  # fmt: skip
 def test_what_is_planted_is_found(planted: Evidence, wrong: Wrong) -> None:
     findings = Counter(finding.wrong for finding in judge(planted, CLOCK).findings)
@@ -129,6 +130,11 @@ def test_a_sample_clock_may_follow_a_step_by_one_part_in_twenty_and_no_faster() 
     earliest, latest = clock.bounds_ms(0, 120.0)
     assert earliest == pytest.approx(900)
     assert latest == pytest.approx(3_000)
+
+
+def test_a_read_is_in_doubt_while_the_clock_is_wrong() -> None:
+    clock = ClockModel([Start(at_s=0.0, first_read_s=1.0)], [Step(at_s=100.0, offset_ms=3_600_000)])
+    assert [clock.is_off(at_s) for at_s in (50.0, 99.0, 101.0)] == [False, None, True]
 
 
 def test_a_start_after_the_clock_went_back_goes_on_from_what_was_issued() -> None:
