@@ -18,6 +18,11 @@ REGISTERS_MAX = 125
 BITS_MAX = 2000
 """Most coils or discretes in one read (6.1)."""
 
+NUMBER_MAX = 1e300
+"""What is greater is no measurement; and the difference of two numbers is one still."""
+SCALE_SURE = 1e280
+"""With factors up to it no whole number comes to that."""
+
 BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
 
 _WIDTHS = {
@@ -63,7 +68,7 @@ class Columns:
     values: NDArray[np.float64]
     """Scaled; of bits 0.0 or 1.0. NaN where there is no number, and of texts."""
     is_invalid: NDArray[np.bool_]
-    """The device said "no value", or sent what is no number (NaN, infinity, a BCD digit above 9)."""
+    """The device said "no value", or sent what is no number (NaN, infinity, beyond 1e300, a BCD digit above 9)."""
     is_sound: bool = False
     """Nothing is invalid, and nobody need look."""
     texts: Mapping[int, str] = field(default_factory=dict)
@@ -80,7 +85,8 @@ class BlockDecoder:
         offset = np.array([item.offset for item in registers], dtype=np.float64)
         self._scale = None if (scale == 1.0).all() else scale
         self._offset = None if (offset == 0.0).all() else offset
-        self._has_floats = any(item.type in _FLOATS for item in registers)
+        self._may_be_none = any(item.type in _FLOATS or abs(item.scale) > SCALE_SURE for item in registers)
+        """Whether a result may be no finite number."""
         self._texts = [
             (row, item, slice(item.address - start, item.address - start + item.length))
             for row, item in enumerate(registers)
@@ -100,6 +106,13 @@ class BlockDecoder:
 
     def decode(self, words: Words) -> Columns:
         """Return the values in `words`, the whole block."""
+        if not self._may_be_none:
+            return self._decode(words)
+        # A NaN that signals, or a product beyond all numbers, is found below.
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self._decode(words)
+
+    def _decode(self, words: Words) -> Columns:
         values = np.empty(self._count, dtype=np.float64)
         is_invalid: NDArray[np.bool_] | None = None
         for part in self._parts:
@@ -113,7 +126,7 @@ class BlockDecoder:
             np.multiply(values, self._scale, out=values)
         if self._offset is not None:
             np.add(values, self._offset, out=values)
-        if self._has_floats and not (is_number := np.isfinite(values)).all():
+        if self._may_be_none and not (is_number := np.abs(values) < NUMBER_MAX).all():
             values[~is_number] = np.nan
             is_invalid = self._some_invalid(is_invalid)
             is_invalid |= ~is_number

@@ -95,6 +95,21 @@ def test_a_text_that_cannot_be_read_is_null_and_bad() -> None:
     assert read(image, T0 + 2, 4.0, 1.0, text="a") == [2]
 
 
+def test_while_the_clock_is_off_values_are_told_uncertain_and_decided_upon_as_they_are() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    read(image, T0, 4.0, 1.0, text="a")
+    image.is_clock_off = True
+    assert read(image, T0 + 1, 4.0, 1.0, text="a") == [0, 1, 2]
+    told = image.told_columns(ALL)
+    assert told.quality.tolist() == [UNCERTAIN] * 3
+    assert told.reason.tolist() == [REASON_NUMBERS[Reason.CLOCK]] * 3
+    assert image.reading(0, now_s=1.0, speed=1.0).quality is Quality.GOOD
+    assert read(image, T0 + 2, 11.0, 1.0, text="a") == [0], "what is bad stays bad"
+    assert image.told_columns(ALL).quality.tolist() == [BAD, UNCERTAIN, UNCERTAIN]
+    image.is_clock_off = False
+    assert read(image, T0 + 3, 4.0, 1.0, text="a") == [0, 1, 2]
+
+
 def samples(image: DeviceImage, at: list[int], values: list[float], qualities: list[int]) -> list[int]:
     reasons = [0 if quality == GOOD else REASON_NUMBERS[Reason.CALIBRATION] for quality in qualities]
     rows = image.take_samples(

@@ -99,6 +99,77 @@ def test_no_value_is_bad() -> None:
     assert judge(NAN, 0, 0, 0, 1, 2, invalid=0)[0] == (Quality.BAD, Reason.SENSOR_FAULT)
 
 
+FLOW = [
+    point("meter", "flow", rate_max=2.0),
+    point("meter", "level", frozen_s=10.0),
+    point("meter", "running", is_state=True),
+    point("cabinet", "device_fault", is_state=True),
+]
+
+
+class Seen:
+    """A judge that has seen what was read before."""
+
+    def __init__(self) -> None:
+        self.judge = Judge(FLOW, [])
+        self.judged = blank([NAN] * len(FLOW))
+
+    def at(
+        self, second: float, flow: float = 1.0, level: float = 2.0, running: float = 1.0, fault: float = 0.0
+    ) -> list[tuple[Quality, Reason | None]]:
+        self.judged.values[:] = [flow, level, running, fault]
+        self.judge.judge(self.judged, slice(0, len(FLOW)), observed_ms=T0 + round(second * 1000))
+        found = zip(self.judged.quality, self.judged.reason, strict=True)
+        return [(Quality(int(q)), REASONS[r]) for q, r in found]
+
+
+JUMPED = (Quality.UNCERTAIN, Reason.RATE)
+FROZEN = (Quality.UNCERTAIN, Reason.FROZEN)
+
+
+def test_a_spike_is_uncertain_until_it_returns() -> None:
+    seen = Seen()
+    assert seen.at(0, flow=1.0)[0] == GOOD
+    assert seen.at(1, flow=3.0)[0] == GOOD, "as fast as it may"
+    assert seen.at(2, flow=50.0)[0] == JUMPED
+    assert seen.at(3, flow=3.0)[0] == GOOD
+
+
+def test_a_lasting_step_is_believed_when_it_could_have_come_so_far() -> None:
+    seen = Seen()
+    seen.at(0, flow=0.0)
+    assert [seen.at(n, flow=10.0)[0] for n in range(1, 7)] == [JUMPED] * 4 + [GOOD] * 2
+
+
+def test_what_was_never_good_is_no_measure_of_a_change() -> None:
+    seen = Seen()
+    assert seen.at(0, flow=NAN)[0] == GOOD
+    assert seen.at(1, flow=1000.0)[0] == GOOD
+
+
+def test_a_number_that_stands_still_is_frozen_and_a_state_is_not() -> None:
+    seen = Seen()
+    assert seen.at(0)[1] == GOOD
+    assert seen.at(9.9)[1] == GOOD
+    assert seen.at(10) == [GOOD, FROZEN, GOOD, GOOD]
+    assert seen.at(11, level=2.01)[1] == GOOD
+    assert seen.at(12, level=2.01)[1] == GOOD
+
+
+def test_a_fault_of_the_plc_spoils_all_its_numbers() -> None:
+    fault = (Quality.BAD, Reason.SENSOR_FAULT)
+    assert Seen().at(0, fault=1.0) == [fault, fault, GOOD, GOOD]
+
+
+def test_rows_that_are_not_read_keep_their_judgement() -> None:
+    judge, judged = Judge(POINTS, [GATE]), blank([600, 0, 0, 1, 1, -1])
+    judge.judge(judged, np.array([3, 5]), observed_ms=T0)
+    assert judged.quality.tolist() == [0, 0, 0, int(Quality.BAD), 0, int(Quality.BAD)]
+    assert REASONS[judged.reason[3]] is Reason.CONTRADICTION
+    assert REASONS[judged.reason[5]] is Reason.RANGE
+    assert judged.reason[4] == 0, "the other limit switch is judged when it is read"
+
+
 class Told:
     """A reporter with one good device."""
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ids import DeviceId
-from gateway.sample_clock import SLEW, SampleClock
+from gateway.sample_clock import OFF_MS, SLEW, SampleClock
 
 A, B = DeviceId("a"), DeviceId("b")
 
@@ -78,3 +78,18 @@ def test_whatever_the_source_does_times_rise(steps: list[tuple[int, float]]) -> 
         stamp = clock.stamp(A, source_ms=source, monotonic_s=now_s, speed=1)
         assert stamp > last
         last = stamp
+
+
+def test_a_step_puts_its_times_in_doubt_until_it_has_caught_up() -> None:
+    clock = SampleClock(is_slewed=True)
+    clock.stamp(A, source_ms=10**9, monotonic_s=0, speed=1)
+    clock.stamp(A, source_ms=10**9 + 1000 + OFF_MS // 2, monotonic_s=1, speed=1)
+    assert not clock.is_off, "a small correction is followed in silence"
+    step = 2 * OFF_MS
+    seen = []
+    for second in range(2, 300):
+        clock.stamp(A, source_ms=10**9 + 1000 * second + step, monotonic_s=second, speed=1)
+        seen.append(clock.is_off)
+    caught_up = seen.index(False)
+    assert caught_up * 1000 * SLEW >= step - OFF_MS, "no sooner than it can be caught up"
+    assert not any(seen[caught_up:])

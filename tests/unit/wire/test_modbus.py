@@ -121,3 +121,9 @@ def test_what_a_simulated_plc_shows_is_what_is_read(kind: RegisterType, order: W
         np.array(encode(register, float(value)), dtype=np.uint16)
     )
     assert columns.values[0] == value
+
+
+def test_a_factor_beyond_all_numbers_makes_none() -> None:
+    value, is_invalid = decode([0x7FFF, 0, 0, 0], type=T.INT64, scale=1e300)
+    assert np.isnan(value)
+    assert is_invalid
