@@ -4,6 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from domain.errors import Fault
 
+LETTERS_MAX = 1_000
+"""Letters of one part of a fault: a field's path with all its ids, or a list of what may stand there, fits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -29,9 +32,25 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
 
     def add(self, place: Place, message: str, *, remedy: str, kind: str) -> None:
-        """Note one fault at `place`; `kind` is its stable name."""
+        """Note one fault at `place`; `kind` is its stable name. What is quoted from a file is cut and made printable."""
         self.found.append(
             Fault(
-                file=place.file, line=place.line, field=place.field, message=message, remedy=remedy, kind=kind
+                file=place.file,
+                line=place.line,
+                field=_printable(place.field),
+                message=_printable(message),
+                remedy=_printable(remedy),
+                kind=kind,
             )
         )
+
+
+def _printable(text: str) -> str:
+    """Return `text` as any terminal shows it and any file takes it."""
+    if len(text) > LETTERS_MAX:
+        text = f"{text[:LETTERS_MAX]}…"
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
