@@ -218,6 +218,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         watch.polled,
         is_full=lambda: publisher.is_full,
         start=lambda coro, name: tasks.start(coro, name=name),
+        breathe=tasks.liveness.watch("data loggers"),
     )
     tasks.before_end(lambda: drain(polling.tasks(), (storage.samples, storage.records), clock))
     for name, running in (

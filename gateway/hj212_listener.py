@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import cast
 
@@ -169,9 +169,10 @@ class LoggerListener:
         finally:
             self._close_all()
 
-    async def tick(self) -> None:
+    async def tick(self, breathe: Callable[[], None]) -> None:
         """Notice silence, send requests, and send slow strangers away, for ever."""
         while True:
+            breathe()
             await self._clock.sleep(0.0, floor_s=TICK_S)
             now_s = self._clock.monotonic()
             for mn, station in self._stations.items():

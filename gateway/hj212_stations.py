@@ -66,11 +66,19 @@ class Loggers:
         )
 
     async def start(
-        self, tell: Tell, tell_late: TellLate, observe: Observe, *, is_full: Callable[[], bool], start: Start
+        self,
+        tell: Tell,
+        tell_late: TellLate,
+        observe: Observe,
+        *,
+        is_full: Callable[[], bool],
+        start: Start,
+        breathe: Callable[[], None],
     ) -> None:
         """Listen from now on, and give what loggers say to `tell`, `tell_late` and `observe`.
 
-        Nothing is acknowledged to a logger while `is_full`. Raises LinkError when the port is taken.
+        Nothing is acknowledged to a logger while `is_full`; `breathe` is called at every turn. Raises LinkError when the
+        port is taken.
         """
         for station in self.stations:
             station.listen(tell, tell_late, observe)
@@ -78,7 +86,7 @@ class Loggers:
         if self.listener is not None:
             await self.listener.start()
             start(self.listener.work(), "data loggers")
-            start(self.listener.tick(), "silence of data loggers")
+            start(self.listener.tick(breathe), "silence of data loggers")
 
 
 def _passwords(devices: list[Device], settings: LoggersBlock | None) -> Mapping[DeviceId, str]:

@@ -44,6 +44,7 @@ class Bench:
     late: list[dict[str, int]] = field(default_factory=list)
     observed: int = 0
     is_full: bool = False
+    breaths: int = 0
     links: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -61,6 +62,9 @@ class Bench:
 
     def observe(self, image: DeviceImage) -> None:
         self.observed += 1
+
+    def breathe(self) -> None:
+        self.breaths += 1
 
     def turns(self, device: str = "log_hc") -> list[Turn]:
         return [turn for name, turn, _ in self.told if name == device and turn is not Turn.DATA]
@@ -94,7 +98,14 @@ async def bench(folder: Path, **changes: tuple[str, str]) -> AsyncIterator[Bench
         tasks.append(asyncio.ensure_future(coro))  # type: ignore[arg-type]
         return tasks[-1]
 
-    await loggers.start(here.tell, here.tell_late, here.observe, is_full=lambda: here.is_full, start=start)
+    await loggers.start(
+        here.tell,
+        here.tell_late,
+        here.observe,
+        is_full=lambda: here.is_full,
+        start=start,
+        breathe=here.breathe,
+    )
     try:
         yield here
         for task in tasks:
@@ -149,6 +160,7 @@ async def test_a_logger_is_born_shown_by_its_own_times_and_answered(tmp_path: Pa
         assert {frame.cn for frame in link.heard} >= {"9014", "2051"}
         assert here.observed >= 3
         assert here.image().is_alive
+        assert here.breaths > 0
         assert here.turns("log_section") in ([], [Turn.DEATH])
 
 

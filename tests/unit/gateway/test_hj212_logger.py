@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from domain.ids import DeviceId
+from domain.ids import DeviceId, GatewayId
 from domain.logger import Edition, Mode
 from domain.quality import Quality, Reason
 from domain.sample import Reading
 from gateway.hj212_logger import LoggerStation
 from gateway.hj212_metrics import LoggerMetrics
 from gateway.image import DeviceImage, Rows, Told
+from gateway.park_change import are_loggers_other, compare
 from gateway.poller import Turn
 from gateway.timekeeper import Timekeeper
 from runtime.clock import ManualClock
@@ -145,6 +146,16 @@ def test_an_old_sample_is_old_from_the_start(bench: Bench) -> None:
     bench.after(60)
     assert not bench.reading("cod").is_trusted
     assert bench.reading("conductivity").is_trusted
+
+
+def test_only_another_logger_asks_for_a_restart(tmp_path: Path) -> None:
+    gateway = GatewayId("gw_east")
+    park = load_park(write_park(tmp_path / "a"))
+    same = load_park(write_park(tmp_path / "b", alarms_yaml=("above: 100", "above: 120")))
+    other = load_park(write_park(tmp_path / "c", gateways_yaml=("history_s: 7200", "history_s: 3600")))
+    points = load_park(write_park(tmp_path / "d", templates_rain_logger_csv=("pH,0,14", "pH,2,12")))
+    assert [are_loggers_other(park, new, gateway) for new in (same, other, points)] == [False, True, True]
+    assert compare(park, other, gateway).ended == frozenset()
 
 
 OLD = "ST=32;CN=2011;PW=123456;MN=320684000100A00000000001;CP=&&DataTime=NOW;w01014-Rtd=500&&"
