@@ -1,11 +1,11 @@
 """Data payloads of one device from templates: the bytes that protobuf would write, with times and values put in by numpy.
 
-A metric's bytes are made once, by `wire.sparkplug.encode`; from then on only its time and its value change, in places that are
-known. Whatever does not fit this (texts, times before 2004) is encoded anew. It knows nothing of sessions and of the journal.
+A metric's bytes are made once; from then on only its time and its value change, in places that are known. Whatever does not fit
+this (texts, times outside 1971 to 2109) is encoded by protobuf. It knows nothing of sessions and of the journal.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,11 @@ LAYOUTS_MAX = 4
 """Arrangements of rows that are remembered: those of the poll groups of a device."""
 
 _TIME = 2**41
-"""Stands in templates where a time will stand: six bytes as well."""
+"""Stands where a time will stand: six bytes as well."""
+_NO_TIME = bytes(6)
+_NULL = b"\x38\x01"
+_VALUES = {DataType.DOUBLE: b"\x69" + bytes(8), DataType.BOOLEAN: b"\x70\x00"}
+"""Tag and place of a value."""
 _CONTINUED = sum(0x80 << (8 * place) for place in range(5))
 """Every byte of a time but the last says that another follows."""
 _TIMES, _NUMBERS = np.dtype("<u8"), np.dtype("<f8")
@@ -65,6 +69,7 @@ class PayloadTemplate:
         self._good_bytes = np.zeros(len(self._names), dtype=np.intp)
         self._other: dict[tuple[int, int, int, bool], bytes] = {}
         self._layouts: dict[tuple[bytes, ...], _Layout] = {}
+        self._trusts: dict[tuple[int, int], bytes] = {}
 
     def metrics(
         self,
@@ -171,11 +176,32 @@ class PayloadTemplate:
         return made
 
     def _made(self, row: int, quality: int, reason: int, text: str | None, *, is_null: bool) -> bytes:
+        """Return the bytes of one metric, noughts where time and value will stand."""
         kind = self._datatypes[row]
-        value: Value | None = text
-        if text is None and not is_null and kind is not DataType.STRING:
-            value = 0.0 if kind is DataType.DOUBLE else False
-        return self._one(row, value, quality, reason, _TIME)
+        if text is not None or kind not in _VALUES:
+            return self._one(row, text, quality, reason, _TIME)
+        name = self._names[row].encode()
+        body = b"".join((
+            b"\x0a", _varint(len(name)), name, b"\x18", _NO_TIME, b"\x20", _varint(kind),
+            _NULL if is_null else b"", self._trust(quality, reason), b"" if is_null else _VALUES[kind],
+        ))  # fmt: skip
+        return b"".join((b"\x12", _varint(len(body)), body))
+
+    def _trust(self, quality: int, reason: int) -> bytes:
+        """Return the property set that says how far a value is to be trusted, as protobuf writes it; of a good one nothing."""
+        found = self._trusts.get((quality, reason))
+        if found is None:
+            metric = Metric(
+                name="x",
+                value=None,
+                datatype=DataType.DOUBLE,
+                quality=Quality(quality),
+                reason=self._reasons[reason],
+            )
+            plain = encode(Payload(timestamp_ms=None, metrics=(replace(metric, quality=Quality.GOOD),)))
+            found = encode(Payload(timestamp_ms=None, metrics=(metric,)))[len(plain) :]
+            self._trusts[quality, reason] = found
+        return found
 
     def _encoded(
         self,
