@@ -20,6 +20,8 @@ SEGMENT_BYTES = 4_000_000
 """A new segment is begun beyond it, so that freeing goes in steps of seconds to minutes."""
 PACK_AFTER_S = 30.0
 """Wall seconds: a segment that was closed longer ago is packed; a healthy receiver frees it before."""
+PACK_RETRY_S = 600.0
+"""Wall seconds until a segment that could not be packed (a full disk) is tried again."""
 FAULT_WAIT_S = 60.0
 """Wall seconds until a segment that the disk could not read is tried again."""
 
@@ -223,13 +225,16 @@ class Journal:
         """Return a closed segment that is still held and what packs it in a thread; hand its result to `packed`."""
         ripe_s = self._clock.monotonic() - PACK_AFTER_S
         for segment in self._shelf.segments[:-1]:
-            if segment.header.packing != BLOCKS and segment.marks.count and segment.closed_s <= ripe_s:
+            if segment.header.packing != BLOCKS and segment.closed_s <= ripe_s:
                 return segment.path, pack
         return None
 
     def packed(self, path: Path, twin: Path | None) -> None:
-        """Put the packed `twin` in the place of the segment at `path`, or drop it if that was freed meanwhile."""
-        self._shelf.packed(path, twin)
+        """Put the packed `twin` in the place of the segment at `path`, or drop it if that was freed meanwhile.
+
+        None: it could not be packed, and is tried again later.
+        """
+        self._shelf.packed(path, twin, retry_s=self._clock.monotonic() + PACK_RETRY_S - PACK_AFTER_S)
 
     def trim(self) -> int:
         """Drop the oldest closed segments beyond the bounds of bytes and age; return how many payloads were lost."""

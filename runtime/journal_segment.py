@@ -168,12 +168,11 @@ class Segment:
             raise _failed(self.path, error) from error
         self.is_dirty = False
 
-    def packed(self, twin: Path | None) -> None:
-        """Put the packed `twin` in the place of the file; None: it is not tried again. Raises OSError."""
-        if twin is not None:
-            size = twin.stat().st_size
-            twin.replace(self.path)
-            self.size = size
+    def packed(self, twin: Path) -> None:
+        """Put the packed `twin` in the place of the file. Raises OSError."""
+        size = twin.stat().st_size
+        twin.replace(self.path)
+        self.size = size
         self.header = replace(self.header, packing=BLOCKS)
 
 

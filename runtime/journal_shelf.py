@@ -116,15 +116,19 @@ class Shelf:
             message = f"{self._directory}: {error.strerror or error}"
             raise StorageError(message) from error
 
-    def packed(self, path: Path, twin: Path | None) -> None:
-        """Put the packed `twin` in the place of the segment at `path`, or drop it if that was let go meanwhile."""
+    def packed(self, path: Path, twin: Path | None, *, retry_s: float) -> None:
+        """Put the packed `twin` in the place of the segment at `path`, or drop it if that was let go meanwhile.
+
+        None: the segment counts as closed at `retry_s` (monotonic).
+        """
+        segment = next((held for held in self.segments if held.path == path), None)
         with contextlib.suppress(OSError):
-            for segment in self.segments:
-                if segment.path == path:
-                    segment.packed(twin)
-                    self._is_folder_dirty = True
-                    return
-            if twin is not None:
+            if segment is not None and twin is not None:
+                segment.packed(twin)
+                self._is_folder_dirty = True
+            elif segment is not None:
+                segment.closed_s = retry_s
+            elif twin is not None:
                 twin.unlink(missing_ok=True)
 
     def release(self, segment: Segment) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from domain.errors import RemoteProtocolError
 from runtime.exits import Exit
 from stoplog.oracle.payloads import in_words
-from stoplog.oracle.segments import Entry, Flaw, segments, walk
+from stoplog.oracle.segments import Entry, Flaw, Run, segments, walk
 
 _PACKINGS = {0: "plain", 1: "deflated", 2: "packed"}
 
@@ -32,9 +32,8 @@ class Finding:
     first_offset: int = 0
     payloads: int = 0
     last_offset: int = 0
-    payload_bytes: int = 0
-    first_ms: int | None = None
     last_ms: int | None = None
+    """Latest time of an append."""
     damaged: list[tuple[int, int]] = field(default_factory=list)
     """First and last offset of what cannot be read."""
     torn_bytes: int = 0
@@ -80,7 +79,7 @@ def _segments(place: Path) -> list[Path]:
 def _find(path: Path) -> Finding:
     finding = Finding(file=str(path), bytes=path.stat().st_size)
     try:
-        head, items = walk(path)
+        head, items = walk(path, in_runs=True)
         finding.gateway, finding.epoch, finding.number = head.gateway, head.epoch, head.number
         finding.packing, finding.created_ms = _PACKINGS[head.packing], head.created_ms
         finding.first_offset = head.first_offset
@@ -91,13 +90,14 @@ def _find(path: Path) -> Finding:
     return finding
 
 
-def _count(item: Entry | Flaw, finding: Finding) -> None:
+def _count(item: Entry | Run | Flaw, finding: Finding) -> None:
     match item:
         case Entry():
             finding.payloads += 1
-            finding.payload_bytes += len(item.payload)
-            finding.first_ms = item.appended_ms if finding.first_ms is None else finding.first_ms
             finding.last_ms, finding.last_offset = item.appended_ms, item.offset
+        case Run():
+            finding.payloads += item.count
+            finding.last_ms, finding.last_offset = item.last_ms, item.first_offset + item.count - 1
         case Flaw(offsets=None):
             finding.torn_bytes += item.bytes
         case Flaw(offsets=offsets):
@@ -106,7 +106,7 @@ def _count(item: Entry | Flaw, finding: Finding) -> None:
 
 
 def _table(findings: Sequence[Finding]) -> None:
-    rows = [("segment", "kind", "payloads", "offsets", "bytes", "from (UTC)", "to (UTC)", "")]
+    rows = [("segment", "kind", "payloads", "offsets", "bytes", "begun (UTC)", "last (UTC)", "")]
     rows += [
         (
             f"{finding.epoch[:8]}…-{finding.number:08d}" if finding.epoch else Path(finding.file).name,
@@ -116,7 +116,7 @@ def _table(findings: Sequence[Finding]) -> None:
             if finding.payloads
             else "",
             str(finding.bytes),
-            _time(finding.first_ms),
+            _time(finding.created_ms) if finding.epoch else "",
             _time(finding.last_ms),
             finding.flaws(),
         )
@@ -126,11 +126,8 @@ def _table(findings: Sequence[Finding]) -> None:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     payloads, size = sum(item.payloads for item in findings), sum(item.bytes for item in findings)
-    inside = sum(item.payload_bytes for item in findings)
     gateways = ", ".join(sorted({item.gateway for item in findings if item.gateway}))
-    print(
-        f"{len(findings)} segments of {gateways}: {payloads} payloads, {inside} bytes in {size} on the disk"
-    )
+    print(f"{len(findings)} segments of {gateways}: {payloads} payloads, {size} bytes")
 
 
 def _one(paths: Sequence[Path], name: str, *, as_json: bool) -> int:

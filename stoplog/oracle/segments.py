@@ -32,6 +32,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Payloads of a packed block with a right checksum, not restored."""
+
+    first_offset: int
+    count: int
+    last_ms: int
+    """Latest time of an append."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
     """Something that should be a record and is none."""
 
@@ -67,20 +77,24 @@ def read_segment(path: Path) -> Iterator[Entry]:
     """
     _, found = walk(path)
     for item in found:
-        if isinstance(item, Entry):
-            yield item
+        match item:
+            case Entry():
+                yield item
+            case Run() | Flaw():
+                pass
 
 
-def walk(path: Path) -> tuple[Head, Iterator[Entry | Flaw]]:
+def walk(path: Path, *, in_runs: bool = False) -> tuple[Head, Iterator[Entry | Run | Flaw]]:
     """Return the head of a segment, and its entries and flaws in their order.
 
+    With `in_runs` the payloads of packed blocks are counted and not restored: a day's journal in seconds, not minutes.
     Raises RemoteProtocolError when the header is no header of a segment.
     """
     data = path.read_bytes()
     head = _head(path, data)
     body = data[head.length :]
     if head.packing == 2:
-        return head, _blocks(head, body)
+        return head, _blocks(head, body, in_runs=in_runs)
     if head.packing == 1:
         try:
             body = zlib.decompress(body)
@@ -129,14 +143,14 @@ def _resumption(head: Head, body: bytes, position: int, expected: int) -> int | 
     return None
 
 
-def _blocks(head: Head, body: bytes) -> Iterator[Entry | Flaw]:
+def _blocks(head: Head, body: bytes, *, in_runs: bool) -> Iterator[Entry | Run | Flaw]:
     position, expected, after = 0, head.first_offset, head.first_offset
     while position >= 0:
         fixed = body[position : position + _BLOCK.size]
         if len(fixed) < _BLOCK.size or zlib.crc32(fixed[:-4]) != int.from_bytes(fixed[-4:], "little"):
             position = body.find(_BLOCK_MAGIC, position + 1)
             continue
-        _, packed, inflated, count, first, after, _, checksum, _ = _BLOCK.unpack(fixed)
+        _, packed, inflated, count, first, after, last_ms, checksum, _ = _BLOCK.unpack(fixed)
         if first > expected:
             yield Flaw(offsets=(expected, first - 1), bytes=0)
         end = position + _BLOCK.size + packed
@@ -144,6 +158,8 @@ def _blocks(head: Head, body: bytes) -> Iterator[Entry | Flaw]:
         expected = first + count
         if zlib.crc32(squeezed) != checksum or inflated > _INFLATED_BYTES_MAX:
             yield Flaw(offsets=(first, expected - 1), bytes=packed)
+        elif in_runs:
+            yield Run(first_offset=first, count=count, last_ms=last_ms)
         else:
             for offset, (at_ms, topic, payload) in enumerate(unarranged(zlib.decompress(squeezed)), first):
                 yield _entry(head, offset, at_ms, topic, payload)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.clock import ManualClock
-from runtime.journal import FAULT_WAIT_S, PACK_AFTER_S, Journal
+from runtime.journal import FAULT_WAIT_S, PACK_AFTER_S, PACK_RETRY_S, Journal
 from runtime.journal_flight import ANSWER_S_AIM, CREDIT_MAX, Flight
 from runtime.journal_format import DEFLATED, pack_header, pack_record, region_of, scan, unpack_header
 from runtime.journal_marks import DURABLE, PENDING, RECEIVED, Marks
@@ -91,11 +91,11 @@ def test_what_waits_takes_no_memory(tmp_path: Path) -> None:
 
 def test_an_outage_takes_no_memory_while_it_grows(tmp_path: Path) -> None:
     clock = ManualClock()
-    journal = opened(tmp_path, clock, segment_bytes=100_000)
-    payloads = [told(number) for number in range(50)]
+    journal = opened(tmp_path, clock, segment_bytes=20_000)
+    payloads = [told(number, points=3) for number in range(50)]
 
     def an_hour() -> int:
-        for number in range(2000):
+        for number in range(600):
             journal.append("t", payloads[number % 50], is_sent=False)
         pack_all(journal, clock)
         return tracemalloc.get_traced_memory()[0]
@@ -106,9 +106,10 @@ def test_an_outage_takes_no_memory_while_it_grows(tmp_path: Path) -> None:
         grown = [an_hour() for _ in range(4)]
     finally:
         tracemalloc.stop()
-    # Some hundred bytes for each segment of 100 kB, none for a payload: 8,000 of them were journalled meanwhile.
-    assert grown[-1] - grown[0] < 8000 * 20
-    assert journal.depth == 10_000
+    # Some thousand bytes for each segment, none for a payload: 1,800 of them were journalled meanwhile.
+    segments = 1800 * len(payloads[0]) / 20_000
+    assert grown[-1] - grown[0] < segments * 4000
+    assert journal.depth == 3000
 
 
 def test_looking_for_what_is_due_reads_no_segment_that_rests(
@@ -327,3 +328,21 @@ def test_records_behind_each_other_are_found_behind_damage() -> None:
     torn = region[: 2 * size] + b"\0" * size + region[3 * size :]
     assert [found.offset for found in scan(torn, 0)] == [0, 1, 3, 4]
     assert [found.offset for found in scan(torn[: 3 * size], 0)] == [0, 1]
+
+
+def test_a_segment_that_found_no_room_for_its_packed_twin_is_packed_later(tmp_path: Path) -> None:
+    clock = ManualClock()
+    journal = opened(tmp_path, clock)
+    for number in range(20):
+        journal.append("t", told(number), is_sent=False)
+    clock.advance(PACK_AFTER_S)
+    job = journal.packer()
+    assert job is not None
+    journal.packed(job[0], None)
+    again = journal.packer()
+    assert again is None or again[0] != job[0]
+    pack_all(journal, clock)
+    clock.advance(PACK_RETRY_S)
+    last = journal.packer()
+    assert last is not None
+    assert last[0] == job[0]
