@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.faults.processes import CLOCK, ROOT
 from tests.faults.reporting import slips
 from tests.faults.run import LEDGER, Outcome, Plan, play
-from tests.faults.schedule import OF_STORE, Kind, count
+from tests.faults.schedule import count, kinds_for
 
 SECONDS = 100.0
 """Of faults in one run of the soak: waits of a minute end within it."""
@@ -91,11 +91,10 @@ def _plans(asked: argparse.Namespace) -> Iterator[Plan]:
 
 
 def _plan(asked: argparse.Namespace, seed: int, *, is_victoria: bool, is_reporting: bool) -> Plan:
-    left_out = (set() if is_victoria else OF_STORE) | ({Kind.DISK_FULL} if is_reporting else set())
     return Plan(
         seed=seed,
         seconds=asked.seconds,
-        kinds=tuple(kind for kind in Kind if kind not in left_out),
+        kinds=kinds_for(is_victoria=is_victoria, is_reporting=is_reporting),
         is_victoria=is_victoria,
         ledger=0 if is_reporting else LEDGER,
         per_minute=asked.per_minute,

@@ -42,6 +42,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hang:
+    """The gateway's process stood still (monotonic): what was answered meanwhile was stamped afterwards."""
+
+    from_s: float
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Knot:
     at_s: float
     low_ms: float
@@ -54,7 +62,8 @@ class _Knot:
 class ClockModel:
     """The bounds of one gateway's sample clock over a run."""
 
-    def __init__(self, starts: Sequence[Start], steps: Sequence[Step]) -> None:
+    def __init__(self, starts: Sequence[Start], steps: Sequence[Step], hangs: Sequence[Hang] = ()) -> None:
+        self._hangs = hangs
         self._steps = sorted(steps, key=lambda step: step.at_s)
         by_time = {start.at_s: start for start in starts}
         self._knots: list[_Knot] = []
@@ -67,12 +76,19 @@ class ClockModel:
         if knot is None:
             return float("inf"), float("-inf")
         low, high = self._at(knot, at_s)
-        return wall_ms + low - EARLY_MS, wall_ms + high + LATE_MS
+        return wall_ms + low - EARLY_MS, wall_ms + high + LATE_MS + self._hung_s(at_s) * 1000
 
     def is_off(self, at_s: float) -> bool | None:
         """Whether a read served then must be in doubt of its clock; None: it may be either."""
-        first, last = (self._is_off(at) for at in (at_s, at_s + LATE_MS / 1000))
+        first, last = (self._is_off(at) for at in (at_s, at_s + LATE_MS / 1000 + self._hung_s(at_s)))
         return first if first == last else None
+
+    def _hung_s(self, at_s: float) -> float:
+        """Return for how long an answer to a read of then may have waited for a gateway that hung."""
+        waits = [
+            hang.until_s - at_s for hang in self._hangs if hang.from_s - LATE_MS / 1000 <= at_s < hang.until_s
+        ]
+        return max(waits, default=0.0)
 
     def _is_off(self, at_s: float) -> bool | None:
         knot = self._before(at_s)

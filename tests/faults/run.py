@@ -11,8 +11,8 @@ from pathlib import Path
 
 from domain.errors import StorageError
 from runtime.clock import set_offset
-from tests.faults.clocks import ClockModel, Start, Step
-from tests.faults.disk import Disk
+from tests.faults.clocks import ClockModel, Hang, Start, Step
+from tests.faults.disk import BALLAST, Disk
 from tests.faults.evidence import Evidence, read_evidence
 from tests.faults.faketime import FakeTime
 from tests.faults.judge import Verdict, judge
@@ -20,7 +20,7 @@ from tests.faults.modes import Mode
 from tests.faults.processes import CLOCK, Part, Processes, processes, rest, wait_until
 from tests.faults.registers import ledger_points, reporting_points
 from tests.faults.schedule import Fault, Kind, count, make_schedule
-from tests.faults.site import GATEWAY, WORKERS, Site, make_site
+from tests.faults.site import GATEWAY, WORKERS, make_site
 
 LOOK_S = 0.1
 """Wall seconds between looks at processes that have ended by themselves."""
@@ -28,8 +28,8 @@ CALM_S = 1.5
 """Before the first fault and after the last: everything works."""
 HEARD_MIN = 30
 """Payloads that pass the broker before the first fault."""
-JOURNAL_BYTES = 24_000_000
-"""Size of the journal's disk."""
+DISK_BYTES = 48_000_000
+"""Size of the journal's disk, and of the one of an embedded store."""
 ARRIVE_S_MAX = 240.0
 """Wall seconds for everything to arrive once nothing fails: what was only received goes again after a minute, or two."""
 HURRIED_S_MAX = 90.0
@@ -126,10 +126,11 @@ def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Ou
     clock = "real" if plan.is_faketime else "offset"
     site = make_site(folder, plcs=plan.plcs, points=points, is_victoria=plan.is_victoria, clock=clock)
     with (
-        _disk(site) as disk,
+        _disk(site.journal) as disk,
+        _disk(site.centre) as store_disk,
         processes(site, ledger=plan.ledger, seed=plan.seed) as running,
     ):
-        stage = Stage(running, disk, FakeTime(folder) if plan.is_faketime else None)
+        stage = Stage(running, disk, store_disk, FakeTime(folder) if plan.is_faketime else None)
         stage.start()
         stage.play(schedule)
         return stage.finish(plan)
@@ -138,14 +139,16 @@ def play(plan: Plan, folder: Path, *, tell: Callable[[str], None] = print) -> Ou
 class Stage:
     """The faults in their order, and what must be remembered of them to judge."""
 
-    def __init__(self, running: Processes, disk: Disk, faketime: FakeTime | None) -> None:
+    def __init__(self, running: Processes, disk: Disk, store_disk: Disk, faketime: FakeTime | None) -> None:
         self._running = running
         self._faketime = faketime
         if faketime is not None:
             running.gateway.environment = faketime.environment
         self._site = running.site
         self._disk = disk
+        self._store_disk = store_disk
         self._steps: list[Step] = []
+        self._hangs: list[Hang] = []
         self._gateway_starts_s: list[float] = []
         self._numbers = itertools.count()
 
@@ -197,14 +200,14 @@ class Stage:
         self._await_arrival(ARRIVE_S_MAX if plan.is_patient else HURRIED_S_MAX)
         exits = {part.name: part.stop() for part in (running.gateway, *running.workers)}
         running.plcs.flush()
-        journal = shutil.copytree(
-            site.journal, site.folder / "journal-copy", ignore=shutil.ignore_patterns("ballast")
-        )
+        without = shutil.ignore_patterns(BALLAST)
+        journal = shutil.copytree(site.journal, site.folder / "journal-copy", ignore=without)
+        shutil.copytree(site.centre, site.folder / "centre-copy", ignore=without)
         evidence = read_evidence(site, now_ms=CLOCK.now_ms(), journal=Path(journal))
         return Outcome(
             plan=plan,
             evidence=evidence,
-            verdict=judge(evidence, ClockModel(self._starts(evidence), self._steps)),
+            verdict=judge(evidence, ClockModel(self._starts(evidence), self._steps, self._hangs)),
             disk=self._disk.how,
             redelivered=listener.redelivered,
             starts={part.name: part.starts for part in running.parts},
@@ -234,6 +237,8 @@ class Stage:
                 running.store.kill()
             case Kind.DISK_FULL:
                 self._disk.fill(running.gateway.pid)
+            case Kind.STORE_DISK_FULL:
+                self._store_disk.fill(running.workers[0].pid)
             case Kind.GATEWAY_CLOCK:
                 if self._faketime is None:
                     set_offset(self._site.offset(GATEWAY), fault.offset_ms)
@@ -260,16 +265,23 @@ class Stage:
                 running.start_store()
             case Kind.DISK_FULL:
                 self._disk.clear()
+            case Kind.STORE_DISK_FULL:
+                self._store_disk.clear()
             case Kind.GATEWAY_CLOCK | Kind.INGEST_CLOCK:
                 pass
             case Kind.LINK:
                 running.plcs.set(fault.target, Mode.FINE)
             case _:
                 self._hung(fault).hang(is_hung=False)
+                if fault.kind is Kind.GATEWAY_HUNG:
+                    until_s = CLOCK.monotonic()
+                    self._hangs.append(Hang(from_s=until_s - fault.end_s + fault.begin_s, until_s=until_s))
 
     def _hung(self, fault: Fault) -> Part:
         running = self._running
         match fault.kind:
+            case Kind.GATEWAY_HUNG:
+                return running.gateway
             case Kind.BROKER_HUNG:
                 return running.broker
             case Kind.INGEST_HUNG:
@@ -308,8 +320,8 @@ class Stage:
 
 
 @contextmanager
-def _disk(site: Site) -> Iterator[Disk]:
-    disk = Disk(site.journal, bytes_max=JOURNAL_BYTES)
+def _disk(folder: Path) -> Iterator[Disk]:
+    disk = Disk(folder, bytes_max=DISK_BYTES)
     try:
         yield disk
     finally:

@@ -17,11 +17,13 @@ class Kind(StrEnum):
     GATEWAY_KILLED = "gateway killed"
     INGEST_KILLED = "ingest killed"
     STORE_KILLED = "VictoriaMetrics killed"
+    GATEWAY_HUNG = "gateway hung"
     BROKER_HUNG = "broker hung"
     INGEST_HUNG = "ingest hung"
     STORE_HUNG = "VictoriaMetrics hung"
     """Stopped by a signal: it takes connections and says nothing."""
     DISK_FULL = "journal's disk full"
+    STORE_DISK_FULL = "SQLite's disk full"
     GATEWAY_CLOCK = "gateway's clock stepped"
     INGEST_CLOCK = "ingest's clock stepped"
     LINK = "PLC's link"
@@ -30,7 +32,8 @@ class Kind(StrEnum):
 CLOCKS = frozenset({Kind.GATEWAY_CLOCK, Kind.INGEST_CLOCK})
 OF_INGEST = frozenset({Kind.INGEST_KILLED, Kind.INGEST_HUNG, Kind.INGEST_CLOCK})
 OF_STORE = frozenset({Kind.STORE_KILLED, Kind.STORE_HUNG})
-"""Only where the store is a process."""
+OF_SQLITE = frozenset({Kind.STORE_DISK_FULL})
+"""Only where the store is a process; only where it is a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +67,12 @@ AWAY_S: dict[Kind, tuple[float, float]] = {
     Kind.GATEWAY_KILLED: (0.1, 1.5),
     Kind.INGEST_KILLED: (0.1, 3.0),
     Kind.STORE_KILLED: (0.3, 3.0),
+    Kind.GATEWAY_HUNG: (0.3, 3.0),
     Kind.BROKER_HUNG: (0.3, 3.0),
     Kind.INGEST_HUNG: (0.3, 3.0),
     Kind.STORE_HUNG: (0.3, 3.0),
     Kind.DISK_FULL: (1.0, 4.0),
+    Kind.STORE_DISK_FULL: (1.0, 4.0),
     Kind.LINK: (0.5, 4.0),
 }
 """How long each lasts, wall seconds."""
@@ -129,3 +134,12 @@ def _modes(chance: random.Random) -> Iterator[Mode]:
     """Yield the ways of a link, each before any comes again."""
     while True:
         yield from chance.sample(LINK_MODES, len(LINK_MODES))
+
+
+def kinds_for(*, is_victoria: bool, is_reporting: bool) -> tuple[Kind, ...]:
+    """Return what can go wrong in a run."""
+    left_out = OF_SQLITE if is_victoria else OF_STORE
+    if is_reporting:
+        # While the journal's disk is full what is told is kept nowhere: the model cannot know it.
+        left_out |= {Kind.DISK_FULL}
+    return tuple(kind for kind in Kind if kind not in left_out)

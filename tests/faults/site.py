@@ -56,8 +56,13 @@ class Site:
         return self.folder / "served.bin"
 
     @property
+    def centre(self) -> Path:
+        """What ingest writes: its own database, and the store when it is a file."""
+        return self.folder / "centre"
+
+    @property
     def store(self) -> Path:
-        return self.folder / "store.sqlite"
+        return self.centre / "store.sqlite"
 
     @property
     def store_settings(self) -> dict[str, str]:
@@ -69,7 +74,7 @@ class Site:
     @property
     def own_database(self) -> Path:
         """Of all ingest workers: quarantine and texts."""
-        return self.folder / "ingest.sqlite"
+        return self.centre / "ingest.sqlite"
 
     def offset(self, part: str) -> Path:
         """The file that puts the time of day of `part` wrong."""
@@ -100,7 +105,7 @@ def make_site(
         period_s=period_s,
         timeout_s=timeout_s,
     )
-    for made in (site.park / "templates", site.journal, site.freed):
+    for made in (site.park / "templates", site.journal, site.freed, site.centre):
         made.mkdir(parents=True, exist_ok=True)
     _write_park(site)
     _write_keys(site)

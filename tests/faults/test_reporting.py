@@ -7,12 +7,11 @@ import pytest
 from tests.faults.checks import SECONDS, check
 from tests.faults.reporting import slips, sparse
 from tests.faults.run import Plan, play
-from tests.faults.schedule import OF_STORE, Kind
+from tests.faults.schedule import kinds_for
 
 pytestmark = pytest.mark.system
 
-KINDS = tuple(kind for kind in Kind if kind not in {*OF_STORE, Kind.DISK_FULL})
-"""While the disk is full what is told is kept nowhere: the model cannot know it."""
+KINDS = kinds_for(is_victoria=False, is_reporting=True)
 
 
 @pytest.mark.parametrize("seed", [13])

@@ -6,11 +6,11 @@ import pytest
 
 from tests.faults.checks import SECONDS, check
 from tests.faults.run import Plan, play
-from tests.faults.schedule import OF_STORE, Kind, count
+from tests.faults.schedule import Kind, count, kinds_for
 
 pytestmark = pytest.mark.system
 
-KINDS = tuple(kind for kind in Kind if kind not in OF_STORE)
+KINDS = kinds_for(is_victoria=False, is_reporting=False)
 
 
 @pytest.mark.parametrize("seed", [11])
