@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -97,6 +97,7 @@ frames = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(
     st.sampled_from([("log_hc", MN), ("log_section", OTHER_MN)]),
     st.lists(st.tuples(frames, st.sampled_from([0.0, 0.5, 30.0, 500.0])), max_size=25),
