@@ -55,6 +55,7 @@ async def _serve(settings: IngestSettings, tasks: Supervised) -> None:
         clock=clock,
         subscriptions=subscriptions(park.id, worker=settings.worker, is_shared=settings.shared),
         queue_max=settings.queue_max,
+        queue_bytes_max=settings.queue_bytes_max,
     )
     canary = Canary(park.id, worker=settings.worker, clock=clock)
     worker = Worker(

@@ -14,10 +14,11 @@ class IngestSettings(CommonSettings):
 
     store: StoreSettings
     database: Path
-    """SQLite database of its own: the quarantine."""
+    """SQLite database of its own: quarantine and text points. Workers of one park share it, so they run on one machine."""
     worker: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] = "w1"
     """Its name among the workers of a park."""
     shared: bool = False
     """Use a shared subscription: mosquitto and EMQX have it, amqtt grants it and delivers nothing."""
     queue_max: Annotated[int, Field(ge=1)] = 20_000
-    """Payloads waiting to be stored; when full the oldest goes, unacknowledged, and comes again from its journal."""
+    queue_bytes_max: Annotated[int, Field(ge=1_000_000)] = 64_000_000
+    """Payloads waiting to be stored, and their bytes; when full the oldest goes, unacknowledged, and comes again from its journal."""

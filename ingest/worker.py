@@ -83,6 +83,9 @@ class Worker:
         self._signer = signer
         self._clock = clock
         self._count = instruments
+        # Asked for when somebody looks: while the store is gone nothing is taken from the link.
+        instruments.waiting.set_function(lambda: link.waiting)
+        instruments.dropped.set_function(lambda: link.dropped)
         self._acks = Acks(park.id)
         self._groups: asyncio.Queue[list[_Taken]] = asyncio.Queue(GROUPS_MAX)
         self._read_ms: dict[PayloadName, int] = {}
@@ -162,8 +165,6 @@ class Worker:
                 break
             messages.append(message)
             size += len(message.payload)
-        self._count.waiting.set(self._link.waiting)
-        self._count.dropped.set(self._link.dropped)
         now_ms = self._clock.now_ms()
         oldest_ms = max(EARLIEST_MS, self._store.oldest_ms(now_ms))
         believed = Span(oldest_ms=oldest_ms, newest_ms=now_ms + FUTURE_MS)

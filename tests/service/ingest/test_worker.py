@@ -33,6 +33,8 @@ EPOCH = "0123456789abcdef" * 2
 LIVE = sparkplug(PARK_ID, Kind.DDATA, "gw_east", "plc_hc_outlet")
 HISTORY = ours(PARK_ID, "gw_east", Channel.HISTORY)
 NOW_MS = CLOCK.now_ms()
+PADDING = b"\xba\x3e\x90\x4e" + bytes(10_000)
+"""A field that no Sparkplug payload has (999, of 10,000 bytes): whoever reads protobuf skips it."""
 
 
 def reading(
@@ -66,15 +68,19 @@ def with_metrics(offset: int, *metrics: Metric) -> bytes:
 class Ingest:
     """The worker's process, its files, and a peer that plays gateway."""
 
-    def __init__(self, folder: Path, broker: Broker, store: str) -> None:
+    def __init__(self, folder: Path, broker: Broker, store: str, *, name: str | None = None) -> None:
+        """`name`: one of several that share the load."""
         self.folder = folder
+        self.settings = folder / f"{name or 'ingest'}.toml"
+        shared = f'shared = true\nworker = "{name}"\n' if name is not None else ""
         self.metrics_port = free_port()
         private = new_key(kid="ingest-1", role=Role.INGEST, identity="ingest")
         (folder / "ingest.jwk").write_text(json.dumps(private))
         (folder / "trusted.jwks").write_text(json.dumps({"keys": [public_part(private)]}))
+        self.files = {file: (folder / file).read_text() for file in ("ingest.jwk", "trusted.jwks")}
         self.verifier: Verifier = load_verifier((folder / "trusted.jwks").read_text())
         (folder / "password").write_text("right\n")
-        (folder / "ingest.toml").write_text(f"""
+        self.settings.write_text(f"""{shared}
 park = "{PARK}"
 database = "{folder}/ingest.sqlite"
 [broker]
@@ -93,10 +99,16 @@ port = {self.metrics_port}
         self.received = RangeSet()
         self.durable = RangeSet()
 
+    def keep_key_of(self, other: "Ingest") -> None:
+        """Sign with another's key, as workers of one machine do."""
+        self.verifier = other.verifier
+        for file in ("ingest.jwk", "trusted.jwks"):
+            (self.folder / file).write_text(other.files[file])
+
     def start(self) -> None:
         code = "import sys; from pathlib import Path; from ingest.app import main; sys.exit(main(Path(sys.argv[1])))"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, self.folder / "ingest.toml"], stdout=subprocess.DEVNULL
+            [sys.executable, "-c", code, self.settings], stdout=subprocess.DEVNULL
         )
 
     def kill(self) -> None:
@@ -118,6 +130,11 @@ port = {self.metrics_port}
             return httpx.get(url, timeout=1, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def rss_mb(self) -> float:
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def count(self, name: str) -> float:
         """What the worker says of itself; 0 while it says nothing."""
@@ -309,7 +326,10 @@ async def test_a_store_that_is_gone_means_no_acknowledgement_until_it_is_back(
     server.start()
     await broker.is_up()
     worker = Ingest(tmp_path, broker, f'kind = "victoriametrics"\nurl = "http://127.0.0.1:{server.port}"')
+    path = tmp_path / "ingest.toml"
+    path.write_text("queue_bytes_max = 2_000_000\n" + path.read_text())
     worker.start()
+    flood = 1500
     try:
         async with playing_gateway(broker, worker) as gateway:
             await gateway.publish(LIVE, good(0))
@@ -320,10 +340,24 @@ async def test_a_store_that_is_gone_means_no_acknowledgement_until_it_is_back(
             await asyncio.sleep(2)
             assert 1 not in worker.received
             assert not worker.is_ready()
+            # Memory stays bounded meanwhile: each of these brings 10 kB, 15 MB in all.
+            before_mb = worker.rss_mb()
+            for offset in range(2, flood):
+                await gateway.publish(LIVE, good(offset) + PADDING)
+                if offset % 50 == 0:
+                    await asyncio.sleep(0.01)
+            await eventually(lambda: worker.count("queue_dropped") > flood / 3, what="the oldest are dropped")
+            assert worker.rss_mb() < before_mb + 25
             server.start()
             await eventually(lambda: 1 in worker.received, what="received when the store is back")
             # The server lost nothing of the second payload, so the snapshot after it makes it durable.
             await eventually(lambda: 1 in worker.durable, what="durable again", within_s=60)
+            for offset in range(2, flood):
+                if offset not in worker.received:
+                    await gateway.publish(HISTORY, good(offset) + PADDING, qos=1)
+            await eventually(
+                lambda: worker.durable.as_tuple() == ((0, flood - 1),), what="all came again", within_s=60
+            )
             assert await worker.stop() == 0
     finally:
         worker.kill()
