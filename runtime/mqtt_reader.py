@@ -103,10 +103,10 @@ class MqttReader:
             topic = self._topics[name] = name.decode()
         self._arrived(topic, data[name_end:stop])
 
-    def _received(self, count: int) -> bytes:
+    def _received(self, bufsize: int) -> bytes:
         """Stand in for the library's way of reading its socket."""
         if self._packet:
-            taken, self._packet = self._packet[:count], self._packet[count:]
+            taken, self._packet = self._packet[:bufsize], self._packet[bufsize:]
             return taken
         if self._fault is not None:
             raise self._fault
