@@ -26,6 +26,8 @@ STRANGER_S_MAX = 30.0
 """Wall seconds to show them."""
 STRANGER_FAULTS_MAX = 3
 """Wrong packets, of whatever kind, until a stranger is sent away."""
+FAULTS_MAX = 200
+"""Wrong packets, one after the other, until even a known logger's connection is closed: nobody guesses passwords on it."""
 TURN_BYTES = 1024
 """Taken of one connection before the next has its turn: some four packets, two milliseconds of work."""
 KEPT_BYTES_MAX = 65_536
@@ -41,7 +43,7 @@ TICK_S = 0.25
 FLUSH_S = 2.0
 """Wall seconds without a byte after which a packet without its tail is taken as it is."""
 SPOKEN_S = 60.0
-"""Wall seconds between two lines of the log about strangers."""
+"""Wall seconds between two lines of the log about who was sent away."""
 
 
 class Connection(asyncio.Protocol):
@@ -191,14 +193,14 @@ class LoggerListener:
         if not self._is_allowed(connection.peer):
             self._send_away(connection, "address")
             return
-        strangers = [item for item in self._connections if item.station is None]
+        strangers = [item for item in self._connections if item.station is None and not item.is_closed]
         if len(strangers) > STRANGERS_MAX:
             self._send_away(strangers[0], "crowd")
 
     def came(self, connection: Connection) -> None:
         """Bytes are there."""
         connection.came_s = self._clock.monotonic()
-        if not connection.is_queued and connection.credit > 0:
+        if not connection.is_queued and connection.credit >= 1:
             connection.is_queued = True
             self._queue.append(connection)
             self._some.set()
@@ -242,6 +244,7 @@ class LoggerListener:
         elif not station.admits(found):
             self._blame(connection, "password")
         else:
+            connection.faults = 0
             self._adopt(connection, station)
             answer = station.take(found)
             if answer is not None:
@@ -262,7 +265,6 @@ class LoggerListener:
         if before is connection:
             return
         connection.station = station
-        connection.faults = 0
         self._of[station.logger.mn] = connection
         if before is not None:
             station.disconnected()
@@ -271,14 +273,15 @@ class LoggerListener:
     def _blame(self, connection: Connection, why: str) -> None:
         self._metrics.refused(why)
         connection.faults += 1
-        if connection.station is None and connection.faults >= STRANGER_FAULTS_MAX:
+        most = STRANGER_FAULTS_MAX if connection.station is None else FAULTS_MAX
+        if connection.faults >= most and not connection.is_closed:
             self._send_away(connection, why)
 
     def _send_away(self, connection: Connection, why: str) -> None:
         self._metrics.refused(why)
         now_s = self._clock.monotonic()
         if now_s - self._spoken_s >= SPOKEN_S:
-            self._log.warning("sent a stranger away", peer=connection.peer, why=why, others=self._unspoken)
+            self._log.warning("sent away", peer=connection.peer, why=why, others=self._unspoken)
             self._spoken_s, self._unspoken = now_s, 0
         else:
             self._unspoken += 1

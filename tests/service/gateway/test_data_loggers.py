@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from domain.errors import ConfigurationError, LinkError
 from domain.ids import GatewayId
 from domain.quality import Quality, Reason
-from gateway.hj212_listener import STRANGER_FAULTS_MAX, STRANGERS_MAX, LoggerListener
+from gateway.hj212_listener import FAULTS_MAX, STRANGER_FAULTS_MAX, STRANGERS_MAX, LoggerListener
 from gateway.hj212_stations import Loggers
 from gateway.image import DeviceImage, Rows, Told, ToldColumns
 from gateway.poller import Turn
@@ -328,6 +328,22 @@ async def test_strangers_are_sent_away(tmp_path: Path, bytes_of: Callable[[int],
                 assert await reader.read() == b""
         writer.transport.abort()
         assert here.told == [] or all(turn is Turn.DEATH for _, turn, _ in here.told)
+
+
+async def test_nobody_guesses_passwords_on_a_known_connection(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.listener.port)
+        at_ms = here.page.clock.now_ms() // 1000 * 1000
+        writer.write(data(at_ms, "w01014-Rtd=1,w01014-Flag=N"))
+        await until(lambda: here.of("conductivity"))
+        guess = data(at_ms, "w01014-Rtd=1", mn=OTHER_MN)
+        wrong = framed(guess[6:-6].replace(b"PW=123456", b"PW=000000"))
+        writer.write(wrong * FAULTS_MAX)
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(WAIT_S):
+                await reader.read()
+        writer.transport.abort()
+        assert Turn.BIRTH not in here.turns("log_section")
 
 
 async def test_a_crowd_of_strangers_leaves_room(tmp_path: Path) -> None:
