@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--hours", type=float, default=24.0, help="of model time without a broker")
     parser.add_argument("--seed", type=int, default=1, help="of the instruments' values")
+    parser.add_argument("--store", choices=("sqlite", "victoriametrics"), default="sqlite")
     asked = parser.parse_args()
     when = datetime.fromtimestamp(CLOCK.now_ms() / 1000, UTC)
     print(
@@ -27,12 +28,12 @@ def main() -> int:
         "the backlog is written by the gateway's own publisher and journal in model time; the back-fill is a real gateway's,"
     )
     print(
-        "through mosquitto, into a real ingest on SQLite, while the gateway polls real Modbus servers",
+        "through mosquitto, into a real ingest, while the gateway polls real Modbus servers",
         flush=True,
     )
     # Beside the sources: /tmp may be memory, and the disk is a part of what is measured.
     with tempfile.TemporaryDirectory(dir=ROOT, prefix="state-outage-", ignore_cleanup_errors=True) as folder:
-        outage = play(Path(folder), hours=asked.hours, seed=asked.seed)
+        outage = play(Path(folder), hours=asked.hours, seed=asked.seed, kind=asked.store)
     print(outage)
     missed = wrong(outage)
     print("\n".join(missed) if missed else "all limits held")
