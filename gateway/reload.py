@@ -75,6 +75,8 @@ class Reload:
         new = {station.image.device.id: station for station in self._build(park, only=change.begun)}
         await self._let_commands_end(change)
         if self._is_superseded():
+            for station in new.values():
+                station.link.close()
             return "nothing, a newer one is asked for"
         old = [self._field.stations[device] for device in change.ended]
         here = [device.id for device in park.devices_of(self._gateway) if device.logger is None]
