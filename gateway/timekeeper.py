@@ -1,7 +1,9 @@
 """Stamps samples by the sample clock and keeps its ceiling on disk, ahead of every time issued."""
 
+import asyncio
 import os
 import struct
+import threading
 from pathlib import Path
 
 from domain.errors import StorageError
@@ -29,6 +31,8 @@ class Timekeeper:
             raise StorageError(message) from error
         first, second = _CEILING.unpack(data) if len(data) == _CEILING.size else (0, 0)
         self._samples = SampleClock(is_slewed=is_slewed, floor_ms=min(first, second))
+        self._writing = threading.Lock()
+        self._written = 0
         self._raise(required=True)
 
     @property
@@ -54,21 +58,34 @@ class Timekeeper:
         return time_ms
 
     async def run(self) -> None:
-        """Keep the ceiling ahead."""
+        """Keep the ceiling ahead, from a thread: no poll waits for the disk."""
         while True:
-            self._raise(required=False)
+            ceiling = self._wanted()
+            if ceiling is not None:
+                await asyncio.to_thread(self._write, ceiling, required=False)
+                self._samples.ceiling_ms = max(self._samples.ceiling_ms, ceiling)
             await self._clock.sleep(0.0, floor_s=KEEP_UP_S)
 
+    def _wanted(self) -> int | None:
+        return self._samples.wanted_ceiling(source_ms=self._clock.now_ms(), speed=self._clock.speed)
+
     def _raise(self, *, required: bool) -> None:
-        ceiling = self._samples.wanted_ceiling(source_ms=self._clock.now_ms(), speed=self._clock.speed)
-        if ceiling is None:
-            return
-        try:
-            os.pwrite(self._fd, _CEILING.pack(ceiling, ceiling), 0)
-            os.fdatasync(self._fd)
-        except OSError as error:
-            if required:
-                message = f"the sample clock's file: {error.strerror or error}"
-                raise StorageError(message) from error
-            # A failing disk stops no telemetry: rising times are then held by this run alone.
-        self._samples.ceiling_ms = ceiling
+        ceiling = self._wanted()
+        if ceiling is not None:
+            self._write(ceiling, required=required)
+            self._samples.ceiling_ms = ceiling
+
+    def _write(self, ceiling: int, *, required: bool) -> None:
+        """Bring `ceiling` to the disk, unless a higher one is there already."""
+        with self._writing:
+            if ceiling <= self._written:
+                return
+            try:
+                os.pwrite(self._fd, _CEILING.pack(ceiling, ceiling), 0)
+                os.fdatasync(self._fd)
+            except OSError as error:
+                if required:
+                    message = f"the sample clock's file: {error.strerror or error}"
+                    raise StorageError(message) from error
+                # A failing disk stops no telemetry: rising times are then held by this run alone.
+            self._written = ceiling
