@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.clock import RealClock
 from stoplog.demo.ports import HOST
@@ -159,7 +160,7 @@ class Listener:
         """Deliveries of sample payloads by uuid."""
         self._verifier = load_verifier((site.folder / "trusted.jwks").read_text(encoding="ascii"))
         self._signer = load_signer((site.folder / "control.jwk").read_text(encoding="ascii"))
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="listener")
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="listener")
         self._client.on_message = self._hear
         self._client.on_connect = lambda client, *_: client.subscribe(
             [(f"spBv1.0/{PARK}/DDATA/#", 0), (HISTORY, 0), (RECORDS, 1)]
@@ -179,9 +180,11 @@ class Listener:
 
     def _hear(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         if message.topic == RECORDS:
-            client.publish(ours(PARK, GATEWAY, Channel.ACK_RECORDS), self._acknowledgement(message.payload))
+            client.publish(
+                ours(PARK, GATEWAY, Channel.ACK_RECORDS), self._acknowledgement(bytes(message.payload))
+            )
             return
-        uuid, _ = peek(message.payload)
+        uuid, _ = peek(bytes(message.payload))
         if uuid is not None:
             self.heard[uuid] += 1
 

@@ -69,7 +69,7 @@ def _advance(state: _State, point: Point, reading: Reading) -> tuple[_State, Fac
     count = reading.facts["count"]
     if is_read(count):
         assert isinstance(count.value, float)
-        value = point.value(int(count.value))
+        value: float | str | None = point.value(int(count.value))
         now = Fact(value, count.quality, count.reason)
         is_due = state.told is not None and reading.at_ms - state.told_ms >= point.silence_s * 1000
     else:

@@ -92,7 +92,7 @@ def test_sound_evidence_is_sound() -> None:
 @pytest.mark.parametrize(("planted", "wrong"), [
     (stored(lambda s: iter(())), Wrong.LOST),
     (stored(lambda s: iter((s, s))), Wrong.DOUBLED),
-    (stored(lambda s: iter((s._replace(fact=s.fact._replace(value=s.fact.value + 1)),))), Wrong.CHANGED),
+    (stored(lambda s: iter((s._replace(fact=s.fact._replace(value=0.5)),))), Wrong.CHANGED),
     (stored(lambda s: iter((s._replace(fact=s.fact._replace(quality=Quality.BAD)),))), Wrong.CHANGED),
     (stored(lambda s: iter((s._replace(fact=s.fact._replace(quality=Quality.BAD, reason=Reason.LINK)),))), Wrong.CHANGED),
     (stored(lambda s: iter((s, s._replace(at_ms=s.at_ms + 1)))), Wrong.INVENTED),
