@@ -42,29 +42,43 @@ class Reporter:
         all, or one a row; `where` is `rows` once more as what is quickest to index with.
         """
         at = rows if where is None else where
-        told, before = self.told, self.told_ms[at]
+        told = self.told
         value, quality, reason = judged.values[at], judged.quality[at], judged.reason[at]
-        last = told.values[at]
-        # Not still, rather than moved: of a value that comes or goes the difference is NaN.
-        changed = np.less_equal(np.abs(value - last), self._dead_band[at])
-        np.logical_not(changed, out=changed)
-        changed &= ~(np.isnan(value) & np.isnan(last))
-        changed |= quality != told.quality[at]
-        changed |= reason != told.reason[at]
+        distance = np.abs(value - told.values[at])
+        changed = distance > self._dead_band[at]
+        if not changed.all():
+            self._find_others(changed, distance, judged, at, observed_ms, after_silence=after_silence)
+            if not changed.all():
+                chosen: NDArray[np.int64] = rows[changed]
+                told.values[chosen] = value[changed]
+                told.quality[chosen] = quality[changed]
+                told.reason[chosen] = reason[changed]
+                self.told_ms[chosen] = observed_ms if isinstance(observed_ms, int) else observed_ms[changed]
+                return chosen
+        told.values[at], told.quality[at], told.reason[at] = value, quality, reason
+        self.told_ms[at] = observed_ms
+        return rows
+
+    def _find_others(
+        self,
+        changed: NDArray[np.bool_],
+        distance: NDArray[np.float64],
+        judged: Judged,
+        at: Where,
+        observed_ms: int | NDArray[np.int64],
+        *,
+        after_silence: bool,
+    ) -> None:
+        """Add to `changed` the rows `at` that are told though they are no further than their dead band."""
+        told, before = self.told, self.told_ms[at]
+        if np.isnan(distance).any():
+            changed |= np.isnan(judged.values[at]) != np.isnan(told.values[at])
+        changed |= judged.quality[at] != told.quality[at]
+        changed |= judged.reason[at] != told.reason[at]
         if after_silence:
             changed |= observed_ms - before >= self._silence_ms[at]
         else:
             changed |= before == NEVER_MS
-        if changed.all():
-            told.values[at], told.quality[at], told.reason[at] = value, quality, reason
-            self.told_ms[at] = observed_ms
-            return rows
-        chosen: NDArray[np.int64] = rows[changed]
-        told.values[chosen] = value[changed]
-        told.quality[chosen] = quality[changed]
-        told.reason[chosen] = reason[changed]
-        self.told_ms[chosen] = observed_ms if isinstance(observed_ms, int) else observed_ms[changed]
-        return chosen
 
     def forget(self) -> None:
         """Tell every point anew at its next read: what was told meanwhile could not be kept."""
