@@ -17,7 +17,7 @@ from tests.faults.reporting import slips
 from tests.faults.run import LEDGER, Outcome, Plan, play
 from tests.faults.schedule import count, kinds_for
 
-SECONDS = 100.0
+SECONDS = 75.0
 """Of faults in one run of the soak: waits of a minute end within it."""
 PER_MINUTE = 30.0
 
