@@ -30,9 +30,11 @@ def run_check(folder: Path) -> int:
         files = len({fault.file for fault in faults})
         print(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {files} file{'s' * (files > 1)}")
         return Exit.PARK
+    loggers = sum(device.logger is not None for device in park.devices.values())
+    devices = f"{len(park.devices) - loggers} PLCs" + (f", {loggers} data loggers" if loggers else "")
     print(
         f"{folder}: {park.words.zh} {park.words.en}: {len(park.enterprises)} enterprises, "
-        f"{len(park.facilities)} facilities, {len(park.devices)} PLCs, {len(park.points)} points, "
+        f"{len(park.facilities)} facilities, {devices}, {len(park.points)} points, "
         f"{len(park.actuators)} actuators, {len(park.alarms)} alarms, {len(park.cutoffs)} cut-offs, "
         f"{len(park.plans)} plans: no fault"
     )
