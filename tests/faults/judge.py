@@ -49,6 +49,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A span (monotonic) in which a read may be served and not accepted."""
+
+    from_s: float
+    until_s: float
+    plc: int | None = None
+    """None: of every PLC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The findings of a run and what was counted."""
 
@@ -57,6 +67,8 @@ class Verdict:
     stored: int
     reads_accepted: int
     reads_served: int
+    reads_missed: int
+    """Served while nothing was wrong, and not accepted: a machine that is too busy has some, a gateway that loses reads many."""
 
     @property
     def words(self) -> str:
@@ -66,7 +78,7 @@ class Verdict:
         return "\n".join(f"{number} × {wrong}, e.g. {first[wrong]}" for wrong, number in kinds.items())
 
 
-def judge(evidence: Evidence, clock: ClockModel) -> Verdict:
+def judge(evidence: Evidence, clock: ClockModel, troubles: Sequence[Trouble] = ()) -> Verdict:
     """Return what is wrong with a run whose every sample had the time to arrive."""
     ledger = dict(_samples(evidence.accepted))
     readings = readings_of(evidence.accepted)
@@ -82,6 +94,7 @@ def judge(evidence: Evidence, clock: ClockModel) -> Verdict:
         stored=len(evidence.stored),
         reads_accepted=sum(reading.is_read for plc in readings.values() for reading in plc),
         reads_served=len(evidence.served),
+        reads_missed=sum(1 for _ in _missed(readings, evidence.served, troubles)),
     )
 
 
@@ -145,6 +158,19 @@ def readings_of(accepted: Sequence[Payload]) -> Mapping[str, list[Reading]]:
     for place, at_ms, epoch in sorted(found):
         readings[place].append(Reading(epoch=epoch, at_ms=at_ms, facts=found[place, at_ms, epoch]))
     return readings
+
+
+def _missed(
+    readings: Mapping[str, list[Reading]], served: Sequence[Read], troubles: Sequence[Trouble]
+) -> Iterator[Read]:
+    taken = {place: {reading.count for reading in found} for place, found in readings.items()}
+    for read in served:
+        is_troubled = any(
+            trouble.from_s <= read.monotonic_s <= trouble.until_s and trouble.plc in {None, read.plc}
+            for trouble in troubles
+        )
+        if not is_troubled and read.count not in taken.get(facility(read.plc), ()):
+            yield read
 
 
 def _samples(accepted: Sequence[Payload]) -> Iterator[tuple[Key, Fact]]:

@@ -15,7 +15,7 @@ from tests.faults.clocks import ClockModel, Hang, Start, Step
 from tests.faults.disk import BALLAST, Disk
 from tests.faults.evidence import Evidence, read_evidence
 from tests.faults.faketime import FakeTime
-from tests.faults.judge import Verdict, judge
+from tests.faults.judge import Trouble, Verdict, judge
 from tests.faults.modes import Mode
 from tests.faults.processes import CLOCK, Part, Processes, processes, rest, wait_until
 from tests.faults.registers import ledger_points, reporting_points
@@ -28,6 +28,10 @@ CALM_S = 1.5
 """Before the first fault and after the last: everything works."""
 HEARD_MIN = 30
 """Payloads that pass the broker before the first fault."""
+READS_SUFFER = frozenset({Kind.LINK, Kind.GATEWAY_KILLED, Kind.GATEWAY_HUNG, Kind.DISK_FULL})
+"""Faults in which a read may be served and not accepted."""
+AROUND_S = 2.0
+"""The same right before and after them: an answer is on its way, a connection is made anew."""
 DISK_BYTES = 48_000_000
 """Size of the journal's disk, and of the one of an embedded store."""
 ARRIVE_S_MAX = 240.0
@@ -109,7 +113,7 @@ class Outcome:
         return (
             f"seed {self.plan.seed}: {self.plan.seconds:.0f} s, {self.plan.plcs} PLCs, "
             f"store {'VictoriaMetrics' if self.plan.is_victoria else 'SQLite'}, full disk: {self.disk}\n{kinds}\n"
-            f"  reads served {verdict.reads_served}, accepted {verdict.reads_accepted}; "
+            f"  reads served {verdict.reads_served}, accepted {verdict.reads_accepted}, missed {verdict.reads_missed}; "
             f"samples accepted {verdict.accepted}, stored {verdict.stored}, findings {len(verdict.findings)}\n"
             f"  payloads sent again {self.redelivered}; starts {self.starts}; "
             f"ended by themselves { ({name: dict(ended) for name, ended in self.ended.items()}) }"
@@ -149,6 +153,7 @@ class Stage:
         self._store_disk = store_disk
         self._steps: list[Step] = []
         self._hangs: list[Hang] = []
+        self._troubles: list[Trouble] = []
         self._gateway_starts_s: list[float] = []
         self._numbers = itertools.count()
 
@@ -189,6 +194,7 @@ class Stage:
         rest(CALM_S)
         for kind, target in ((Kind.GATEWAY_CLOCK, 0), *((Kind.INGEST_CLOCK, k) for k in range(plan.workers))):
             self._begin(Fault(kind=kind, begin_s=0, end_s=0, target=target))
+        self._troubles.append(Trouble(from_s=CLOCK.monotonic() - AROUND_S, until_s=float("inf")))
         for plc in range(plan.plcs):
             running.plcs.set(plc, Mode.CUT)
         rest(2.0)  # the silence is told
@@ -207,7 +213,9 @@ class Stage:
         return Outcome(
             plan=plan,
             evidence=evidence,
-            verdict=judge(evidence, ClockModel(self._starts(evidence), self._steps, self._hangs)),
+            verdict=judge(
+                evidence, ClockModel(self._starts(evidence), self._steps, self._hangs), self._troubles
+            ),
             disk=self._disk.how,
             redelivered=listener.redelivered,
             starts={part.name: part.starts for part in running.parts},
@@ -254,6 +262,11 @@ class Stage:
 
     def _end(self, fault: Fault) -> None:
         running = self._running
+        if fault.kind in READS_SUFFER:
+            until_s = CLOCK.monotonic()
+            from_s = until_s - (fault.end_s - fault.begin_s)
+            plc = fault.target if fault.kind is Kind.LINK else None
+            self._troubles.append(Trouble(from_s=from_s - AROUND_S, until_s=until_s + AROUND_S, plc=plc))
         match fault.kind:
             case Kind.BROKER_WIPED:
                 running.start_broker()

@@ -9,7 +9,7 @@ import pytest
 from domain.quality import Quality, Reason
 from tests.faults.clocks import ClockModel, Start, Step
 from tests.faults.evidence import Evidence, Fact, Payload, Sample
-from tests.faults.judge import Wrong, judge
+from tests.faults.judge import Trouble, Wrong, judge
 from tests.faults.registers import Point, ledger_points
 from tests.faults.served import Read
 from tests.faults.site import facility
@@ -114,6 +114,20 @@ def test_what_is_planted_is_found(planted: Evidence, wrong: Wrong) -> None:
     assert findings[wrong] >= 1
     if wrong in {Wrong.LOST, Wrong.DOUBLED, Wrong.CHANGED, Wrong.INVENTED}:
         assert findings == {wrong: 1}
+
+
+def test_a_read_that_was_served_and_dropped_is_counted_unless_a_fault_explains_it() -> None:
+    evidence = sound()
+    last = evidence.accepted[-2]
+    dropped = replace(evidence, accepted=evidence.accepted[:-2], stored=tuple(s for p in evidence.accepted[:-2] for s in p.samples))  # fmt: skip
+    assert (dropped.served[-1].plc, dropped.served[-1].count) == (PLCS - 1, READS)
+    assert last.samples[0].fact.value == READS
+    assert judge(evidence, CLOCK).reads_missed == 0
+    assert judge(dropped, CLOCK).reads_missed == 1
+    at_s = dropped.served[-1].monotonic_s
+    for plc, missed in ((PLCS - 1, 0), (None, 0), (0, 1)):
+        trouble = Trouble(from_s=at_s - 1, until_s=at_s + 1, plc=plc)
+        assert judge(dropped, CLOCK, [trouble]).reads_missed == missed
 
 
 def test_a_sample_moved_in_time_is_both_lost_and_invented() -> None:
