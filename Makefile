@@ -31,8 +31,9 @@ bench: ## measure on an idle machine (ONLY=name, JSON=out.json, PEERS=1 for peer
 	@deploy/setup/setup.sh with-tests
 	@PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
-soak: setup ## play the demonstration scenario, then faults, MINUTES=60 of each: every run must hold
+soak: ## play the demonstration scenario, then faults, MINUTES=60 of each: every run must hold
 	@deploy/setup/test-packages.sh
+	@deploy/setup/setup.sh with-tests
 	@deploy/setup/soak.sh $(or $(MINUTES),60)
 
 lock: ## resolve pyproject.toml anew into requirements/*.txt
@@ -49,12 +50,20 @@ FAULTS = tests/faults
 # These two measure, and are alone while they do.
 DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
-.PHONY: checks
+# Two at a time, each with its own output in one piece.
+.PHONY: checks types console style
 checks:
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory -j 2 -O types console style
+
+types:
 	$(BIN)/mypy
+
+console:
 	$(NPM) typecheck
 	$(NPM) lint
 	$(NPM) test
+
+style:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
