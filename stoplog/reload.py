@@ -46,7 +46,7 @@ def _check(settings: Path) -> None:
     try:
         said = tomllib.loads(settings.read_text("utf-8"))
         park = Path(said["park"])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise ConfigurationError(
             Fault(
                 file=str(settings), line=0, field="park", kind="settings-file",

@@ -7,14 +7,16 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from domain.errors import LinkError
-from runtime.metrics import HealthServer
+from runtime.metrics import HealthServer, words_of_readiness
 
 REASONS: list[str] = []
+STALLED: list[str] = []
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[HealthServer]:
     REASONS.clear()
+    STALLED.clear()
     registry = CollectorRegistry()
     Counter("stoplog_things", "Things", registry=registry).inc(3)
     # Any free port: bound once to learn it.
@@ -22,7 +24,14 @@ async def server() -> AsyncIterator[HealthServer]:
     port = probe.sockets[0].getsockname()[1]
     probe.close()
     await probe.wait_closed()
-    made = HealthServer(registry, host="127.0.0.1", port=port, ready=lambda: (not REASONS, tuple(REASONS)))
+    made = HealthServer(
+        registry,
+        host="127.0.0.1",
+        port=port,
+        ready=lambda: (not REASONS, tuple(REASONS)),
+        stalled=lambda: tuple(STALLED),
+        details=lambda: {"since": 7},
+    )
     await made.start()
     task = asyncio.create_task(made.run())
     yield made
@@ -43,6 +52,23 @@ async def test_it_answers(server: HealthServer) -> None:
     assert "stoplog_things_total 3.0" in await ask(server, b"GET /metrics HTTP/1.1\r\n\r\n")
     assert (await ask(server, b"GET /health/live HTTP/1.1\r\n\r\n")).startswith("HTTP/1.1 200 ")
     assert '"ready": true' in await ask(server, b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+async def test_it_is_not_live_while_a_main_task_stalls(server: HealthServer) -> None:
+    STALLED.append("poll plc_1")
+    answer = await ask(server, b"GET /health/live HTTP/1.1\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 503 ")
+    assert '{"live": false, "stalled": ["poll plc_1"]}' in answer
+    assert '"since": 7' in await ask(server, b"GET /health/ready HTTP/1.1\r\n\r\n")
+
+
+@pytest.mark.parametrize(("reasons", "words"), [
+    ((), "ready"),
+    (("a", "b", "c"), "a; b; c"),
+    (("a", "b", "c", "d", "e"), "a; b; c and 2 more"),
+])  # fmt: skip
+def test_its_state_is_one_line(reasons: tuple[str, ...], words: str) -> None:
+    assert words_of_readiness((not reasons, reasons)) == words
 
 
 async def test_it_says_why_it_is_not_ready(server: HealthServer) -> None:
