@@ -154,7 +154,11 @@ class Judge:
     def _named(self, sender: _Sender, uuid: str) -> PayloadName | None:
         """Return what `_name` returns; an epoch is looked at once."""
         epoch, _, offset = uuid.partition("-")
-        if epoch not in self._epochs or not offset.isdigit() or len(offset) > OFFSET_DIGITS_MAX:
+        if (
+            epoch not in self._epochs
+            or not (offset.isascii() and offset.isdigit())
+            or len(offset) > OFFSET_DIGITS_MAX
+        ):
             name = _name(sender, uuid)
             if name is not None:
                 if len(self._epochs) >= SENDERS_MAX:

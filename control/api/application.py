@@ -12,6 +12,8 @@ from control.api.guard import PREFIX, guard
 from control.api.parts import Parts
 from dashboards import CONSOLE
 
+LENGTH_DIGITS_MAX = 12
+"""Of a Content-Length: more are no length, and Python refuses to count very many."""
 BODY_BYTES_MAX = 64_000
 """Of a request; no body of ours is longer."""
 
@@ -61,7 +63,8 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
 async def _safely(request: Request, call_next: Next) -> Response:
     """Bound what comes in, and tell browsers what our pages may do."""
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > BODY_BYTES_MAX or "transfer-encoding" in request.headers:
+    is_length = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX
+    if not is_length or int(length) > BODY_BYTES_MAX or "transfer-encoding" in request.headers:
         response: Response = problems.too_large()
     else:
         response = await call_next(request)

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ _NUMBERS_ONLY = ("scale", "offset", "invalid", "min", "max", "dead_band", *MORE_
 SILENCE_S = 60.0
 """Model seconds after which an unchanged value is reported again, when the row does not say."""
 
+_WHOLE = re.compile(r"-?[0-9]{1,12}")
+"""Digits that every tool reads as the same number."""
 _BIT_TABLES = (Table.COIL, Table.DISCRETE)
 
 Choice = TypeVar("Choice", RegisterType, WordOrder)
@@ -200,7 +203,7 @@ class _Row:
         name, colon, length = written.partition(":")
         if name != RegisterType.STRING:
             return self._choice("type", RegisterType, None), 1
-        if not colon or not length.isascii() or not length.isdigit() or not 1 <= int(length) <= registers_max:
+        if not colon or not _WHOLE.fullmatch(length) or not 1 <= int(length) <= registers_max:
             remedy = f"write string:N with N registers, 1 to {registers_max}, two characters each"
             self._fault("type", f"`{written}` says no length", remedy, "wrong-type")
             return RegisterType.STRING, 1
@@ -307,7 +310,7 @@ class _Row:
         written = self._cells[column]
         if not written:
             return None
-        if not written.lstrip("-").isdigit() or not least <= int(written) <= most:
+        if not _WHOLE.fullmatch(written) or not least <= int(written) <= most:
             self._fault(
                 column,
                 f"`{written}` is no such number",
