@@ -94,6 +94,11 @@ class Mark:
             return 0.0
         return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
 
+    def steady_until_s(self, to_s: float) -> float:
+        """Return `to_s`, or the end when before it there were not two acknowledgements to measure between."""
+        inside = sum(at_s <= to_s for at_s, _ in self.reached)
+        return to_s if inside > 4 else self.reached[-1][0]
+
     def percentile(self, share: float, first: int) -> float:
         """Return a percentile of the delays from payload `first` on."""
         delays = self.delays_ms[first:]
@@ -217,7 +222,7 @@ async def produce(order: Order, verifier: Verifier | None) -> Outcome:
         resent=producer.resent,
         durable=producer.durable.count,
         received_per_s=producer.received.rate(from_s, to_s) * order.points,
-        durable_per_s=producer.durable.rate(from_s, to_s) * order.points,
+        durable_per_s=producer.durable.rate(from_s, producer.durable.steady_until_s(to_s)) * order.points,
         received_p50_ms=producer.received.percentile(50, first),
         received_p99_ms=producer.received.percentile(99, first),
         durable_p50_ms=producer.durable.percentile(50, first),

@@ -1,5 +1,6 @@
 """A commit as bytes: the payloads of one group, column by column, as the embedded store logs them."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ def place_of(block: Block, series: int, cell: Cell) -> int | None:
     at = np.flatnonzero((block.series == series) & (block.samples.times_ms == cell.at_ms))
     found = block.samples.picked(at)
     for place, known in zip(at.tolist(), found.cells(), strict=True):
-        if known.code == cell.code and (known.value == cell.value or known.value != known.value):
+        values_agree = known.value == cell.value or (math.isnan(known.value) and math.isnan(cell.value))
+        if known.code == cell.code and values_agree:
             return int(place)
     return None

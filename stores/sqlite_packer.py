@@ -9,7 +9,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ from stores.track import HOUR_MS, Conflict, Track, merge, pack, unpack
 
 SAMPLES_MAX = 1_000_000
 """Logged samples of one pass: bounds its memory (some 100 bytes each)."""
+PARTS_ALIKE = 4
+"""Fewer: a sample is packed more often; more: a reader joins more parts."""
 
 
 class Part(NamedTuple):
@@ -110,11 +112,7 @@ def _add(db: sqlite3.Connection, made: Pass, series: int, hour: int, samples: Tr
     parts = parts_of(db, series, hour)
     taken = [part for part in parts if part.first_ms <= last_ms and first_ms <= part.last_ms]
     if not taken and parts and parts[-1].last_ms < first_ms:
-        # The newest ones grow as a binary counter does.
-        size = samples.size
-        while parts and parts[-1].size <= size:
-            taken.insert(0, parts.pop())
-            size += taken[0].size
+        taken = _alike(parts, samples.size)
     kept = [samples_of(db, part, hour) for part in taken]
     track, duplicates, conflicts = merge(*kept, samples)
     made.duplicates += duplicates
@@ -127,6 +125,17 @@ def _add(db: sqlite3.Connection, made: Pass, series: int, hour: int, samples: Tr
             series, hour, int(track.times_ms[0]), int(track.times_ms[-1]), track.size, pack(track, hour)
         )
     )  # fmt: skip
+
+
+def _alike(parts: list[Part], size: int) -> list[Part]:
+    """Return the newest parts that new samples are merged with: PARTS_ALIKE of about one size become one, as digits carry."""
+    count = 0
+    while True:
+        alike = list(takewhile(lambda part: part.size <= size, reversed(parts[: len(parts) - count])))  # noqa: B023 # at once
+        if len(alike) < PARTS_ALIKE - 1:
+            return parts[len(parts) - count :]
+        count += len(alike)
+        size += sum(part.size for part in alike)
 
 
 def _keep(db: sqlite3.Connection, series: int, conflict: Conflict, last: int) -> None:

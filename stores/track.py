@@ -123,7 +123,9 @@ def agree(
 
 def pack(track: Track, hour: int) -> bytes:
     """Return the compressed samples of one hour: steps of time, then the values' bytes by significance, then codes."""
-    steps = np.diff(track.times_ms, prepend=hour * HOUR_MS).astype("<u4")
+    steps = np.empty(track.size, "<u4")
+    steps[:1] = track.times_ms[:1] - hour * HOUR_MS
+    steps[1:] = track.times_ms[1:] - track.times_ms[:-1]
     planes = np.ascontiguousarray(track.values.astype("<f8").view(np.uint8).reshape(-1, 8).T)
     body = steps.tobytes() + planes.tobytes() + track.codes.tobytes()
     return _SHUFFLED + zlib.compress(body, COMPRESSION)

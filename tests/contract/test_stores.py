@@ -333,6 +333,16 @@ async def test_rows_thrown_away_by_the_server_are_not_called_durable(victoria: B
         assert store.oldest_ms(NOW_MS) > NOW_MS - 400 * 86_400_000
 
 
+async def test_a_server_that_would_keep_what_comes_twice_twice_is_refused(victoria: Bench) -> None:
+    assert victoria.server is not None
+    victoria.server.kill()
+    victoria.server.start("-dedup.minScrapeInterval=0s")
+    async with victoria.opened() as store:
+        with pytest.raises(StorageError, match=r"start VictoriaMetrics with -dedup\.minScrapeInterval=1ms"):
+            await store.write([payload(0, row(1, 1.0))])
+        assert not store.was_seen(payload(0).name)
+
+
 async def test_a_server_that_is_gone_is_a_storage_error(victoria: Bench) -> None:
     assert victoria.server is not None
     async with victoria.opened() as store:

@@ -77,7 +77,7 @@ async def test_parts_never_overlap_and_are_few_however_an_hour_comes(tmp_path: P
         parts = db.execute("SELECT first_ms, last_ms, count FROM part ORDER BY first_ms").fetchall()
     assert all(before[1] < after[0] for before, after in itertools.pairwise(parts))
     assert sum(count for _, _, count in parts) == len(times)
-    assert len(parts) <= 8
+    assert len(parts) <= 12
     assert list(everything(path, park=PARK)) == [row(at_ms, at_ms % 977 / 8) for at_ms in times]
     await store.close()
 
