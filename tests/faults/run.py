@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.errors import StorageError
+from domain.errors import RemoteProtocolError, StorageError
 from runtime.clock import set_offset
 from tests.faults.clocks import ClockModel, Hang, Start, Step
 from tests.faults.disk import BALLAST, Disk
@@ -326,8 +326,8 @@ class Stage:
     def _has_arrived(self) -> bool:
         try:
             now = read_evidence(self._site, now_ms=CLOCK.now_ms())
-        except StorageError:
-            return False  # what is to be read is being started
+        except (StorageError, RemoteProtocolError, FileNotFoundError):
+            return False  # a store that is being started, a segment that is being freed
         stored = {(sample.point, sample.at_ms) for sample in now.stored}
         return all((s.point, s.at_ms) in stored for payload in now.accepted for s in payload.samples)
 
