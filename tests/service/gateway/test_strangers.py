@@ -81,7 +81,7 @@ async def forgeries_free_nothing(rig: Rig, peer: Peer) -> None:
     for channel in (Channel.ACK_SAMPLES, Channel.ACK_RECORDS):
         for token in forged(rig, peer.beats[-1].epoch, channel).values():
             await peer.link.publish(ours(rig.park.id, GW, channel), token, qos=1)
-    await beats(peer, 3)
+    await beats(peer, 2)
     assert peer.beats[-1].journal_payloads >= held
     assert peer.beats[-1].records_pending >= kept
 
@@ -141,7 +141,7 @@ async def floods_are_bounded(rig: Rig, peer: Peer) -> None:
         await peer.link.publish(sparkplug(rig.park.id, Kind.NCMD, GW), rebirth)
         await peer.link.publish(sparkplug(rig.park.id, Kind.DCMD, GW, "plc_hc_outlet"), b"%d" % number)
     await peer.until(lambda: peer.kinds("refused_write"))
-    await beats(peer, 3)
+    await beats(peer, 2)
     took_s = rig.page.clock.monotonic() - began_s
     assert 1 <= len(peer.of_kind(Kind.NBIRTH)) - births <= 1 + took_s / REBIRTH_S_MIN
     assert len(peer.kinds("refused_write")) <= BURST + 2 * took_s + 1
