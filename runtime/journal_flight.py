@@ -10,7 +10,7 @@ WAIT_S_MAX = 600.0
 """Wall seconds: ceiling of the back-off."""
 CREDIT_MAX = 4096
 """Resent payloads that may be under way; an ingest worker's queue holds five times as many."""
-ANSWER_S_AIM = 0.4
+ANSWER_S_AIM = 0.25
 """Wall seconds from a resending to its acknowledgement: up to it the credit grows, beyond twice of it the credit shrinks.
 Live data waits in the same queues behind what is resent, and is to be stored within two seconds."""
 
