@@ -16,6 +16,8 @@ from wire.sparkplug_schema import PayloadMessage
 
 METRICS_MAX = 10_000
 """A payload with more metrics is refused: no device of a park has as many points."""
+PAYLOAD_BYTES_MAX = 2_000_000
+"""A longer payload is refused unread, as deploy/mosquitto refuses its packet: two bytes can claim a metric that takes a hundred."""
 TIME_MS_MAX = 2**53 - 1
 """Beyond it a time is no longer a number to JSON and to databases; in milliseconds that is far away."""
 REASON_KEY = "stoplog_reason"
@@ -120,8 +122,11 @@ def decode(data: bytes) -> Payload:
     """Return the payload in `data`.
 
     A metric that has no name, an unknown type or no possible time stands in `unreadable` and takes no neighbour along.
-    Raises RemoteProtocolError when the whole is no payload, or has too many metrics.
+    Raises RemoteProtocolError when the whole is no payload, too long, or has too many metrics.
     """
+    if len(data) > PAYLOAD_BYTES_MAX:
+        reason = f"{len(data)} bytes, at most {PAYLOAD_BYTES_MAX}"
+        raise RemoteProtocolError(reason)
     message = cast("_Payload", PayloadMessage())
     try:
         message.ParseFromString(data)
@@ -156,7 +161,7 @@ def peek(data: bytes) -> tuple[str | None, int]:
     """Return uuid and number of metrics of a payload that `decode` refuses; (None, 0) when it is no payload at all."""
     message = cast("_Payload", PayloadMessage())
     try:
-        message.ParseFromString(data)
+        message.ParseFromString(data if len(data) <= PAYLOAD_BYTES_MAX else b"")
     except DecodeError:
         return None, 0
     uuid = message.uuid

@@ -64,6 +64,10 @@ values: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + varint(number >> 7)
+
+
 @st.composite
 def metrics(draw: st.DrawFn) -> bytes:
     """One metric of anybody's, as the payload that holds it alone; payloads written one after the other join."""
@@ -84,8 +88,11 @@ def metrics(draw: st.DrawFn) -> bytes:
             setattr(metric.properties.values.add(), chosen, draw(values[chosen]))
     data: bytes = message.SerializeToString()
     if metric.name and not draw(st.integers(0, 9)):
-        first = metric.name.encode()[:2]
-        data = data.replace(first, b"\xff\xfe"[: len(first)], 1)  # as long as before, and no text
+        name = metric.name.encode()
+        # As long as before, and no text.
+        data = data.replace(
+            b"\x0a" + varint(len(name)) + name, b"\x0a" + varint(len(name)) + b"\xff" * len(name), 1
+        )
     return data
 
 

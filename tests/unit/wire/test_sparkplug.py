@@ -6,7 +6,18 @@ import pytest
 
 from domain.errors import RemoteProtocolError
 from domain.quality import Quality, Reason
-from wire.sparkplug import METRICS_MAX, DataType, Metric, Payload, decode, encode, parse_uuid, payload_uuid
+from wire.sparkplug import (
+    METRICS_MAX,
+    PAYLOAD_BYTES_MAX,
+    DataType,
+    Metric,
+    Payload,
+    decode,
+    encode,
+    parse_uuid,
+    payload_uuid,
+    peek,
+)
 from wire.sparkplug_schema import PayloadMessage
 
 
@@ -107,6 +118,13 @@ def test_a_metric_that_cannot_be_read_takes_no_neighbour_along(
     [gone] = payload.unreadable
     assert (gone.place, gone.name) == (1, name)
     assert word in gone.fault
+
+
+def test_too_many_bytes_are_refused_unread() -> None:
+    data = b"\x12\x00" * (PAYLOAD_BYTES_MAX // 2 + 1)
+    with pytest.raises(RemoteProtocolError, match="2000002 bytes"):
+        decode(data)
+    assert peek(data) == (None, 0)
 
 
 def test_too_many_metrics_are_refused() -> None:
