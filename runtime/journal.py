@@ -61,6 +61,7 @@ class Journal:
         self._queue = Queue(_WAITS_S)
         self._flight = Flight(clock.monotonic())
         self._topics: dict[str, bytes] = {}
+        self._begun_s = clock.monotonic()
 
     @classmethod
     def open(
@@ -86,7 +87,7 @@ class Journal:
             age_s_max=age_s_max,
             keep_freed=keep_freed,
         )
-        journal.damaged = journal._shelf.recover()
+        journal.damaged = journal._shelf.recover(now_ms=clock.now_ms())
         for segment in journal._shelf.segments:
             journal._queue.closed(segment)
         journal._shelf.begin(now_ms=clock.now_ms())
@@ -136,7 +137,8 @@ class Journal:
             active = self._roll(active)
         offset = active.next_offset
         data = payload(offset) if callable(payload) else payload
-        sent_s = self._clock.monotonic() if is_sent else NEVER_SENT
+        now_s = self._clock.monotonic()
+        sent_s = now_s if is_sent else NEVER_SENT
         try:
             active.append(self._clock.now_ms(), self._encoded(topic), data, sent_s=sent_s)
             if sync:
@@ -144,6 +146,7 @@ class Journal:
         except StorageError:
             self.is_full = True
             raise
+        active.last_s = now_s
         active.next_due_s = min(active.next_due_s, sent_s + RECEIVED_WAIT_S)
         self.is_full = False
         return offset
@@ -238,11 +241,11 @@ class Journal:
 
     def trim(self) -> int:
         """Drop the oldest closed segments beyond the bounds of bytes and age; return how many payloads were lost."""
-        lost, size, now_ms = 0, self.size, self._clock.now_ms()
+        lost, size = 0, self.size
         while len(self._shelf.segments) > 1:
             oldest = self._shelf.segments[0]
             is_heavy = self._bytes_max is not None and size > self._bytes_max
-            is_old = self._age_s_max is not None and now_ms - oldest.last_ms > self._age_s_max * 1000
+            is_old = self._age_s_max is not None and self._age_s(oldest) > self._age_s_max
             if not is_heavy and not is_old:
                 break
             lost, size = lost + oldest.marks.left, size - oldest.size
@@ -284,6 +287,15 @@ class Journal:
         except StorageError:
             active.take_back()
             raise
+
+    def _age_s(self, segment: Segment) -> float:
+        """Return the model seconds since the last append, but no more than have passed on the monotonic clock.
+
+        A machine without a battery starts years ago and is set right when the link is back: just then nothing is old.
+        """
+        since_s = self._clock.monotonic() - max(segment.last_s, self._begun_s)
+        passed_s = segment.age_s + since_s * max(1.0, self._clock.speed)
+        return min((self._clock.now_ms() - segment.last_ms) / 1000, passed_s)
 
     def _give_up(self, segment: Segment, offset: int) -> None:
         """Count a payload that the disk has damaged as lost, so that it holds up no other."""

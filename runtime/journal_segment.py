@@ -36,6 +36,10 @@ class Segment:
         """Model time of the latest append."""
         self.closed_s = float("-inf")
         """Monotonic seconds when it was closed."""
+        self.last_s = float("-inf")
+        """Monotonic seconds of the latest append in this run."""
+        self.age_s = 0.0
+        """Model seconds between its last append and being taken over from an earlier run."""
         self.next_due_s = float("-inf")
         """Nothing in it is due before: a lower bound."""
         self.chunk: Chunk | None = None

@@ -33,7 +33,7 @@ class Shelf:
         """The segment that takes what is appended."""
         return self.segments[-1]
 
-    def recover(self) -> int:
+    def recover(self, *, now_ms: int) -> int:
         """Take over what earlier runs left; return how many payloads are damaged. Raises StorageError."""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -46,6 +46,7 @@ class Shelf:
             message = f"{self._directory}: {error.strerror or error}"
             raise StorageError(message) from error
         for segment in _by_age([segment for segment, _ in found if segment is not None]):
+            segment.age_s = max(0.0, (now_ms - segment.last_ms) / 1000)
             self._hold(segment)
         return sum(damaged for _, damaged in found)
 

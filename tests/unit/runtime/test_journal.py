@@ -217,6 +217,32 @@ def test_beyond_its_age_the_oldest_goes_first(tmp_path: Path) -> None:
     assert journal.trim() == 4
 
 
+def test_a_clock_that_is_set_right_by_years_makes_nothing_old(tmp_path: Path) -> None:
+    clock = ManualClock()
+    journal = opened(tmp_path, clock, segment_bytes=200, age_s_max=3600)
+    for _ in range(4):
+        journal.append("t", bytes(100))
+    clock.step_wall(5 * 365 * 86_400_000)
+    journal.append("t", bytes(100))
+    assert journal.trim() == 0
+    clock.advance(3500)
+    assert journal.trim() == 0
+    clock.advance(101)
+    assert journal.trim() == 4
+
+
+def test_what_an_earlier_run_left_grows_older(tmp_path: Path) -> None:
+    clock = ManualClock()
+    first = opened(tmp_path, clock)
+    first.append("t", bytes(100))
+    clock.advance(3000)
+    journal = opened(tmp_path, clock, epoch=B, age_s_max=3600)
+    clock.step_wall(5 * 365 * 86_400_000)
+    assert journal.trim() == 0
+    clock.advance(601)
+    assert journal.trim() == 1
+
+
 def test_a_journal_without_bounds_drops_nothing(tmp_path: Path) -> None:
     clock = ManualClock()
     journal = opened(tmp_path, clock, segment_bytes=200)
