@@ -18,7 +18,7 @@ from wire.canonical import Json
 from wire.messages import Heartbeat, Record, heartbeat_body, record_body
 from wire.signing import Role, load_signer, new_key
 from wire.sparkplug import DataType, Metric, Payload, encode
-from wire.topics import Channel, Kind, ours, sparkplug
+from wire.topics import Channel, Kind, host_id, ours, sparkplug, state
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -164,6 +164,29 @@ async def test_without_the_signed_heartbeat_nothing_forged_is_fresh(house: House
     east.is_beating = True
     await east.birth()
     await until_gate(house, "open")
+
+
+async def test_junk_on_every_topic_is_survived(house: House) -> None:
+    park = house.rig.park.id
+    junk = (
+        b"",
+        b"\0",
+        b"\xff" * 100,
+        b"{}",
+        b"[" * 5000,
+        b"..",
+        b"e30.e30.AA",
+        b"x" * 1_500_000,
+        b"\x12\x00" * 20_000,
+    )
+    topics = [ours(park, EAST, channel) for channel in (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)]
+    topics += [sparkplug(park, kind, EAST, None if kind.value.startswith("N") else DEVICE) for kind in Kind]
+    topics += [state(host_id(park)), f"spBv1.0/{park}/", f"spBv1.0/{park}/DDATA/gw_east/a/b"]
+    for topic in topics:
+        for said in junk:
+            await house.say(topic, said)
+    await taken(house)
+    await house.rig.is_live(house.operator)
 
 
 async def forge_births(house: House) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from domain.ids import GatewayId, ParkId
-from gateway.intake import REBIRTH_S_MIN
+from gateway.intake import REBIRTH_S_MIN, subscriptions
 from gateway.unbelieved import BURST
 from tests.service.gateway.plcs import CALM, GW
 from tests.service.gateway.rig import MOSQUITTO, Peer, Rig, running
@@ -25,6 +25,10 @@ pytestmark = pytest.mark.skipif(not MOSQUITTO.exists(), reason="mosquitto is not
 
 ALL = ((0, 10**9),)
 FLOOD = 400
+JUNK = (
+    b"", b"\0", b"\xff" * 100, b"{}", b"[" * 5000, b".", b"..", b"a.b.c", b"e30.e30.AA", "排口".encode(), b"x" * 1_500_000,
+    b"eyJhbGciOiJub25lIn0.e30.", b"\x12\x02\x50\x01", b"\x12\x00" * 20_000,
+)  # fmt: skip
 
 
 def signer(kid: str, role: Role, identity: str) -> Signer:
@@ -72,6 +76,7 @@ async def test_a_stranger_empties_no_journal_and_starts_no_storm(tmp_path: Path)
         await peer.until(lambda: peer.beats[-1].records_pending >= 1)
         await forgeries_free_nothing(rig, peer)
         await replays_free_nothing(rig, peer)
+        await junk_is_survived(rig, peer)
         await floods_are_bounded(rig, peer)
         await the_true_ones_free_what_was_said_until_now(rig, peer)
 
@@ -112,6 +117,16 @@ async def grows(rig: Rig, peer: Peer, *, beyond: int) -> None:
         return peer.beats[-1].journal_payloads > beyond
 
     await peer.until(has_grown)
+
+
+async def junk_is_survived(rig: Rig, peer: Peer) -> None:
+    """On every topic that a gateway hears; it beats on, from the same run."""
+    epoch = peer.beats[-1].epoch
+    for subscription in subscriptions(rig.park.id, GW):
+        for junk in JUNK:
+            await peer.link.publish(subscription.topic.replace("+", "plc_hc_outlet"), junk, qos=1)
+    await beats(peer, 2)
+    assert peer.beats[-1].epoch == epoch
 
 
 async def replays_free_nothing(rig: Rig, peer: Peer) -> None:
