@@ -43,7 +43,7 @@ def main() -> int:
         print("\n".join(tables(report)), flush=True)
         if asked.write is not None:
             # After each, not at the end: hours of measuring are not lost with the last of them.
-            update(asked.write, report, machine)
+            update(asked.write, report, machine, size)
     if asked.json is not None:
         shapes = [report.as_json(machine) for report in reports]
         shape = shapes if asked.only is None else shapes[0]
