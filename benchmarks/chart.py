@@ -73,6 +73,6 @@ def _drawn(
 
 
 def _step(most: float) -> float:
-    """Return a round distance of the rulings: four to ten of them."""
+    """Return a round distance of the rulings: four to eight of them."""
     size = 10.0 ** math.floor(math.log10(most))
     return next(size * part for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if most / (size * part) <= 8)
