@@ -84,3 +84,12 @@ def test_no_group_comes_more_often_than_the_floor(speed: float, lasts_s: float) 
     found = turns(schedule(), until_s=102.0, lasts_s=lasts_s, speed=speed)
     for name in GROUPS:
         assert len(times(found, name)) <= 2.0 / 0.1 + 2
+
+
+def test_a_change_of_speed_counts_from_the_last_turn() -> None:
+    made = schedule()
+    made.polled("slow", due_s=100.0, now_s=100.0, speed=1)
+    assert made.due_s("slow", speed=1) == 110.0
+    assert made.due_s("slow", speed=20) == 100.5
+    made.make_due(["slow"], now_s=100.2)
+    assert made.due_s("slow", speed=20) == 100.2
