@@ -132,6 +132,7 @@ class Worker:
             except StorageError as error:
                 self._say(str(error))
                 continue
+            self._say(None)
             if names:
                 self._acks.durable(names)
                 self._timed(names)
