@@ -121,7 +121,7 @@ async def until_durable(gateway: MqttLink, one: Ingest, strange: bytes) -> None:
     until_s = CLOCK.monotonic() + 60
     while len(one.durable) <= WANTED:
         assert CLOCK.monotonic() < until_s, f"only {one.durable.as_tuple()} of {payload_uuid(EPOCH, WANTED)}"
-        await asyncio.sleep(5)
+        await asyncio.sleep(2)
         for offset in range(WANTED + 1):
             if offset not in one.durable:
                 await gateway.publish(HISTORY, strange if offset == WANTED else good(offset), qos=1)
