@@ -89,6 +89,30 @@ def test_what_waits_takes_no_memory(tmp_path: Path) -> None:
     assert held_bytes(journal) < 20 * 100
 
 
+def test_what_was_sent_again_takes_no_memory_while_it_waits(tmp_path: Path) -> None:
+    clock = ManualClock()
+    journal = opened(tmp_path, clock)
+    for _ in range(500):
+        journal.append("t", b"x" * 50, is_sent=False)
+    journal._flight.credit = 10_000
+    assert len(due(journal, clock)) == 500
+    assert due(journal, clock) == []
+    assert held_bytes(journal) == 0
+    assert all(segment.chunk is None for segment in journal._shelf.segments)
+
+
+def test_what_is_acknowledged_meanwhile_is_not_sent(tmp_path: Path) -> None:
+    clock = ManualClock()
+    journal = opened(tmp_path, clock)
+    for _ in range(10):
+        journal.append("t", b"x" * 50, is_sent=False)
+    journal._flight.credit = 100
+    sending = journal.due(clock.monotonic())
+    assert next(sending).offset == 0
+    journal.durable(A, ((1, 3), (5, 8)))
+    assert [entry.offset for entry in sending] == [4, 9]
+
+
 def test_an_outage_takes_no_memory_while_it_grows(tmp_path: Path) -> None:
     clock = ManualClock()
     journal = opened(tmp_path, clock, segment_bytes=20_000)
