@@ -2,6 +2,7 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +21,10 @@ SICK = {11: (Mode.SILENT, 0.0), 37: (Mode.SLOW, 5.0), 62: (Mode.GARBAGE, 0.0), 8
 PERIOD_S = 0.5
 MEASURED_S = 8.0
 WITHIN = 0.10
-BUSY_S = 0.15
-"""A machine that runs other tests at the same time gives a process its turn this late, once in a hundred."""
+LOOK_S = 0.02
+"""Between looks at how late this machine gives a process its turn: other tests run at the same time."""
+TURNS = 3
+"""Turns that a period waits for: the gateway's, the PLC's, the gateway's again."""
 POINTS = 8
 
 
@@ -39,7 +42,7 @@ def test_sick_plcs_delay_no_other(tmp_path: Path) -> None:
 
         wait_until("every PLC that answers is polled", are_polled)
         from_s = CLOCK.monotonic()
-        rest(MEASURED_S)
+        late_s = sorted(_latenesses(MEASURED_S))
         until_s = CLOCK.monotonic()
         running.gateway.kill()
     served_s: dict[int, list[float]] = defaultdict(list)
@@ -51,15 +54,25 @@ def test_sick_plcs_delay_no_other(tmp_path: Path) -> None:
     gaps_s = sorted(gap for times in healthy.values() for gap in _gaps(times))
     longest_s = gaps_s[-1]
     p99_s = gaps_s[len(gaps_s) * 99 // 100]
+    busy_s = late_s[len(late_s) * 99 // 100]
     print(
         f"{len(healthy)} PLCs at {PERIOD_S} s: mean periods {min(means_s):.4f} to {max(means_s):.4f} s, "
-        f"single ones p99 {p99_s:.3f} s, longest {longest_s:.3f} s, of {len(gaps_s)}"
+        f"single ones p99 {p99_s:.3f} s, longest {longest_s:.3f} s, of {len(gaps_s)}; "
+        f"this machine gave turns {busy_s * 1000:.0f} ms late (p99)"
     )
     assert len(healthy) == PLCS - len(SICK)
     assert all(len(times) >= MEASURED_S / PERIOD_S - 2 for times in healthy.values())
     assert all(abs(mean - PERIOD_S) <= WITHIN * PERIOD_S for mean in means_s)
-    assert p99_s <= (1 + WITHIN) * PERIOD_S + BUSY_S
+    assert p99_s <= (1 + WITHIN) * PERIOD_S + TURNS * busy_s
 
 
 def _gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
+
+
+def _latenesses(seconds: float) -> Iterator[float]:
+    """Yield for so long how late this process was woken each time."""
+    until_s = CLOCK.monotonic() + seconds
+    while (now_s := CLOCK.monotonic()) < until_s:
+        rest(LOOK_S)
+        yield CLOCK.monotonic() - now_s - LOOK_S
