@@ -16,8 +16,8 @@ from runtime.clock import RealClock
 NAME = "gateway"
 
 AT_100_MS = Load(name="100x100@100ms", plcs=100, points=100, period_s=0.1)
-FLAT_OUT = Load(name="flat-out", plcs=50, points=100, period_s=0.01)
-"""Asks for 500,000 points a second: more than anybody answers, so that nobody waits."""
+FLAT_OUT = Load(name="flat-out", plcs=20, points=100, period_s=0.001)
+"""Asks for 2,000,000 points a second: more than anybody answers, so that nobody waits."""
 NODE_RED_BEST = Load(name="20x100@10ms", plcs=20, points=100, period_s=0.01)
 """The load at which Node-RED brings most; beyond it its queues grow and it brings less."""
 SMALL = Load(name="4x20@100ms", plcs=4, points=20, period_s=0.1)

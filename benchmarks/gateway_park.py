@@ -97,7 +97,7 @@ trusted = "{folder / "trusted.jwks"}"
 [journal]
 directory = "{folder / "journal"}"
 [floors]
-poll_s = 0.01
+poll_s = 0.001
 """,
     )
     return path

@@ -21,7 +21,7 @@ class JournalBlock(Block):
 
 
 class FloorsBlock(Block):
-    poll_s: Annotated[float, Field(ge=0.01, le=10)] = 0.1
+    poll_s: Annotated[float, Field(ge=0.001, le=10)] = 0.1
     """Wall seconds: no group is polled faster."""
 
 

@@ -90,7 +90,7 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
 def _group(name: str, entry: Entry) -> PollGroup:
     group = PollGroup(
         name=name,
-        period_s=entry.number("period_s", least=0.01, most=3600),
+        period_s=entry.number("period_s", least=0.001, most=3600),
         is_critical=entry.boolean_or("critical", default=False),
     )
     entry.done()
