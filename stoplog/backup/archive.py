@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def read_archive(archive: Path, identity: Path, into: Path) -> Manifest:
         with tarfile.open(plain) as tar:
             manifest = _manifest(tar)
             for name in manifest.files:
-                tar.extract(name, into, filter="data")
+                _take_out(tar, name, into / name)
     except pyrage.DecryptError as error:
         raise StorageError(f"{archive}: not for this key, or damaged: {error}") from error
     except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
@@ -118,6 +119,15 @@ def read_recipients(file: Path) -> list[str]:
             file, "it names nobody", "write one `age1…` a line; `stoplog backup-key` makes a pair"
         )
     return keys
+
+
+def _take_out(tar: tarfile.TarFile, name: str, to: Path) -> None:
+    """Write the content of one entry; its own path, owner and mode count for nothing."""
+    content = tar.extractfile(name)
+    if content is None:
+        raise ValueError(f"{name} is no file")
+    with content, to.open("wb") as opened:
+        shutil.copyfileobj(content, opened)
 
 
 def _identity(file: Path) -> pyrage.x25519.Identity:

@@ -169,6 +169,7 @@ async def test_every_journalled_payload_arrives_once_by_name(tmp_path: Path, dea
         else:
             rig.stop_broker()
             await asyncio.sleep(2)
+            peer.beats.clear()
             rig.start_broker()
         await asyncio.sleep(1)
         await peer.until(lambda: peer.beats and peer.beats[-1].journal_payloads < 40, timeout_s=60)

@@ -22,6 +22,12 @@ def told(peer: Peer) -> list[tuple[int | None, object]]:
     ]
 
 
+def answered(it: DataLogger) -> set[int]:
+    """Times of the data whose receipt the gateway has said."""
+    times = [read_body(frame.cp).parameters["DataTime"] for frame in it.answered if frame.cn == "2011"]
+    return {read_time(at) for at in times}
+
+
 async def test_what_was_acknowledged_was_kept_and_nothing_is_told_as_another_value(tmp_path: Path) -> None:
     """Every value is the number of its second, so that store and logger can be compared one by one."""
     probe = Instrument(code="w01014", cycle_s=1)
@@ -46,12 +52,9 @@ async def test_what_was_acknowledged_was_kept_and_nothing_is_told_as_another_val
                 rig.start_gateway()
             connections = link.connections
             await peer.until(lambda: link.connections > connections or len(told(peer)) >= 10)
-            await peer.until(lambda: it.waiting <= 1)
+            await peer.until(lambda: it.waiting <= 1 and len(answered(it)) >= 10, timeout_s=60)
             it.faults.add(LoggerFault.MUTE)
-            times = [
-                read_body(frame.cp).parameters["DataTime"] for frame in it.answered if frame.cn == "2011"
-            ]
-            acknowledged = {read_time(at) for at in times}
+            acknowledged = answered(it)
             await peer.until(lambda: acknowledged <= {at_ms for at_ms, _ in told(peer)})
         finally:
             playing.cancel()
