@@ -1,11 +1,14 @@
 """Collects which payloads were received and which are durable, until they are acknowledged to their gateways."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from domain.ids import GatewayId, ParkId
 from stores.port import PayloadName
 from stores.ranges import RangeSet
-from wire.messages import Acknowledgement
+from wire.messages import Acknowledgement, Ranges
+
+RANGES_MAX = 2_000
+"""In one acknowledgement, some 40 kB: what a crowded queue has dropped leaves many holes, and the rest is said in the next."""
 
 
 class Acks:
@@ -25,21 +28,23 @@ class Acks:
         _add(self._durable, names)
 
     def take(self) -> list[Acknowledgement]:
-        """Return one acknowledgement for each gateway and epoch with news."""
-        keys = sorted({*self._received, *self._durable})
+        """Return the acknowledgements for each gateway and epoch with news: one, or more of a bounded size."""
         made = [
-            Acknowledgement(
-                park=self._park,
-                gateway=gateway,
-                epoch=epoch,
-                received=self._received.get((gateway, epoch), RangeSet()).as_tuple(),
-                durable=self._durable.get((gateway, epoch), RangeSet()).as_tuple(),
+            Acknowledgement(park=self._park, gateway=key[0], epoch=key[1], received=received, durable=durable)
+            for key in sorted({*self._received, *self._durable})
+            for received, durable in _parts(
+                self._received.get(key, RangeSet()).as_tuple(), self._durable.get(key, RangeSet()).as_tuple()
             )
-            for gateway, epoch in keys
         ]
         self._received.clear()
         self._durable.clear()
         return made
+
+
+def _parts(received: Ranges, durable: Ranges) -> Iterator[tuple[Ranges, Ranges]]:
+    for start in range(0, max(len(received), len(durable)), RANGES_MAX):
+        part = slice(start, start + RANGES_MAX)
+        yield received[part], durable[part]
 
 
 def _add(sets: dict[tuple[GatewayId, str], RangeSet], names: Iterable[PayloadName]) -> None:
