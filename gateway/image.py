@@ -229,6 +229,10 @@ class DeviceImage:
             and age_s <= stale_after_s(group, speed=min(speed, float(self._speeds[row]))),
         )
 
+    def observed_ms(self, row: int) -> int:
+        """Return the time of what is known of this point now; NEVER_MS: nothing is."""
+        return int(self._observed_ms[row])
+
     def asked_s(self, row: int) -> float:
         """Return when the read that gave this value was begun, monotonic seconds; −inf: never."""
         return float(self._asked_s[row])

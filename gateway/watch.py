@@ -5,14 +5,15 @@ the late effect of a move away from safe whose outcome was unknown is countered 
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from domain.admission import Direction, Situation, admit
 from domain.alarm import Alarm, AlarmRule, AlarmState, observe
 from domain.command import Action, Phase, State
 from domain.cutoff import CutoffRule, CutoffWatch
 from domain.drive import writes
-from domain.ids import CommandId, FacilityId, RuleId
+from domain.ids import CommandId, DeviceId, FacilityId, PointRef, RuleId
 from domain.order import Order, OrderKind
 from domain.park import Actuator, SafePosition, Tier
 from domain.position import Position, indicate
@@ -31,6 +32,15 @@ from wire.messages import order_body
 
 OWN_S_MAX = 600.0
 """Wall seconds for which a cut-off keeps trying to reach its PLC; after that a person must go there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What is looked at after a poll of one device."""
+
+    cutoffs: list[CutoffWatch] = field(default_factory=list)
+    alarms: list[AlarmRule] = field(default_factory=list)
+    actuators: list[Actuator] = field(default_factory=list)
 
 
 class Watch:
@@ -57,16 +67,19 @@ class Watch:
         self._alarms: dict[RuleId, tuple[AlarmRule, Alarm]] = {}
         self._positions: dict[FacilityId, Position] = {}
         self._remote: dict[FacilityId, bool] = {}
+        self._of: dict[DeviceId, _Own] = {}
+        self._looked: dict[PointRef, int] = {}
+        """Point of a feedback → time of what was last looked at: the same once more changes nothing."""
         self.park_changed()
 
     def park_changed(self) -> None:
         """Take the rules of the park as it is now; one that is what it was goes on where it stands."""
-        park, field = self._field.park, self._field
+        park, ours = self._field.park, self._field
         cutoffs = {watch.rule.id: watch for watch in self._cutoffs}
         self._cutoffs = [
             known if (known := cutoffs.get(rule.id)) and known.rule == rule else CutoffWatch(rule=rule)
             for rule in park.cutoffs
-            if field.is_own(rule.point)
+            if ours.is_own(rule.point)
         ]
         alarms = self._alarms
         self._alarms = {
@@ -74,26 +87,39 @@ class Watch:
             if rule.id in alarms and alarms[rule.id][0] == rule
             else (rule, Alarm(rule=rule.id))
             for rule in park.alarms
-            if field.is_own(rule.point)
+            if ours.is_own(rule.point)
         }
-        self._positions = {key: at for key, at in self._positions.items() if key in field.actuators}
-        self._remote = {key: is_remote for key, is_remote in self._remote.items() if key in field.actuators}
+        self._of = {}
+        for watch in self._cutoffs:
+            self._own(watch.rule.point).cutoffs.append(watch)
+        for rule, _ in self._alarms.values():
+            self._own(rule.point).alarms.append(rule)
+        for actuator in ours.actuators.values():
+            self._of.setdefault(actuator.device, _Own()).actuators.append(actuator)
+        self._looked.clear()
+        self._positions = {key: at for key, at in self._positions.items() if key in ours.actuators}
+        self._remote = {key: is_remote for key, is_remote in self._remote.items() if key in ours.actuators}
         self.orders_changed()
 
     def polled(self, image: DeviceImage) -> None:
         """Look at what `image` shows after a poll."""
-        device = image.device.id
-        for watch in self._cutoffs:
-            if self._field.park.points[watch.rule.point].device == device:
-                samples = watch.observe(self._field.reading(watch.rule.point))
-                if samples is not None:
-                    self._cut_off(watch.rule, samples)
-        for rule_id, (rule, _) in self._alarms.items():
-            if self._field.park.points[rule.point].device == device:
-                self._cross(rule_id)
-        for actuator in self._field.actuators.values():
-            if actuator.device == device:
+        own = self._of.get(image.device.id)
+        if own is None:
+            return
+        for watch in own.cutoffs:
+            if watch.recent and watch.recent[-1][0] == _time(image, watch.rule.point):
+                continue  # counted
+            samples = watch.observe(self._field.reading(watch.rule.point))
+            if samples is not None:
+                self._cut_off(watch.rule, samples)
+        for rule in own.alarms:
+            if self._alarms[rule.id][1].observed_ms != _time(image, rule.point):
+                self._cross(rule.id)
+        for actuator in own.actuators:
+            names = actuator.feedback
+            if self._is_new(image, actuator, (names.remote,)):
                 self._watch_mode(actuator)
+            if self._is_new(image, actuator, (names.opened, names.closed)):
                 self._watch_position(actuator)
 
     def orders_changed(self) -> None:
@@ -105,6 +131,19 @@ class Watch:
         }
         for watch in self._cutoffs:
             watch.is_latched = self._by(watch.rule.id) in standing
+
+    def _own(self, point: PointRef) -> "_Own":
+        return self._of.setdefault(self._field.park.points[point].device, _Own())
+
+    def _is_new(self, image: DeviceImage, actuator: Actuator, names: Iterable[str]) -> bool:
+        """Whether one of these feedbacks was read since they were last looked at."""
+        found = False
+        for name in names:
+            point = actuator.point(name)
+            at_ms = _time(image, point)
+            if self._looked.get(point) != at_ms:
+                self._looked[point], found = at_ms, True
+        return found
 
     def _cut_off(self, rule: CutoffRule, samples: Sequence[tuple[int, float]]) -> None:
         self._log.warning("cut-off", rule=rule.id, value=samples[-1][1])
@@ -227,6 +266,10 @@ class Watch:
 
     def _by(self, rule: RuleId) -> str:
         return f"edge:{self._records.gateway}/{rule}"
+
+
+def _time(image: DeviceImage, point: PointRef) -> int:
+    return image.observed_ms(image.row_of[point])
 
 
 def _holds(alarm: Alarm) -> bool:
