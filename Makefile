@@ -41,7 +41,7 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 	@deploy/setup/lock.sh
 
 # Side by side, a file to a worker: most of the service tests wait for sockets and broker rather than compute.
-WORKERS := 3
+WORKERS := 4
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
 PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py
