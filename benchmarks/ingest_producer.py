@@ -50,6 +50,8 @@ class Order:
     """Payloads a second; 0: as fast as the window allows."""
     trusted: str = ""
     """Public keys, to verify the acknowledgements; empty: a subscriber counts."""
+    begin_ms: int = 0
+    """Time of the first sample, UTC milliseconds; 0: now. A run before has stamped ahead of the clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,7 @@ class Producer:
             for plc in range(order.plcs)
         ]
         self._topics = [sparkplug(PARK, Kind.DDATA, GATEWAY, f"plc_d{plc:04d}") for plc in range(order.plcs)]
-        self._last_ms = [0] * order.plcs
+        self._last_ms = [order.begin_ms] * order.plcs
         dice = np.random.default_rng(20_261_122)
         self._values = np.round(dice.integers(0, 65_536, (64, order.points)) * 0.1, 1)
         self._kept: dict[int, bytes] = {}

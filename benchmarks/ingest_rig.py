@@ -21,6 +21,7 @@ from stores.settings import StoreSettings
 VICTORIA = "/usr/bin/victoria-metrics"
 LOAD = Load(name="100x100", plcs=100, points=100, period_s=1.0)
 """A hundred PLCs with a hundred points, of one gateway."""
+RUN_APART_MS = 3_600_000
 _CLOCK = RealClock()
 
 
@@ -49,6 +50,7 @@ class IngestRig:
         self._rig = Rig(folder, replace(load, plcs=0))
         self.broker_port, self.victoria_port, *self._metrics_ports = free_ports(6)
         self._workers: list[asyncio.subprocess.Process] = []
+        self._runs = 0
         self._victoria: asyncio.subprocess.Process | None = None
         ports = Ports(broker=self.broker_port, plcs=[*range(20_000, 20_000 + load.plcs)])
         write_park(folder, load, ports)
@@ -123,13 +125,18 @@ kind = "{store.kind}"
         """Have the producer send for some seconds."""
         order = Order(
             port=self.broker_port, plcs=self.load.plcs, points=self.load.points, seconds=seconds, window=window,
-            rate=rate, trusted=trusted,
+            rate=rate, trusted=trusted, begin_ms=self._begin_ms(),
         )  # fmt: skip
         producer = await self._rig.run(
             *(sys.executable, "-m", "benchmarks.ingest_producer", json.dumps(asdict(order))),
             name="producer", speaks=True,
         )  # fmt: skip
         return Outcome(**json.loads(await self._line(producer, "producer", seconds + 2 * START_S_MAX)))
+
+    def _begin_ms(self) -> int:
+        """Return a time that no run of this rig has come near: two samples of a point at one time would be one."""
+        self._runs += 1
+        return _CLOCK.now_ms() + (self._runs - 1) * RUN_APART_MS
 
     async def start_counter(self) -> asyncio.subprocess.Process:
         """Start the subscriber that only counts."""

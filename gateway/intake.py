@@ -116,7 +116,9 @@ class Intake:
     def _sparkplug(self, message: Message) -> None:
         """Honour a rebirth; any other unsigned write is refused and on the record."""
         topic = parse_sparkplug(message.topic)
-        if topic is not None and topic.kind is Kind.NCMD and is_rebirth(message.payload):
+        if topic is None or topic.kind not in {Kind.NCMD, Kind.DCMD}:
+            return  # nothing is asked of us; amqtt hands a newcomer what it retains, subscribed to or not
+        if topic.kind is Kind.NCMD and is_rebirth(message.payload):
             if message.received_s - self._reborn_s >= REBIRTH_S_MIN and self._link.is_connected:
                 self._reborn_s = message.received_s
                 self._publisher.birth()

@@ -21,7 +21,7 @@ from runtime.clock import RealClock
 from stoplog.demo.ports import free_ports
 from wire.messages import CommandMessage, Heartbeat, Record, command_body, heartbeat, record
 from wire.signing import Role, Signer, load_signer, load_verifier
-from wire.topics import Channel, ours
+from wire.topics import Channel, ours, parse_ours
 
 ROOT = Path(__file__).parents[2]
 PARK = "lingang"
@@ -268,6 +268,8 @@ class Intruder:
         return next(found, None)
 
     def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if parse_ours(message.topic) is None:
+            return  # amqtt hands a newcomer what it retains, asked for or not
         signed = self._verifier.verify(message.payload, roles=[Role.GATEWAY])
         if message.topic.endswith("/heartbeat"):
             beat = heartbeat(signed.body)
