@@ -1,5 +1,6 @@
 """Reading a peer's JSON object field by field, refusing what is missing or of another type by name."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
@@ -8,6 +9,9 @@ from domain.errors import RemoteProtocolError
 from wire.canonical import Json
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+INTEGER_MAX = 2**53 - 1
+"""The largest whole number that a double holds exactly (RFC 7493, section 2.2)."""
 
 
 class Fields:
@@ -85,9 +89,9 @@ class Fields:
 
     @staticmethod
     def as_integer(name: str, value: Json) -> int:
-        """Return `value`, which must be a whole number."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong(name, "a whole number", value)
+        """Return `value`, which must be a whole number that every JSON reader keeps exactly (RFC 7493, section 2.2)."""
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > INTEGER_MAX:
+            raise _wrong(name, f"a whole number within ±{INTEGER_MAX}", value)
         return value
 
     @staticmethod
@@ -100,6 +104,8 @@ class Fields:
         """Return `value`, which must be a number."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong(name, "a number", value)
+        if abs(value) > sys.float_info.max:
+            raise _wrong(name, "a finite number", value)
         return float(value)
 
     def _get(self, name: str) -> Json:

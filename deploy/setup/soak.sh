@@ -26,6 +26,8 @@ play() {
   echo && echo "soak: $runs runs held in $minutes minutes"
 }
 
+# New examples for every property: `make test` draws the same ones each time.
+EXPLORE=1 .venv/bin/python -m pytest -q -n 2 tests/properties tests/unit
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
 .venv/bin/python -m tests.outage --hours 24 2>&1 | tee docs/soak-outage.txt

@@ -128,6 +128,7 @@ def test_any_record_of_a_gateway_is_taken_down(
 @NO_HURRY
 @given(bodies, st.sampled_from([{}, {"plc": 5}, {"plc": -1}, {"plc": 10**400}, {"x": 1}]))
 @example({}, {"plc": 10**400})
+@example({"epoch": ""}, {"plc": 10**400})
 def test_any_heartbeat_of_a_gateway_can_be_shown(body: dict[str, Json], ages: dict[str, int]) -> None:
     whole = messages.heartbeat_body(BEAT)
     assert isinstance(whole, dict)

@@ -60,3 +60,15 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         Fields({"f": "x" * 10_000}).integer("f")
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), 10**400])
+def test_a_whole_number_that_a_double_cannot_hold_is_refused(value: int) -> None:
+    with pytest.raises(RemoteProtocolError, match="the field f must be a whole number within"):
+        Fields({"f": value}).integer("f")
+    assert Fields({"f": 2**53 - 1}).integer("f") == 2**53 - 1
+
+
+def test_a_number_beyond_a_double_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError, match="the field f must be a finite number"):
+        Fields({"f": 10**400}).scalar("f")
