@@ -16,14 +16,12 @@ from gateway.poll_plan import Block, PollPlan
 from gateway.schedule import Schedule
 from gateway.telemetry_metrics import TelemetryMetrics
 from gateway.timekeeper import Timekeeper
-from runtime.clock import Clock, RealClock
+from runtime.clock import Clock
 from runtime.log import logger
 from wire.modbus import BlockDecoder, run_of
 
-NAP_S_MAX = 0.25
-"""Wall seconds: a change of speed is noticed within this."""
-STEADY_NAP_S_MAX = 5.0
-"""Wall seconds, where time has one speed: nobody looks whether a poller turns more often than that."""
+NAP_S_MAX = 5.0
+"""Wall seconds: nobody looks whether a poller turns more often than that; `Poller.wake` tells of a change of speed."""
 OTHERS_GRACE_S = 1.0
 """Wall seconds more for a group that has not had its turn yet."""
 REFUSED_AGAIN_S = 600.0
@@ -108,7 +106,6 @@ class Poller:
             first_s=self._started_s,
             floor_s=floor_s,
         )
-        self._nap_s_max = STEADY_NAP_S_MAX if isinstance(clock, RealClock) else NAP_S_MAX
         self._nap_ends: asyncio.Future[None] | None = None
         self._polled = asyncio.Event()
         self._silent: set[str] = set()
@@ -134,7 +131,7 @@ class Poller:
         name = schedule.due(now_s=now_s, speed=speed)
         if name is None:
             wait_s = schedule.wait_s(now_s=now_s, speed=speed)
-            await self._nap(self._nap_s_max if wait_s is None else wait_s)
+            await self._nap(NAP_S_MAX if wait_s is None else wait_s)
             return
         due_s = schedule.due_s(name, speed=speed)
         self._metrics.late(self._id, now_s - due_s)
@@ -156,7 +153,7 @@ class Poller:
     def poll_now(self, groups: frozenset[str]) -> None:
         """Make `groups` due."""
         self._schedule.make_due(groups, now_s=self._clock.monotonic())
-        self._wake()
+        self.wake()
 
     async def polled(self, timeout_s: float) -> None:
         """Return after the next poll of any group, at the latest after `timeout_s` wall seconds."""
@@ -168,14 +165,15 @@ class Poller:
     async def _nap(self, left_s: float) -> None:
         loop = asyncio.get_running_loop()
         self._nap_ends = loop.create_future()
-        timer = loop.call_later(min(max(left_s, 0.001), self._nap_s_max), self._wake)
+        timer = loop.call_later(min(max(left_s, 0.001), NAP_S_MAX), self.wake)
         try:
             await self._nap_ends
         finally:
             timer.cancel()
             self._nap_ends = None
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Look again what is due: time goes at another speed now."""
         if self._nap_ends is not None and not self._nap_ends.done():
             self._nap_ends.set_result(None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,16 @@ from domain.ids import FacilityId
 from domain.park import Device, Point, PollGroup, Register, RegisterType
 from domain.quality import Quality, Reason
 from domain.words import Words
+from gateway.field import Station
 from gateway.image import DeviceImage, Rows, Told
 from gateway.plc import PlcLink
 from gateway.poller import Poller, Turn
+from gateway.polling import Polling
 from gateway.stations import Lines
 from gateway.telemetry_metrics import TelemetryMetrics
 from gateway.timekeeper import Timekeeper
-from runtime.clock import RealClock
+from runtime.clock import Clock, ClockPage, RealClock
+from runtime.liveness import Liveness
 from tests.service.gateway.liar import Liar, device, framed, honest, registers
 
 FAST, SLOW = "fast", "slow"
@@ -62,20 +65,18 @@ class Polled:
                 await self.poller.polled(10)
 
 
-@contextlib.asynccontextmanager
-async def polled(folder: Path, plc: Liar, listed: Sequence[Sequence[int]]) -> AsyncIterator[Polled]:
-    """Poll the addresses listed for each group."""
-    clock = RealClock()
-    made = device(plc.port)
-    object.__setattr__(made, "groups", GROUPS)
+def made(folder: Path, plc: Liar, listed: Sequence[Sequence[int]], clock: Clock) -> Polled:
+    """Return what would poll the addresses listed for each group."""
+    target = device(plc.port)
+    object.__setattr__(target, "groups", GROUPS)
     image = DeviceImage(
-        made,
-        [p for group, each in zip(GROUPS, listed, strict=False) for p in points(made, each, group)],
+        target,
+        [p for group, each in zip(GROUPS, listed, strict=False) for p in points(target, each, group)],
         [],
     )
     poller = Poller(
         image,
-        PlcLink(made, Lines(clock).of(made)),
+        PlcLink(target, Lines(clock).of(target)),
         clock=clock,
         times=Timekeeper(folder / f"ceiling{plc.port}", clock, is_slewed=True),
         metrics=TelemetryMetrics(CollectorRegistry()),
@@ -89,7 +90,14 @@ async def polled(folder: Path, plc: Liar, listed: Sequence[Sequence[int]]) -> As
         found.turns.append(turn)
 
     poller.listen(tell, lambda image: None)
-    task = asyncio.ensure_future(poller.run())
+    return found
+
+
+@contextlib.asynccontextmanager
+async def polled(folder: Path, plc: Liar, listed: Sequence[Sequence[int]]) -> AsyncIterator[Polled]:
+    """Poll the addresses listed for each group."""
+    found = made(folder, plc, listed, RealClock())
+    task = asyncio.ensure_future(found.poller.run())
     try:
         yield found
     finally:
@@ -186,3 +194,25 @@ async def test_a_liar_beside_it_costs_a_plc_no_sample(tmp_path: Path, seed: int)
         assert all(item.quality is Quality.GOOD for item in seen.told)
         assert sound.connections == 1
         assert len(liar.requests) >= 2
+
+
+async def test_a_poller_that_waits_for_slow_time_goes_on_when_time_goes_faster(tmp_path: Path) -> None:
+    page = ClockPage(tmp_path / "clock", start_ms=1_700_000_000_000, speed=0.001)
+    started: list[asyncio.Task[None]] = []
+
+    def start(coro: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        started.append(asyncio.create_task(coro, name=name))
+        return started[-1]
+
+    async with Liar(honest).serving() as plc:
+        seen = made(tmp_path, plc, [range(3)], page.clock)
+        everyone = Polling(start, Liveness(page.clock.monotonic), page.clock, lambda *_: None, lambda _: None)
+        everyone.start([Station(image=seen.image, link=seen.poller.link, poller=seen.poller)])
+        await seen.until(polls=1)
+        asked = len(plc.requests)
+        page.set_speed(1.0)
+        await seen.until(polls=3)
+        assert len(plc.requests) >= asked + 3
+        for task in started:
+            task.cancel()
+        await asyncio.wait(started)
