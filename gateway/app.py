@@ -13,42 +13,27 @@ from domain.errors import ConfigurationError, Fault, LinkError
 from domain.ids import GatewayId
 from domain.park import Park
 from gateway.backfill import Backfill
-from gateway.challenges import Challenges
-from gateway.desk import Desk
+from gateway.core import Identity, assemble
 from gateway.drain import drain
-from gateway.edge_node import EdgeNode
-from gateway.executor import Executor
 from gateway.field import Field
-from gateway.heartbeat import Pulse
 from gateway.hj212_stations import Loggers
-from gateway.intake import Intake, subscriptions
-from gateway.keeper import Keeper
-from gateway.lane import Lane
 from gateway.outside import Outside
 from gateway.polling import Polling
-from gateway.publisher import Publisher
-from gateway.records import Records
-from gateway.recovery import recover
 from gateway.reload import Reload
 from gateway.settings import GatewaySettings
 from gateway.stations import Lines, build_stations, trust
 from gateway.storage import Storage, open_storage
 from gateway.telemetry_metrics import TelemetryMetrics
-from gateway.transcript import Transcript
-from gateway.unbelieved import Unbelieved
-from gateway.watch import Watch
 from runtime.exits import AccessRefused
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
 from runtime.memory import settle
 from runtime.metrics import HealthServer, words_of_readiness
-from runtime.mqtt import BrokerSettings, check_broker
+from runtime.mqtt import BrokerSettings, MqttLink, check_broker
 from runtime.parkfiles.loading import load_park
 from runtime.reloading import Reloading
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service
-from wire.signing import Role
-from wire.topics import Channel, ours
 
 BROKER_S_MAX = 5.0
 """Wall seconds for the broker to answer at the start."""
@@ -80,24 +65,6 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     await _meet(broker, storage)
 
     metrics = TelemetryMetrics(registry := CollectorRegistry())
-    node = EdgeNode(park=park.id, gateway=gateway, bd_seq=storage.ledger.bd_seq)
-    outside = Outside(
-        broker,
-        node,
-        clock=clock,
-        client_id=gateway,
-        subscriptions=subscriptions(park.id, gateway),
-        keep_bd_seq=storage.ledger.keep_bd_seq,
-    )
-    # Three lanes, so that no heartbeat waits for the broker's answer to a record, nor behind a burst of samples.
-    live, reports, early = (
-        Lane(outside.publish, outside.publish_at_once),
-        Lane(outside.publish),
-        Lane(outside.publish),
-    )
-
-    records = Records(storage.records, signer, reports, early, park=park.id, gateway=gateway, clock=clock)
-
     build = partial(
         build_stations,
         gateway=gateway,
@@ -108,87 +75,32 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         lines=Lines(clock, tls=trust(settings.plc_tls)),
     )
     loggers = Loggers(park, gateway, settings.loggers, clock=clock, times=storage.times, registry=registry)
-    field = Field(park, build(park), clock, others=loggers.images)
-    publisher = Publisher(node, field.images, storage.samples, live, clock=clock, metrics=metrics)
-    transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
-    executor = Executor(field, transcript, clock=clock, spawn=lambda coro, name: tasks.start(coro, name=name))
-    watch = Watch(field, executor, transcript, ledger=storage.ledger, records=records, clock=clock)
-    keeper = Keeper(
+    core = assemble(
+        Identity(
+            park=park,
+            gateway=gateway,
+            signer=signer,
+            verifier=verifier,
+            challenge_validity_s=settings.challenge_validity_s,
+        ),
+        storage,
+        partial(MqttLink, broker, clock=clock),
+        build(park),
         clock=clock,
-        samples=storage.samples,
-        records_journal=storage.records,
-        records=records,
-        ledger=storage.ledger,
-        publisher=publisher,
         metrics=metrics,
+        spawn=lambda coro, name: tasks.start(coro, name=name),
+        others=loggers.images,
     )
-    challenges = Challenges()
-    unbelieved = Unbelieved(records, field.known, clock)
-    desk = Desk(
-        field,
-        executor,
-        transcript,
-        ledger=storage.ledger,
-        records=records,
-        challenges=challenges,
-        unbelieved=unbelieved,
-        definitions=field.definitions,
-        verifier=verifier,
-        clock=clock,
-        challenge_validity_s=settings.challenge_validity_s,
-        is_full=keeper.is_full,
-    )
-    pulse = Pulse(
-        field.images,
-        clock=clock,
-        challenges=challenges,
-        journal=storage.samples,
-        records=records,
-        ledger=storage.ledger,
-        times=storage.times,
-        definitions=field.definitions,
-        signer=signer,
-        lane=early,
-        is_full=keeper.is_full,
-    )
-    again = partial(Backfill, link=outside.link, clock=clock, verifier=verifier, gateway=gateway)
-    old_samples = again(
-        storage.samples,
-        topic=ours(park.id, gateway, Channel.HISTORY),
-        qos=0,
-        receiver=Role.INGEST,
-        behind=live,
-    )
-    old_records = again(
-        storage.records,
-        topic=ours(park.id, gateway, Channel.RECORDS),
-        qos=1,
-        receiver=Role.CONTROL,
-        behind=reports,
-    )
-    intake = Intake(
-        outside.link,
-        desk=desk,
-        watch=watch,
-        ledger=storage.ledger,
-        samples=old_samples,
-        records=old_records,
-        publisher=publisher,
-        unbelieved=unbelieved,
-        verifier=verifier,
-        park=park.id,
-        gateway=gateway,
-        clock=clock,
-    )
-    _show(metrics, field, outside, storage, {"samples": old_samples, "records": old_records})
+    field, outside, publisher, watch = core.field, core.outside, core.publisher, core.watch
+    _show(metrics, field, outside, storage, {"samples": core.old_samples, "records": core.old_records})
     polling = Polling(
-        lambda coro, name: tasks.start(coro, name=name), tasks.liveness, publisher.tell, watch.polled
+        lambda coro, name: tasks.start(coro, name=name), tasks.liveness, clock, publisher.tell, watch.polled
     )
     reload = Reload(
         field,
         gateway,
         polling=polling,
-        executor=executor,
+        executor=core.executor,
         watch=watch,
         build=build,
         tell=publisher.tell,
@@ -210,7 +122,7 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
     )
     await health.start()
 
-    recover(storage.ledger, field, executor, transcript, records, epoch=storage.epoch)
+    core.recover()
     polling.start(field.stations.values())
     await loggers.start(
         publisher.tell,
@@ -221,30 +133,10 @@ async def _serve(tasks: Supervised, settings: GatewaySettings, at_end: contextli
         breathe=tasks.liveness.watch("data loggers"),
     )
     tasks.before_end(lambda: drain(polling.tasks(), (storage.samples, storage.records), clock))
-    for name, running in (
-        ("samples again", old_samples.run()),
-        ("samples to disk", old_samples.keep()),
-        ("records again", old_records.run()),
-        ("records to disk", old_records.keep()),
-        ("sample clock", storage.times.run()),
-        ("live", live.run()),
-        ("reports", reports.run()),
-        ("early", early.run()),
-        ("intake", intake.run()),
-        ("housekeeping", keeper.run(desk, tasks.liveness.watch("housekeeping"))),
-        ("heartbeat", pulse.run(lambda: outside.link.is_connected, tasks.liveness.watch("heartbeat"))),
-        ("health", health.run()),
-    ):
+    for name, running in core.work(tasks.liveness.watch):
         tasks.start(running, name=name)
-
-    async def connected() -> None:
-        storage.ledger.meet_broker()
-        publisher.birth()
-        pulse.beat()
-        storage.samples.reconnected()
-        storage.records.reconnected()
-
-    tasks.start(outside.run(connected, publisher.lost), name="broker")
+    tasks.start(health.run(), name="health")
+    tasks.start(core.meet(), name="broker")
     tasks.on_hangup(reloading.run)
     tasks.status_words = lambda: words_of_readiness(outside.readiness(field.images))
     logger("gateway").info("started", gateway=gateway, epoch=storage.epoch, devices=len(field.stations))

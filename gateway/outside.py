@@ -3,16 +3,23 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from domain.errors import LinkError
 from gateway.edge_node import EdgeNode
 from gateway.image import DeviceImage
-from runtime.clock import Clock
-from runtime.mqtt import BrokerSettings, MqttLink, Subscription, Will
+from runtime.mqtt import MqttLink, Subscription, Will
 
 FAREWELL_S = 1.0
 """Wall seconds for our own NDEATH to go out when we leave."""
+
+
+class MakeLink(Protocol):
+    """Makes the link to the broker; nothing connects yet."""
+
+    def __call__(
+        self, *, client_id: str, subscriptions: Sequence[Subscription], will: Callable[[], Will | None]
+    ) -> MqttLink: ...
 
 
 class Outside:
@@ -20,10 +27,9 @@ class Outside:
 
     def __init__(
         self,
-        broker: BrokerSettings,
+        make_link: MakeLink,
         node: EdgeNode,
         *,
-        clock: Clock,
         client_id: str,
         subscriptions: Sequence[Subscription],
         keep_bd_seq: Callable[[int], None],
@@ -32,9 +38,7 @@ class Outside:
         self._node = node
         self._keep_bd_seq = keep_bd_seq
         self._lost: Callable[[], None] = lambda: None
-        self.link = MqttLink(
-            broker, client_id=client_id, clock=clock, subscriptions=subscriptions, will=self._will
-        )
+        self.link = make_link(client_id=client_id, subscriptions=subscriptions, will=self._will)
 
     async def publish(self, topic: str, payload: bytes, qos: Literal[0, 1]) -> None:
         """Publish. Raises LinkError."""

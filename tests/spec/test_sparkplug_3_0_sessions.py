@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 from control.presence import Presence
 from domain.ids import GatewayId, ParkId
@@ -26,9 +27,8 @@ async def node(recorder: Recorder, numbers: list[int]) -> AsyncIterator[Outside]
     """A gateway's side of the broker, until the block ends and it leaves."""
     edge = EdgeNode(park=ParkId("park"), gateway=GatewayId("gw"), bd_seq=255)
     outside = Outside(
-        recorder.settings,
+        partial(MqttLink, recorder.settings, clock=ManualClock(now_ms=NOW_MS)),
         edge,
-        clock=ManualClock(now_ms=NOW_MS),
         client_id="gw",
         subscriptions=subscriptions("park", "gw"),
         keep_bd_seq=numbers.append,
