@@ -46,6 +46,7 @@ class Edge:
         self._clock = clock
         self._presence = presence
         self._said_s: dict[tuple[GatewayId, Channel], float] = {}
+        self._revision = orders.revision
 
     async def connected(self) -> None:
         """Say that the host is here; what was missed meanwhile is asked for by `run`."""
@@ -60,6 +61,9 @@ class Edge:
             if self._link.is_connected:
                 await self._presence.stand()
                 await self._rise()
+                if self._orders.revision != self._revision:
+                    self._revision = self._orders.revision
+                    self.orders_changed()
                 for gateway in self._image.park.gateways:
                     await self._look(gateway)
 

@@ -130,8 +130,8 @@ def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[
         yield Cause(code=Code.BUSY, detail=ACTION_WORDS[situation.executing])
     if situation.is_in_doubt:
         yield Cause(code=Code.IN_DOUBT)
-    for order in situation.orders.standing(actuator.facility, OrderKind.KEEP_CLOSED):
-        yield _standing_order(Code.KEEP_CLOSED, order)
+    kept = Code.KEEP_CLOSED if actuator.safe_position is SafePosition.CLOSED else Code.KEEP_OPEN
+    yield from (_standing_order(kept, order) for order in situation.orders.keeping(actuator.facility))
     wanted = target(action)
     if wanted is not None and situation.executing is None:
         opened = situation.read(actuator.point(actuator.feedback.opened))

@@ -2,20 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-from domain.ids import FacilityId
+from domain.ids import FacilityId, GatewayId
+from domain.words import Words
 
 
 class OrderKind(StrEnum):
     """What an order says of its actuator."""
 
     KEEP_CLOSED = "keep_closed"
-    """Stays at its safe position until released by the reopening procedure."""
+    """Stays closed (禁开令) until released by the reopening procedure."""
+    KEEP_OPEN = "keep_open"
+    """Stays open (禁关令) likewise: the way into a pool, whose safe position is open."""
     TAG_OUT = "tag_out"
     """Gets no remote output while somebody works on it (I7)."""
+
+
+KEEPING = frozenset({OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN})
+"""What keeps an actuator at its safe position."""
+KIND_WORDS: Mapping[OrderKind, Words] = {
+    OrderKind.KEEP_CLOSED: Words("禁开令", "keep-closed order"),
+    OrderKind.KEEP_OPEN: Words("禁关令", "keep-open order"),
+    OrderKind.TAG_OUT: Words("检修挂牌", "tag-out"),
+}
+
+_OF_CONTROL = re.compile(r"[0-9a-f]{32}\Z")
+_OF_AN_EDGE = re.compile(r"(?P<gateway>[a-z][a-z0-9_]{0,62}):[0-9a-f]{32}:[0-9]{1,19}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +59,16 @@ class OrderSet:
 
     def standing(self, actuator: FacilityId, kind: OrderKind) -> tuple[Order, ...]:
         """Return the orders of `kind` that lack their tombstone, oldest first."""
-        found = (
-            order
-            for order in self.orders.values()
-            if order.actuator == actuator and order.kind is kind and order.id not in self.tombstones
-        )
-        return tuple(sorted(found, key=lambda order: (order.since_ms, order.id)))
+        return self._alive(actuator, frozenset({kind}))
+
+    def keeping(self, actuator: FacilityId) -> tuple[Order, ...]:
+        """Return the orders that keep `actuator` at its safe position, oldest first."""
+        return self._alive(actuator, KEEPING)
+
+    def on(self, actuators: Collection[str]) -> "OrderSet":
+        """Return the part that is about `actuators`: what the edge that drives them and the centre must hold alike."""
+        mine = {key: order for key, order in self.orders.items() if order.actuator in actuators}
+        return OrderSet(orders=mine, tombstones=self.tombstones & mine.keys())
 
     def with_orders(self, *orders: Order) -> "OrderSet":
         """Return the set with `orders` added; an order already held is kept as it is."""
@@ -71,3 +91,22 @@ class OrderSet:
             "tombstones": sorted(self.tombstones),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def _alive(self, actuator: FacilityId, kinds: frozenset[OrderKind]) -> tuple[Order, ...]:
+        found = (
+            order
+            for order in self.orders.values()
+            if order.actuator == actuator and order.kind in kinds and order.id not in self.tombstones
+        )
+        return tuple(sorted(found, key=lambda order: (order.since_ms, order.id)))
+
+
+def named_by(order: str) -> GatewayId | None:
+    """Return the gateway whose own record gave the id; None: control's, the id of a command. Raises ValueError: neither."""
+    if _OF_CONTROL.match(order):
+        return None
+    found = _OF_AN_EDGE.match(order)
+    if found is None:
+        message = f"{order[:80]!r} is neither a command's id nor gateway:epoch:offset"
+        raise ValueError(message)
+    return GatewayId(found["gateway"])

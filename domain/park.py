@@ -11,6 +11,7 @@ from domain.drive import Drive, Table
 from domain.ids import DeviceId, EnterpriseId, FacilityId, GatewayId, ParkId, PointRef, point_ref
 from domain.interlock import Interlock
 from domain.logger import Factor, Logger
+from domain.order import OrderKind
 from domain.plan import Plan
 from domain.words import Words
 
@@ -71,6 +72,11 @@ class SafePosition(StrEnum):
 
     OPEN = "open"
     CLOSED = "closed"
+
+    @property
+    def kept_by(self) -> OrderKind:
+        """The kind of order that keeps an actuator there."""
+        return OrderKind.KEEP_CLOSED if self is SafePosition.CLOSED else OrderKind.KEEP_OPEN
 
 
 class RegisterType(StrEnum):

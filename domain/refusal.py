@@ -33,6 +33,7 @@ class Code(StrEnum):
     PREEMPTED = "preempted"
     STALE_INPUT = "stale-input"
     KEEP_CLOSED = "keep-closed-order"
+    KEEP_OPEN = "keep-open-order"
     NOT_OURS = "not-this-gateway"
     UNKNOWN_ACTUATOR = "unknown-actuator"
     LINK = "link-lost"
@@ -65,7 +66,8 @@ WORDS: Mapping[Code, Words] = {
     Code.AUDIT: Words("审计不可用", "the audit log is not available"),
     Code.PREEMPTED: Words("被抢占", "preempted"),
     Code.STALE_INPUT: Words("输入数据过期或存疑", "an input is stale or not good"),
-    Code.KEEP_CLOSED: Words("禁开令有效(保持安全位)", "a keep-closed order stands (kept at the safe end)"),
+    Code.KEEP_CLOSED: Words("禁开令有效(保持关闭)", "a keep-closed order stands"),
+    Code.KEEP_OPEN: Words("禁关令有效(保持开启)", "a keep-open order stands"),
     Code.NOT_OURS: Words("不属于本网关", "not a point of this gateway"),
     Code.UNKNOWN_ACTUATOR: Words("未知设备", "no such actuator"),
     Code.LINK: Words("通讯中断", "the link is lost"),

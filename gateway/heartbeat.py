@@ -76,7 +76,7 @@ class Pulse:
             records_pending=self._records.pending,
             clock_offset_ms=self._times.offset_ms,
             definitions=self._definitions,
-            orders=self._ledger.orders.hash(),
+            orders=self._ledger.orders.on(self._definitions).hash(),
         )
         self._lane.put(self._topic, self._signer.sign(heartbeat_body(message)))
 

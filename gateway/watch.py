@@ -14,7 +14,7 @@ from domain.command import Action, Phase, State
 from domain.cutoff import CutoffRule, CutoffWatch
 from domain.drive import writes
 from domain.ids import CommandId, DeviceId, FacilityId, PointRef, RuleId
-from domain.order import Order, OrderKind
+from domain.order import Order
 from domain.park import Actuator, SafePosition, Tier
 from domain.position import Position, indicate
 from domain.refusal import Admitted, Cause, Refused
@@ -164,20 +164,20 @@ class Watch:
                 },
                 actuator=facility,
             )
-            self._keep_closed(facility, rule.id, reason)
+            self._keep(actuator, rule.id, reason)
             self._move_to_safe(actuator, command, f"{self._by(rule.id)}", reason)
 
-    def _keep_closed(self, facility: FacilityId, rule: RuleId, reason: str) -> None:
-        """Latch what was closed as a keep-closed order named by its own record."""
+    def _keep(self, actuator: Actuator, rule: RuleId, reason: str) -> None:
+        """Latch what was closed, or opened into a pool, as an order named by its own record."""
         order = Order(
             id=self._records.next_id,
-            kind=OrderKind.KEEP_CLOSED,
-            actuator=facility,
+            kind=actuator.safe_position.kept_by,
+            actuator=actuator.facility,
             by=self._by(rule),
             reason=reason,
             since_ms=self._clock.now_ms(),
         )
-        self._records.make("order", {"order": order_body(order)}, actuator=facility)
+        self._records.make("order", {"order": order_body(order)}, actuator=actuator.facility)
         self._ledger.hold(self._ledger.orders.with_orders(order))
 
     def _move_to_safe(self, actuator: Actuator, command: CommandId, author: str, reason: str) -> None:

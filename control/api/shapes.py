@@ -226,7 +226,7 @@ class AlarmShape(Shape):
 
 class OrderShape(Shape):
     id: str
-    kind: Literal["keep_closed", "tag_out"]
+    kind: Literal["keep_closed", "keep_open", "tag_out"]
     actuator: str
     by: str
     reason: str

@@ -17,6 +17,8 @@ class Orders:
     def __init__(self, park: Park) -> None:
         self._park = park
         self.held = OrderSet()
+        self.revision = 0
+        """Grows with every change, so that the edges are told at once."""
 
     async def load(self, engine: AsyncEngine) -> None:
         """Take what the database holds."""
@@ -41,10 +43,12 @@ class Orders:
     def add(self, *orders: Order) -> None:
         """Add orders; one that is held already stays as it is."""
         self.held = self.held.with_orders(*orders)
+        self.revision += 1
 
     def release(self, ids: Iterable[str]) -> None:
         """Bury orders; they are dead for ever."""
         self.held = self.held.with_tombstones(ids)
+        self.revision += 1
 
     def standing(self, actuator: FacilityId, kind: OrderKind) -> tuple[Order, ...]:
         """Return the orders of `kind` that stand on `actuator`."""
@@ -57,9 +61,5 @@ class Orders:
 
     def of(self, gateway: GatewayId) -> OrderSet:
         """Return the part of the set that `gateway` has to hold."""
-        mine = {
-            key: order
-            for key, order in self.held.orders.items()
-            if order.actuator in self._park.actuators and self._park.gateway_of(order.actuator) == gateway
-        }
-        return OrderSet(orders=mine, tombstones=self.held.tombstones & mine.keys())
+        own = [key for key in self._park.actuators if self._park.gateway_of(key) == gateway]
+        return self.held.on(frozenset(own))

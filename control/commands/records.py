@@ -103,13 +103,15 @@ class Records:
     def _absorb(self, record: Record) -> Change:
         command = named(record)
         held = self._book.get(command) if command is not None else None
-        found = report(record, held, self._park)
+        found = report(record, held, self._park, released=self._orders.held.tombstones)
         if found.tracked is not None:
             self._book.put(found.tracked, now_s=self._clock.monotonic())
             if found.is_void:
                 self._book.void(found.tracked.id, now_s=self._clock.monotonic())
         if found.order is not None:
             self._orders.add(found.order)
+            if found.is_released:
+                self._orders.release((found.order.id,))
         for listener in self._listeners:
             listener(record)
         self._changes.ring()

@@ -1,5 +1,6 @@
 """Decides what one record of an edge changes: the command that it reports on, a standing order, and what is written of it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from control.commands.entries import applied, order_row, row
@@ -8,7 +9,7 @@ from control.database.change import Change
 from domain.command import Action, Command, Phase, State
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, GatewayId
-from domain.order import Order
+from domain.order import Order, named_by
 from domain.park import Park
 from domain.refusal import Code
 from wire.canonical import Json
@@ -24,22 +25,25 @@ class Report:
     tracked: Tracked | None = None
     """The command as it is now; None: no command changed."""
     order: Order | None = None
+    is_released: bool = False
+    """Whether the edge holds the order's tombstone."""
     is_void: bool = False
     """Whether the command is to be asked for again."""
 
 
-def report(record: Record, held: Tracked | None, park: Park) -> Report:
-    """Return what follows from `record`; `held` is the command that it names, None when there is none."""
+def report(
+    record: Record, held: Tracked | None, park: Park, *, released: Collection[str] = frozenset()
+) -> Report:
+    """Return what follows from `record`; `held` is the command that it names, None when there is none.
+
+    `released` are the tombstones that the centre holds: what is dead stays so, whoever tells of it again.
+    """
     try:
         match record.kind:
             case "command":
                 return _of_command(record, held, park)
             case "order":
-                order = order_of(Fields(Fields(record.body).mapping("order")))
-                change = applied(record, park)
-                if not _is_behind(record.gateway, order.actuator, park):
-                    return Report(change=change)
-                return Report(change=replace(change, writes=(*change.writes, order_row(order))), order=order)
+                return _of_order(record, park, released)
     except (RemoteProtocolError, ValueError):
         pass  # a signed record that cannot be read is kept word for word in the audit all the same
     return Report(change=applied(record, park))
@@ -49,6 +53,21 @@ def named(record: Record) -> CommandId | None:
     """Return the id of the command that `record` reports on; None when it is about something else."""
     found = record.body.get("id")
     return CommandId(found) if record.kind == "command" and isinstance(found, str) else None
+
+
+def _of_order(record: Record, park: Park, released: Collection[str]) -> Report:
+    """An edge's own order is named by its record; what it holds of before, it tells when it finds that the centre does not."""
+    fields = Fields(record.body)
+    order = order_of(Fields(fields.mapping("order")))
+    is_held = record.body.get("held") is True
+    change = applied(record, park)
+    own = f"{record.gateway}:{record.epoch}:{record.offset}"
+    if not _is_behind(record.gateway, order.actuator, park) or not (is_held or order.id == own):
+        return Report(change=change)
+    named_by(order.id)
+    is_released = (is_held and record.body.get("released") is True) or order.id in released
+    row = order_row(order, is_released=is_released)
+    return Report(change=replace(change, writes=(*change.writes, row)), order=order, is_released=is_released)
 
 
 def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:

@@ -65,7 +65,7 @@ def actuator_view(
         "fault": trusted(feedback.fault),
         "doubt": book.doubt_since_s(actuator.facility) is not None,
         "tagged": {"by": tags[0].by, "reason": tags[0].reason, "until": tags[0].until_ms} if tags else None,
-        "keep_closed": [order.id for order in orders.standing(actuator.facility, OrderKind.KEEP_CLOSED)],
+        "keep_closed": [order.id for order in orders.held.keeping(actuator.facility)],
         "command": _brief(newest) if newest is not None else None,
         "hand_report": hand_report,
     }

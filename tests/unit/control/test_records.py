@@ -87,19 +87,47 @@ def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none() -> None:
     assert ended.tracked.state is State.CONFIRMED
 
 
-def test_an_order_of_the_edge_is_taken_over() -> None:
+def order_record(order_id: str, **more: Json) -> Record:
     order: Json = {
-        "id": "gw:e:1", "kind": "keep_closed", "actuator": "hc_outlet", "by": "edge:gw", "reason": "COD",
+        "id": order_id, "kind": "keep_closed", "actuator": "hc_outlet", "by": "edge:gw", "reason": "COD",
         "since_ms": 1, "until_ms": None,
     }  # fmt: skip
-    said = replace(record(), kind="order", body={"order": order})
+    return replace(record(), epoch="e" * 32, offset=4, kind="order", body={"order": order, **more})
+
+
+OWN = f"gw:{'e' * 32}:4"
+
+
+def test_an_order_of_the_edge_is_taken_over() -> None:
+    said = order_record(OWN)
     found = report(said, None, PARK)
     assert found.order is not None
-    assert found.order.id == "gw:e:1"
+    assert (found.order.id, found.is_released) == (OWN, False)
     assert [write.table for write in found.change.writes] == ["records", "orders"]
     elsewhere = report(replace(said, gateway=GatewayId("gw_west")), None, PARK)
     assert elsewhere.order is None
     assert [write.table for write in elsewhere.change.writes] == ["records"]
+
+
+def test_an_edge_names_its_new_orders_by_their_own_records_only() -> None:
+    for name in (f"gw:{'e' * 32}:5", "a" * 32, f"gw_west:{'e' * 32}:4"):
+        assert report(order_record(name), None, PARK).order is None
+    assert report(order_record("no id", held=True), None, PARK).order is None
+
+
+def test_what_the_edge_holds_and_the_centre_has_lost_comes_back_with_its_tombstone() -> None:
+    standing = report(order_record("a" * 32, held=True), None, PARK)
+    assert standing.order is not None
+    assert (standing.order.id, standing.is_released) == ("a" * 32, False)
+    dead = report(order_record("a" * 32, held=True, released=True), None, PARK)
+    assert dead.is_released
+    assert dead.change.writes[1].row["is_released"] is True
+
+
+def test_what_the_centre_released_stays_released_whoever_tells_of_it() -> None:
+    found = report(order_record(OWN), None, PARK, released={OWN})
+    assert found.is_released
+    assert found.change.writes[1].row["is_released"] is True
 
 
 def test_what_cannot_be_read_is_kept_word_for_word() -> None:

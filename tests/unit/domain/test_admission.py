@@ -205,7 +205,6 @@ def test_an_inhibit_blocks_only_when_known_true(
         (Scene(readings={"probe/cod": stale(30.0)}), Code.STALE_INPUT),
         (Scene(readings={"probe/cod": NEVER_READ}), Code.STALE_INPUT),
         (Scene(readings={"probe/cod": good(101.0)}), Code.INTERLOCK),
-        (Scene(orders=order(OrderKind.KEEP_CLOSED)), Code.KEEP_CLOSED),
         (Scene(is_in_doubt=True), Code.IN_DOUBT),
         (Scene(executing=Action.CLOSE), Code.BUSY),
         (Scene(executing=Action.OPEN), Code.BUSY),
@@ -215,6 +214,15 @@ def test_away_from_safe_whatever_is_not_known_right_refuses(
     actuator: Actuator, action: Action, percent: float | None, scene: Scene, code: Code
 ) -> None:
     assert decide(actuator, action, scene, percent) == ({code}, set())
+
+
+@pytest.mark.parametrize("kind", [OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN])
+@pytest.mark.parametrize(("actuator", "action", "percent"), AWAY)
+def test_whatever_keeps_it_safe_refuses_in_the_words_of_its_safe_position(
+    actuator: Actuator, action: Action, percent: float | None, kind: OrderKind
+) -> None:
+    code = Code.KEEP_CLOSED if actuator.safe_position is SafePosition.CLOSED else Code.KEEP_OPEN
+    assert decide(actuator, action, Scene(orders=order(kind)), percent) == ({code}, set())
 
 
 @pytest.mark.parametrize(("actuator", "action", "percent"), AWAY)
