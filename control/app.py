@@ -11,35 +11,28 @@ from control.api.application import application
 from control.api.counting import Counted
 from control.api.parts import Parts
 from control.api.server import HttpServer
-from control.commands.records import Records
-from control.commands.sender import Sender
 from control.commands.tags import Tags
 from control.core import Core, assemble, open_journal
-from control.edge import Edge
 from control.first import demo_user, offer_setup, read_link
 from control.health import Health
-from control.inbox import Inbox
 from control.live.frame import Frame
 from control.live.hub import Hub
+from control.outside import Outside, meet
 from control.people.limits import Strangers
-from control.presence import Presence
 from control.settings import ControlSettings
 from domain.errors import LinkError, StoplogError, StorageError
-from domain.ids import PointRef
 from domain.park import Park
 from runtime.clock import Clock, RealClock
 from runtime.exits import AccessRefused, exit_of
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
 from runtime.metrics import HealthServer, words_of_readiness
-from runtime.mqtt import BrokerSettings, MqttLink, Subscription, check_broker
+from runtime.mqtt import BrokerSettings, MqttLink, check_broker
 from runtime.parkfiles import load_park
 from runtime.reloading import Reloading, refuse_another
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service, words_of
 from stores.open import open_history
-from wire.signing import Signer, Verifier
-from wire.topics import SPARKPLUG, Channel, host_id, ours, state
 
 CHECK_S = 3.0
 """Wall seconds for one look whether the broker is there."""
@@ -70,10 +63,10 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     journal = await open_journal(settings, park, signer, clock, tasks)
     tasks.at_end(journal.engine.dispose)
     core = await assemble(settings, park, signer, journal, clock, wall)
-    link, edge, presence = _link(core, signer, broker)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
-    health = _health(core, link, settings)
-    parts = _parts(core, edge, Hub(frame, park, clock), health, settings, wall)
+    outside = meet(core, partial(MqttLink, broker, clock=clock), signer, verifier, frame)
+    health = _health(core, outside, settings)
+    parts = _parts(core, outside, Hub(frame, park, clock), health, settings, wall)
     app = Counted(application(parts), health.registry, wall)
     http = HttpServer(app, host=settings.api.host, port=settings.api.port)
     http.listen()
@@ -94,12 +87,8 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
     offer_setup(core.accounts, settings.state / "setup-token")
 
-    health.inbox = inbox = _inbox(core, link, presence, signer, verifier, frame)
-    sender = Sender(link, core.image, core.book, core.pen, core.desk, journal.recorder, clock, core.changes)
-    tasks.start(link.run(edge.connected), name="link")
-    tasks.start(inbox.run(), name="inbox")
-    tasks.start(edge.run(), name="edge")
-    tasks.start(sender.run(), name="sender")
+    for name, running in outside.work():
+        tasks.start(running, name=name)
     tasks.start(core.runner.run(), name="plans")
     tasks.start(core.alarms.run(), name="alarms")
     tasks.start(journal.recorder.run(), name="recorder")
@@ -115,7 +104,7 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     try:
         await asyncio.get_running_loop().create_future()  # until the supervisor cuts us short
     finally:
-        await presence.leave()
+        await outside.presence.leave()
         await journal.checkpoints.seal()
 
 
@@ -141,65 +130,26 @@ def _reloading(settings: ControlSettings, park: Park, health: Health, tasks: Sup
     )
 
 
-def _link(core: Core, signer: Signer, broker: BrokerSettings) -> tuple[MqttLink, Edge, Presence]:
-    park = core.park.id
-    heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
-    link = MqttLink(
-        broker,
-        client_id=f"stoplog-control-{park}",
-        clock=core.clock,
-        subscriptions=(
-            Subscription(topic=state(host_id(park)), qos=1),
-            Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
-            *(Subscription(topic=ours(park, "+", channel), qos=1) for channel in heard),
-        ),
-        will=lambda: presence.will(),  # noqa: PLW0108  (it is made after its link)
-    )
-    presence = Presence(link, core.clock, host_id=host_id(park))
-    edge = Edge(link, core.image, core.orders, core.term, signer, core.clock, presence=presence)
-    return link, edge, presence
-
-
-def _inbox(
-    core: Core, link: MqttLink, presence: Presence, signer: Signer, verifier: Verifier, frame: Frame
-) -> Inbox:
-    records = Records(
-        park=core.park,
-        book=core.book,
-        orders=core.orders,
-        ledger=core.journal.ledger,
-        recorder=core.journal.recorder,
-        link=link,
-        signer=signer,
-        clock=core.clock,
-        changes=core.changes,
-        listeners=(core.alarms.hear,),
-    )
-
-    def on_points(refs: tuple[PointRef, ...]) -> None:
-        frame.touch(refs)
-        core.alarms.see(refs)
-
-    return Inbox(
-        link,
-        core.image,
-        verifier,
-        records,
-        on_points=on_points,
-        on_state=presence.hear,
-        changes=core.changes,
-    )
-
-
-def _health(core: Core, link: MqttLink, settings: ControlSettings) -> Health:
+def _health(core: Core, outside: Outside, settings: ControlSettings) -> Health:
     store = settings.store.kind if settings.store is not None else None
     journal = core.journal
-    return Health(
-        link, core.image, core.book, journal.recorder, journal.audit, core.term, core.clock, store=store
+    health = Health(
+        outside.link,
+        core.image,
+        core.book,
+        journal.recorder,
+        journal.audit,
+        core.term,
+        core.clock,
+        store=store,
     )
+    health.inbox = outside.inbox
+    return health
 
 
-def _parts(core: Core, edge: Edge, hub: Hub, health: Health, settings: ControlSettings, wall: Clock) -> Parts:
+def _parts(
+    core: Core, outside: Outside, hub: Hub, health: Health, settings: ControlSettings, wall: Clock
+) -> Parts:
     store = settings.store
     recorder = core.journal.recorder
     return Parts(
@@ -210,7 +160,7 @@ def _parts(core: Core, edge: Edge, hub: Hub, health: Health, settings: ControlSe
         book=core.book,
         archive=core.archive,
         orders=core.orders,
-        tags=Tags(core.park, core.orders, recorder, core.clock, edge.orders_changed),
+        tags=Tags(core.park, core.orders, recorder, core.clock, outside.edge.orders_changed),
         runner=core.runner,
         alarms=core.alarms,
         hand_reports=core.hand_reports,
