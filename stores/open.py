@@ -5,13 +5,10 @@ from pathlib import Path
 from domain.errors import ConfigurationError, Fault
 from domain.ids import ParkId
 from runtime.clock import Clock
-from stores.influx import InfluxStore
 from stores.port import History, TimeSeriesStore
 from stores.settings import DAY_MS, StoreSettings
 from stores.sqlite import SqliteStore
 from stores.sqlite_reader import SqliteHistory
-from stores.victoria import VictoriaStore
-from stores.victoria_reader import VictoriaHistory
 
 
 def open_store(settings: StoreSettings, *, park: ParkId, clock: Clock) -> TimeSeriesStore:
@@ -23,8 +20,12 @@ def open_store(settings: StoreSettings, *, park: ParkId, clock: Clock) -> TimeSe
             path = settings.path or Path("store.sqlite")
             return SqliteStore(path, park=park, clock=clock, retention_ms=retention_ms)
         case "victoriametrics":
+            from stores.victoria import VictoriaStore
+
             return VictoriaStore(settings, park=park)
         case "influxdb2":
+            from stores.influx import InfluxStore
+
             return InfluxStore(settings, park=park, token=_token(settings.token_file))
 
 
@@ -34,8 +35,12 @@ def open_history(settings: StoreSettings, *, park: ParkId) -> History:
         case "sqlite":
             return SqliteHistory(settings.path or Path("store.sqlite"), park=park)
         case "victoriametrics":
+            from stores.victoria_reader import VictoriaHistory
+
             return VictoriaHistory(settings, park=park)
         case "influxdb2":
+            from stores.influx import InfluxStore
+
             return InfluxStore(settings, park=park, token=_token(settings.token_file))
 
 
