@@ -230,6 +230,7 @@ export const en: Record<Key, string> = {
   run_failures_hint: 'Act by the hand card; after closing on site send a hand report.',
   step_waiting: 'Waiting',
   step_waiting_approval: 'Awaiting second person',
+  step_out_of_reach: 'Its cabinet does not answer; the command is sent again and again. Send somebody by the hand card meanwhile',
   step_running: 'Executing',
   step_confirmed: 'Proved',
   step_failed: 'Failed',

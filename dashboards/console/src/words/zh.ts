@@ -228,6 +228,7 @@ export const zh = {
   run_failures_hint: '按人工操作卡处置,现场关闭后提交人工报告。',
   step_waiting: '等待',
   step_waiting_approval: '等待复核',
+  step_out_of_reach: '控制柜无应答,命令仍在重发;请同时按人工操作卡派人',
   step_running: '执行中',
   step_confirmed: '已证实',
   step_failed: '失败',
