@@ -68,8 +68,8 @@ def outcome(
     shown = indicate(seen.opened, seen.closed)
     can_tell = not goal.is_rest or seen.has_moving
     if is_time_out and can_tell and is_answered and shown.fresh and shown.position is not Position.UNKNOWN:
-        words = POSITION_WORDS[shown.position]
-        detail = Words(f"行程超时，停在{words.zh}", f"travel time-out, stuck at: {words.en}")
+        where = _where(shown.position, seen.percent)
+        detail = Words(f"行程超时,停在{where.zh}", f"travel time-out, stuck at: {where.en}")
         return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.HEALTH, detail=detail),))
     if is_silence:
         detail = (
@@ -79,6 +79,14 @@ def outcome(
         )
         return Outcome(event=Event.SILENCE, causes=(Cause(code=Code.LINK, detail=detail),))
     return None
+
+
+def _where(position: Position, percent: Reading) -> Words:
+    words = POSITION_WORDS[position]
+    is_number = isinstance(percent.value, int | float) and not isinstance(percent.value, bool)
+    if position is not Position.BETWEEN or not percent.is_trusted or not is_number:
+        return words
+    return Words(f"{words.zh} {percent.value:.0f} %", f"{words.en}, {percent.value:.0f} %")
 
 
 def _is_reached(goal: Goal, seen: Seen) -> bool:

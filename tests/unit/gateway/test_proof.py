@@ -93,3 +93,13 @@ def test_a_look_wants_trusted_feedback_whatever_it_shows() -> None:
     look = Goal(is_look=True)
     assert end(look, Seen(opened=now(False), closed=now(False), remote=now(False))) is Event.POSITION_REACHED
     assert end(look, Seen(), over=True, silent=True) is Event.SILENCE
+
+
+def test_a_gate_that_stuck_says_where() -> None:
+    stuck = Seen(opened=now(False), closed=now(False), percent=now(40.2))
+    found = outcome(CLOSE, stuck, is_time_out=True, is_silence=False)
+    assert found is not None
+    assert (found.causes[0].words.zh, found.causes[0].words.en) == (
+        "设备故障:行程超时,停在中间位 40 %",
+        "the device reports a fault: travel time-out, stuck at: between limits, 40 %",
+    )
