@@ -35,6 +35,8 @@ TAKE_BACK_S = 1.0
 WATCH_LATE_S = 3600.0
 """Wall seconds for which a movement is held to be the late effect of a write that was not proved in time (I3)."""
 
+_NO_CONNECTION = Words("连不上控制柜", "the cabinet takes no connection")
+
 Spawn = Callable[[Coroutine[object, object, None], str], object]
 
 
@@ -194,7 +196,7 @@ class Executor:
                     )
                 )
             except LinkLost as error:
-                lost = Cause(code=Code.LINK, detail=str(error))
+                lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                 if job.way is Direction.AWAY_FROM_SAFE:
                     return Outcome(event=Event.REFUSE, causes=(lost,))
                 if job.is_over:
@@ -265,6 +267,8 @@ class Executor:
     async def _prove(self, job: Job, since_s: float, *, is_answered: bool) -> Outcome | None:
         """Watch the feedback until it proves an outcome; None when another command has taken over."""
         poller = self._field.station_of(job.actuator).poller
+        # What was asked before the write proves nothing (I4): ask now, not when the next poll is due.
+        poller.poll_now(self._field.groups_of(job.actuator))
         left_s, last_s, over_s = job.timeout_s, since_s, None
         while not job.is_over:
             await poller.polled(LOOK_S)
