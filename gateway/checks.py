@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from domain.admission import Direction, direction
+from domain.approval import missing
 from domain.command import Action, Phase, State
 from domain.ids import GatewayId, ParkId
 from domain.park import Actuator
@@ -38,6 +39,8 @@ class Standing:
     now_ms: int
     """Model time."""
     is_disk_full: bool
+    is_river: bool = False
+    """Whether the actuator is of the river tier: persons move it, and two of them agree (I9, I11)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,10 @@ def _authority(message: CommandMessage, standing: Standing, actuator: Actuator) 
     if message.phase is Phase.CANCEL:
         return None
     way = way_of(message, actuator)
+    if standing.is_river and way is not Direction.NONE:
+        wanting = missing(message.consent, author=message.author, now_ms=standing.now_ms)
+        if wanting is not None:
+            return _refused(Code.APPROVAL, wanting)
     if way is Direction.AWAY_FROM_SAFE:
         if message.term < standing.term:
             return _refused(Code.TERM, f"{message.term} < {standing.term}")

@@ -13,7 +13,8 @@ from domain.command import Action, Event, Phase, State
 from domain.drive import writes
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, PointRef
-from domain.park import Actuator
+from domain.interlock import Truth
+from domain.park import Actuator, Tier
 from domain.quality import Quality
 from domain.refusal import Cause, Code, Refused
 from domain.sample import NEVER_READ, Reading
@@ -291,8 +292,13 @@ class Desk:
 
 def _entry(message: CommandMessage, digest: str, now_ms: int) -> Entry:
     return Entry(
+            is_river=self._is_river(message.actuator),
         id=CommandId(message.id),
         phase=message.phase,
+    def _is_river(self, actuator: FacilityId) -> bool:
+        facility = self._field.park.facilities.get(actuator)
+        return facility is not None and facility.tier is Tier.RIVER
+
         hash=digest,
         actuator=message.actuator,
         action=message.action,

@@ -7,6 +7,7 @@ than it knows.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.approval import Consent
 from domain.command import Action, Phase
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, GatewayId, ParkId
@@ -30,7 +31,7 @@ class Heartbeat:
     term: int
     """Highest term obeyed."""
     sent_ms: int
-    """Model time."""
+    """Model time, never going back within an epoch, though the gateway's clock may."""
     ages_ms: Mapping[str, int | None]
     """Device → wall milliseconds since its last good answer; None: never."""
     stale_after_ms: Mapping[str, int]
@@ -45,6 +46,8 @@ class Heartbeat:
     """Actuator → (hash of the drive, hash of the whole definition)."""
     orders: str
     """Hash of the order set held."""
+    now_ms: int | None = None
+    """Model time by the gateway's own clock, wherever that was set; None: a gateway of before does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,8 @@ class CommandMessage:
     """Codes of the warnings that the author has confirmed."""
     evidence: tuple[Evidence, ...] = ()
     instead_of: CommandId | None = None
+    consent: Consent | None = None
+    """A second person's approval; without one no river sluice moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,7 @@ def heartbeat_body(message: Heartbeat) -> Json:
         "clock_offset_ms": message.clock_offset_ms,
         "definitions": {actuator: list(hashes) for actuator, hashes in message.definitions.items()},
         "orders": message.orders,
+        "now_ms": message.now_ms,
     }
 
 
@@ -171,6 +177,7 @@ def heartbeat(body: Mapping[str, Json]) -> Heartbeat:
         clock_offset_ms=fields.integer("clock_offset_ms"),
         definitions={key: _hashes(key, value) for key, value in fields.mapping("definitions").items()},
         orders=fields.text("orders"),
+        now_ms=fields.integer_or_none("now_ms"),
     )
 
 
@@ -196,13 +203,14 @@ def command_body(message: CommandMessage) -> Json:
             for item in message.evidence
         ],
         "instead_of": message.instead_of,
+        "consent": None if message.consent is None else consent_body(message.consent),
     }
 
 
 def command(body: Mapping[str, Json]) -> CommandMessage:
     """Return the command in `body`. Raises RemoteProtocolError."""
     fields = Fields(body)
-    instead_of = fields.text_or_none("instead_of")
+    instead_of, given = fields.text_or_none("instead_of"), body.get("consent")
     return CommandMessage(
         id=CommandId(fields.text("id")),
         phase=fields.one_of("phase", Phase),
@@ -220,6 +228,29 @@ def command(body: Mapping[str, Json]) -> CommandMessage:
         accepted=tuple(Fields.as_text("accepted", item) for item in fields.sequence("accepted")),
         evidence=tuple(_evidence(Fields.of("evidence", item)) for item in fields.sequence("evidence")),
         instead_of=CommandId(instead_of) if instead_of is not None else None,
+        consent=None if given is None else consent_of(Fields.of("consent", given)),
+    )
+
+
+def consent_body(consent: Consent) -> dict[str, Json]:
+    """Return the JSON form of a second person's approval."""
+    return {
+        "by": consent.by,
+        "content_hash": consent.content_hash,
+        "at_ms": consent.at_ms,
+        "basis": consent.basis,
+        "is_emergency": consent.is_emergency,
+    }
+
+
+def consent_of(fields: Fields) -> Consent:
+    """Return the approval in `fields`. Raises RemoteProtocolError."""
+    return Consent(
+        by=fields.text("by"),
+        content_hash=fields.text("content_hash"),
+        at_ms=fields.integer("at_ms"),
+        basis=fields.text("basis"),
+        is_emergency=fields.boolean("is_emergency"),
     )
 
 
@@ -328,6 +359,9 @@ def order_body(order: Order) -> dict[str, Json]:
         "reason": order.reason,
         "since_ms": order.since_ms,
         "until_ms": order.until_ms,
+        "interlock": order.interlock,
+        "condition": order.condition,
+        "second": order.second,
     }
 
 
@@ -341,6 +375,9 @@ def order_of(fields: Fields) -> Order:
         reason=fields.text("reason"),
         since_ms=fields.integer("since_ms"),
         until_ms=fields.integer_or_none("until_ms"),
+        interlock=fields.text_or_none("interlock"),
+        condition=fields.text_or_none("condition"),
+        second=fields.text_or_none("second"),
     )
 
 

@@ -41,5 +41,6 @@ def run(name: str, who: Person, service: Parts) -> Run:
     found = service.runner.runs.get(name)
     if found is None:
         raise not_found()
-    plan(found.plan, who, service)
+    if not is_plan_within(found.plan, area_of(who, service.park), service.park):
+        raise not_found()
     return found

@@ -1,8 +1,8 @@
 """The bodies that clients send, each with its bounds."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from control.people.passwords import LENGTH_MAX, LENGTH_MIN
 from control.people.roles import Role
@@ -108,9 +108,20 @@ class NewRun(Body):
 
 
 class NewApproval(Body):
-    dispatch_order: Said
+    """One of the two: the river moves under a dispatch order, or by an emergency override that is recorded as one."""
+
+    dispatch_order: Said | None = None
+    emergency: Said | None = None
+    """Why it moves without a dispatch order."""
     clearance: Literal[True]
-    """People and boats are clear: the second person says so, or does not approve."""
+    """People and boats are clear, seen by video and warned by sound and light: the second person says so, or does not approve."""
+
+    @model_validator(mode="after")
+    def _one_basis(self) -> Self:
+        if (self.dispatch_order is None) == (self.emergency is None):
+            message = "dispatch_order or emergency, one of the two"
+            raise ValueError(message)
+        return self
 
 
 class Nothing(Body):

@@ -103,7 +103,8 @@ class PreviewShape(Shape):
 
 class ApprovalShape(Shape):
     by: str
-    dispatch_order: str
+    dispatch_order: str | None
+    emergency: str | None
     at_ms: int
 
 

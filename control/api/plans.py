@@ -15,7 +15,7 @@ from control.commands.entries import causes
 from control.commands.gate import MAY_CLOSE
 from control.live.scope import is_plan_within
 from control.plans.compile import content_hash, steps_away
-from control.plans.entries import run_view, summary
+from control.plans.entries import run_view
 from control.plans.preview import preview as preview_of
 from control.plans.run import StepState
 from domain.refusal import Cause, Code
@@ -81,14 +81,14 @@ async def runs(service: Service, who: Who) -> list[dict[str, Json]]:
     """Return runs, the newest first."""
     area = area_of(who, service.park)
     held = sorted(service.runner.runs.values(), key=lambda run: run.started_ms, reverse=True)
-    return [summary(run) for run in held if is_plan_within(run.plan, area, service.park)]
+    return [service.runner.summary(run) for run in held if is_plan_within(run.plan, area, service.park)]
 
 
 @router.get("/runs/{run}", **says(RunShape))
 async def run(run: str, service: Service, who: Who) -> dict[str, Json]:
     """Return one run with every step."""
     found = find.run(run, who, service)
-    return run_view(found, service.park.plans[found.plan])
+    return run_view(found, service.runner.plan(found))
 
 
 @router.post("/runs/{run}/approve", **says(RunShape))
@@ -100,11 +100,13 @@ async def approve(run: str, body: NewApproval, service: Service, who: Who) -> di
             code=Code.APPROVAL, detail=Words("不能由发起人复核", "not by the person who started it")
         )
         raise Problem(HTTPStatus.CONFLICT, cause.code.value, reasons=causes([cause]))
-    plan = service.park.plans[found.plan]
+    plan = service.runner.plan(found)
     is_waiting = any(step.state is StepState.WAITING_APPROVAL for step in found.steps.values())
     if not is_waiting or found.content_hash != content_hash(plan, service.park):
         raise Problem(HTTPStatus.CONFLICT, "content-changed")
-    after = await service.runner.approve(found, who, dispatch_order=body.dispatch_order)
+    after = await service.runner.approve(
+        found, who, dispatch_order=body.dispatch_order, emergency=body.emergency
+    )
     return run_view(after, plan)
 
 
@@ -114,7 +116,25 @@ async def abort(run: str, service: Service, who: Who, _body: Nothing | None = No
     found = find.run(run, who, service)
     if not found.is_over:
         found = await service.runner.abort(found, who)
-    return run_view(found, service.park.plans[found.plan])
+    return run_view(found, service.runner.plan(found))
+
+
+@router.post("/runs/{run}/pause", **says(RunShape))
+async def pause(run: str, service: Service, who: Who, _body: Nothing | None = None) -> dict[str, Json]:
+    """Start nothing more of the run until it is let go on; what moves goes on to its end."""
+    found = find.run(run, who, service)
+    if not (found.is_over or found.is_paused or found.is_aborted):
+        found = await service.runner.pause(found, who)
+    return run_view(found, service.runner.plan(found))
+
+
+@router.post("/runs/{run}/resume", **says(RunShape))
+async def resume(run: str, service: Service, who: Who, _body: Nothing | None = None) -> dict[str, Json]:
+    """Let a paused run start its steps again."""
+    found = find.run(run, who, service)
+    if found.is_paused and not (found.is_over or found.is_aborted):
+        found = await service.runner.go_on(found, who)
+    return run_view(found, service.runner.plan(found))
 
 
 def _steps(shown: dict[str, Json]) -> list[dict[str, Json]]:

@@ -105,6 +105,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("DELETE", "/tags"): _rule(_TAG, Area.ACTUATOR),
     ("GET", "/audit"): _rule(_READ_AUDIT),
     ("GET", "/audit/checkpoint"): _rule(_READ_AUDIT),
+    ("POST", "/runs/{run}/pause"): _rule(_ACT, Area.RUN),
+    ("POST", "/runs/{run}/resume"): _rule(_ACT, Area.RUN),
     ("GET", "/audit/export"): _rule(_READ_AUDIT),
     ("GET", "/audit/verify"): _rule(_READ_AUDIT),
     ("GET", "/history"): _rule(_SEE, Area.POINT),
@@ -132,3 +134,68 @@ NOT_CONFINED = frozenset(
     }
 )
 """Routes that tell of the whole park: a person confined to one enterprise gets none of them, whatever their roles."""
+
+FROM_LOCKED = frozenset(
+    {
+        ("GET", "/session"),
+        ("DELETE", "/session"),
+        ("POST", "/session/unlock"),
+        ("GET", "/names"),
+        ("GET", "/park"),
+        ("GET", "/live"),
+        ("WS", "/live"),
+        ("GET", "/actuators/{actuator}/why"),
+        ("GET", "/actuators/{actuator}/hand-card"),
+        ("POST", "/commands"),
+        ("GET", "/commands"),
+        ("GET", "/commands/{command}"),
+        ("GET", "/plans"),
+        ("GET", "/plans/{plan}/preview"),
+        ("GET", "/runs"),
+        ("GET", "/runs/{run}"),
+        ("GET", "/alarms"),
+        ("GET", "/orders"),
+    }
+)
+"""What a locked operator position still does: it shows, it stops, and it is unlocked or left. Of commands the gate decides."""
+
+WITH_PIN = frozenset({("POST", "/plans/{plan}/runs")})
+"""What a locked position does with its PIN: the one-key closure, as a single closure does at the gate."""
+
+HEARS_PIN = WITH_PIN | {("POST", "/commands")}
+
+FRESH = frozenset(
+    {
+        ("POST", "/selects"),
+        ("POST", "/runs/{run}/approve"),
+        ("PUT", "/session/second-factor"),
+        ("PUT", "/session/pin"),
+        ("POST", "/users"),
+        ("PATCH", "/users/{username}"),
+        ("DELETE", "/users/{username}/second-factor"),
+        ("POST", "/tokens"),
+        ("DELETE", "/tokens/{token}"),
+    }
+)
+"""What a proof of the last minutes is asked for: moves away from safe, approvals, and changes of who may do what."""
+
+
+def needs_of(key: tuple[str, str]) -> Needs:
+    """Return how well the asker must have proved who they are to use the route; one that says nothing needs an open position."""
+    if key in FROM_LOCKED:
+        return Needs.NOTHING
+    if key in WITH_PIN:
+        return Needs.PIN
+    return Needs.FRESH if key in FRESH else Needs.UNLOCKED
+
+
+def may_grant(holder: frozenset[Role], roles: frozenset[Role]) -> bool:
+    """Whether somebody with the roles `holder` may make somebody with `roles`: nobody gives more than they have.
+
+    Administrators are there to give what they do not have: none of them moves a gate.
+    """
+    return Role.ADMINISTRATOR in holder or _routes(roles) <= _routes(holder)
+
+
+def _routes(roles: frozenset[Role]) -> frozenset[tuple[str, str]]:
+    return frozenset(key for key, rule in RULES.items() if rule.roles is None or rule.roles & roles)

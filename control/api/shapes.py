@@ -241,7 +241,7 @@ class RunSummary(Shape):
     reason: str
     started_ms: int
     ended_ms: int | None
-    state: Literal["running", "waiting_approval", "done", "done_with_failures", "aborted"]
+    state: Literal["running", "waiting_approval", "paused", "done", "done_with_failures", "aborted"]
 
 
 class LiveShape(Shape):
@@ -251,6 +251,7 @@ class LiveShape(Shape):
     n: int
     model_time_ms: int
     speed: float
+    name: WordsShape
     gateways: list[GatewayShape] = []
     points: dict[str, LivePoint] = {}
     actuators: dict[str, ActuatorShape] = {}

@@ -254,6 +254,7 @@ class Desk:
             created_ms=now_ms,
             expires_ms=expiry_ms(now_ms=now_ms, speed=self._clock.speed),
             is_away=is_away,
+            consent=request.consent,
             wanted=wanted,
         )
 

@@ -12,7 +12,7 @@ from domain.park import Park
 from domain.refusal import Cause
 from domain.words import Words
 from wire.canonical import Json
-from wire.messages import Record, record_body
+from wire.messages import Record, consent_body, record_body
 
 KIND_WORDS = {
     "command": Words("命令", "command"),
@@ -76,6 +76,7 @@ def asked(tracked: Tracked, warnings: Sequence[Cause], park: Park, *, phase: str
         "warnings": causes(warnings),
         "accepted": list(tracked.accepted),
         "run": tracked.run,
+        "consent": None if tracked.consent is None else consent_body(tracked.consent),
         "instead_of": tracked.instead_of,
     }
     entry = Entry(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from control.people.roles import Person, Role
 from domain.admission import Direction, Situation, admit, direction
 from domain.command import Action
+from domain.approval import Consent
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.park import Actuator, Park, Tier
 from domain.refusal import Cause, Code, Refused
@@ -32,8 +33,8 @@ class Request:
     reason: str = ""
     accepted: frozenset[str] = frozenset()
     """Codes of the warnings that the person has read and accepts; `*` accepts whatever comes (a plan's confirmation)."""
-    approved_by: str | None = None
-    """The second person who approved a river step; None: nobody did."""
+    consent: Consent | None = None
+    """The second person's approval of a river step, or of a reopening; None: nobody gave one."""
 
     @property
     def opening_percent(self) -> float | None:
@@ -44,6 +45,11 @@ class Request:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clear:
     """It may go out."""
+    @property
+    def approved_by(self) -> str | None:
+        """The second person; None: nobody approved."""
+        return None if self.consent is None else self.consent.by
+
 
     way: Direction
     warnings: tuple[Cause, ...]

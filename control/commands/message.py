@@ -25,8 +25,9 @@ def message(
     challenge: str,
     definition: tuple[str, str],
     evidence: tuple[Evidence, ...],
+    skew_ms: int = 0,
 ) -> CommandMessage:
-    """Return what is signed."""
+    """Return what is signed; the expiry is said in the time of the gateway's clock, which is `skew_ms` ahead of ours."""
     command = tracked.command
     return CommandMessage(
         id=command.id,
@@ -38,11 +39,12 @@ def message(
         parameters=command.parameters,
         author=command.author,
         reason=command.reason,
-        expires_ms=tracked.expires_ms,
+        expires_ms=tracked.expires_ms + skew_ms,
         term=term,
         definition=definition,
         challenge=challenge,
         accepted=tracked.accepted,
         evidence=evidence,
         instead_of=tracked.instead_of,
+        consent=tracked.consent,
     )

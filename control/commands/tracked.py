@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from control.commands.lifecycle import path, timeout_events
+from domain.approval import Consent
 from domain.command import Action, Command, Event, Phase, State, advance, next_state
 from domain.ids import CommandId, FacilityId, GatewayId
 from wire.canonical import Json
 from wire.fields import Fields
+from wire.messages import consent_body, consent_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Tracked:
     is_away: bool
     """Away from safe: selected first, and void under a newer term."""
     accepted: tuple[str, ...] = ()
+    consent: Consent | None = None
+    """The second person's approval that goes with it."""
     instead_of: CommandId | None = None
     replaced_by: CommandId | None = None
     run: str | None = None
@@ -117,6 +121,7 @@ def body(tracked: Tracked) -> dict[str, Json]:
         "expires_ms": tracked.expires_ms,
         "is_away": tracked.is_away,
         "accepted": list(tracked.accepted),
+        "consent": None if tracked.consent is None else consent_body(tracked.consent),
         "instead_of": tracked.instead_of,
         "replaced_by": tracked.replaced_by,
         "run": tracked.run,
@@ -141,7 +146,7 @@ def tracked(held: Mapping[str, Json]) -> Tracked:
     """Return the command in `held`. Raises RemoteProtocolError when it is none."""
     fields = Fields(held)
     instead_of, replaced_by = fields.text_or_none("instead_of"), fields.text_or_none("replaced_by")
-    wanted = fields.text_or_none("wanted")
+    wanted, given = fields.text_or_none("wanted"), held.get("consent")
     return Tracked(
         command=Command(
             id=CommandId(fields.text("id")),
@@ -160,6 +165,7 @@ def tracked(held: Mapping[str, Json]) -> Tracked:
         expires_ms=fields.integer("expires_ms"),
         is_away=fields.boolean("is_away"),
         accepted=tuple(Fields.as_text("accepted", item) for item in fields.sequence("accepted")),
+        consent=None if given is None else consent_of(Fields.of("consent", given)),
         instead_of=CommandId(instead_of) if instead_of is not None else None,
         replaced_by=CommandId(replaced_by) if replaced_by is not None else None,
         run=fields.text_or_none("run"),

@@ -8,7 +8,6 @@ from control.commands.orders import Orders
 from control.hand import HandReports
 from control.live.image import Image
 from control.live.views import ViewBody, actuator_view, alarm_view, gateway_view, order_view, point_view
-from control.plans.entries import summary
 from control.plans.runner import Runner
 from domain.ids import DeviceId, PointRef
 from runtime.clock import Clock
@@ -63,8 +62,8 @@ class Frame:
             "actuators": self._all_actuators(now_s),
             "alarms": [alarm_view(alarm, self._alarms.watch, park) for alarm in standing],
             "orders": [order_view(order) for order in self._orders.all_standing()],
-            "runs": [summary(run) for run in runs[-ENDED_RUNS_SHOWN:] if run.is_over]
-            + [summary(run) for run in runs if not run.is_over],
+            "runs": [self._runner.summary(run) for run in runs[-ENDED_RUNS_SHOWN:] if run.is_over]
+            + [self._runner.summary(run) for run in runs if not run.is_over],
         }
 
     def delta(self) -> dict[str, Json] | None:
@@ -92,7 +91,9 @@ class Frame:
             found["alarms"] = [alarm_view(watch.of(rule), watch, self._image.park) for rule in sorted(alarms)]
         if runs:
             found["runs"] = [
-                summary(self._runner.runs[key]) for key in sorted(runs) if key in self._runner.runs
+                self._runner.summary(self._runner.runs[key])
+                for key in sorted(runs)
+                if key in self._runner.runs
             ]
         if self._orders.held is not self._orders_shown:
             self._orders_shown = self._orders.held

@@ -28,6 +28,11 @@ def content_hash(plan: Plan, park: Park) -> str:
     return digest({"park": park.id, "plan": plan.id, "steps": steps, "receiving": list(plan.receiving)})
 
 
+def is_known(plan: Plan, park: Park) -> bool:
+    """Whether the park still has everything that the plan moves."""
+    return all(step.actuator in park.actuators for step in plan.steps)
+
+
 def groups(plan: Plan) -> Mapping[str, int]:
     """Return the group of each step, from 1: steps of one group wait for nothing but earlier groups."""
     steps = {step.id: step for step in plan.steps}

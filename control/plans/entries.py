@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from control.audit.entry import SYSTEM, Entry
 from control.database.change import Change, Write
-from control.plans.run import Approval, Run, RunState, StepRun, StepState
+from control.plans.forms import plan_body, plan_of
+from control.plans.run import Run, RunState, StepRun, StepState
+from domain.approval import Approval
 from domain.command import ACTION_WORDS
 from domain.park import Park
 from domain.plan import Plan
@@ -26,6 +28,7 @@ _STEP_WORDS = {
 _RUN_WORDS = {
     RunState.RUNNING: Words("执行中", "running"),
     RunState.WAITING_APPROVAL: Words("待双人复核", "waiting for the second person"),
+    RunState.PAUSED: Words("已暂停", "paused"),
     RunState.DONE: Words("完成", "done"),
     RunState.DONE_WITH_FAILURES: Words("完成,有未到位", "done, with failures"),
     RunState.ABORTED: Words("已中止", "aborted"),
@@ -44,7 +47,13 @@ def written(before: Run | None, run: Run, plan: Plan, park: Park, *, actor: str,
                 kind="plan.started" if before is None else f"plan.{run.state.value}",
                 object=run.plan,
                 words=Words(f"{plan.words.zh}:{state.zh}", f"{plan.words.en}: {state.en}"),
-                body={"run": run.id, "content_hash": run.content_hash, "reason": run.reason},
+                body={
+                    "run": run.id,
+                    "content_hash": run.content_hash,
+                    "reason": run.reason,
+                    # A plan of the park's files is named by its hash; one that was proposed stands nowhere else.
+                    "proposed": plan_body(plan) if before is None and run.proposed is not None else None,
+                },
             )
         )
     if before is not None and before.approval != run.approval and run.approval is not None:
@@ -109,11 +118,12 @@ def row(run: Run) -> Write:
     )
 
 
-def summary(run: Run) -> dict[str, Json]:
+def summary(run: Run, plan: Plan) -> dict[str, Json]:
     """Return the run without its steps."""
     return {
         "id": run.id,
         "plan": run.plan,
+        "name": {"zh": plan.words.zh, "en": plan.words.en},
         "author": run.author,
         "reason": run.reason,
         "started_ms": run.started_ms,
@@ -140,8 +150,13 @@ def run_view(run: Run, plan: Plan) -> dict[str, Json]:
     found = run.approval
     approval: Json = None
     if found is not None:
-        approval = {"by": found.by, "dispatch_order": found.dispatch_order, "at_ms": found.at_ms}
-    return {**summary(run), "content_hash": run.content_hash, "approval": approval, "steps": steps}
+        approval = {
+            "by": found.by,
+            "dispatch_order": found.dispatch_order,
+            "emergency": found.emergency,
+            "at_ms": found.at_ms,
+        }
+    return {**summary(run, plan), "content_hash": run.content_hash, "approval": approval, "steps": steps}
 
 
 def body(run: Run) -> dict[str, Json]:
@@ -159,6 +174,8 @@ def body(run: Run) -> dict[str, Json]:
         "started_ms": run.started_ms,
         "accepts_warnings": run.accepts_warnings,
         "is_aborted": run.is_aborted,
+        "is_paused": run.is_paused,
+        "proposed": None if run.proposed is None else plan_body(run.proposed),
         "state": run.state.value,
         "ended_ms": run.ended_ms,
         "approval": None
@@ -168,6 +185,7 @@ def body(run: Run) -> dict[str, Json]:
             "session": found.session,
             "content_hash": found.content_hash,
             "dispatch_order": found.dispatch_order,
+            "emergency": found.emergency,
             "at_ms": found.at_ms,
         },
         "steps": [
@@ -189,7 +207,7 @@ def run(held: Mapping[str, Json]) -> Run:
     """Return the run in `held`. Raises RemoteProtocolError when it is none."""
     fields = Fields(held)
     steps = (_step(item) for item in fields.sequence("steps") if isinstance(item, Mapping))
-    approval = held.get("approval")
+    approval, proposed = held.get("approval"), held.get("proposed")
     return Run(
         id=fields.text("id"),
         plan=fields.text("plan"),
@@ -202,6 +220,8 @@ def run(held: Mapping[str, Json]) -> Run:
         started_ms=fields.integer("started_ms"),
         accepts_warnings=fields.boolean("accepts_warnings"),
         is_aborted=fields.boolean("is_aborted"),
+        is_paused=held.get("is_paused") is True,
+        proposed=plan_of(Fields(proposed)) if isinstance(proposed, Mapping) else None,
         state=fields.one_of("state", RunState),
         ended_ms=fields.integer_or_none("ended_ms"),
         approval=_approval(Fields(approval)) if isinstance(approval, Mapping) else None,
@@ -227,7 +247,8 @@ def _approval(fields: Fields) -> Approval:
         by=fields.text("by"),
         session=fields.text("session"),
         content_hash=fields.text("content_hash"),
-        dispatch_order=fields.text("dispatch_order"),
+        dispatch_order=fields.text_or_none("dispatch_order"),
+        emergency=fields.text_or_none("emergency"),
         at_ms=fields.integer("at_ms"),
     )
 
@@ -239,13 +260,20 @@ def _approved(approval: Approval, run: Run, plan: Plan, *, at_ms: int) -> Entry:
         kind="plan.approved",
         object=run.plan,
         words=Words(
-            f"{plan.words.zh}:双人复核通过,调度指令 {approval.dispatch_order}",
-            f"{plan.words.en}: approved by a second person, dispatch order {approval.dispatch_order}",
+            f"{plan.words.zh}:双人复核通过,{_basis(approval).zh}",
+            f"{plan.words.en}: approved by a second person, {_basis(approval).en}",
         ),
         body={
             "run": run.id,
             "content_hash": approval.content_hash,
             "dispatch_order": approval.dispatch_order,
+            "emergency": approval.emergency,
             "clearance": True,
         },
     )
+
+
+def _basis(approval: Approval) -> Words:
+    if approval.emergency is not None:
+        return Words(f"紧急越权:{approval.emergency}", f"emergency override: {approval.emergency}")
+    return Words(f"调度指令 {approval.dispatch_order}", f"dispatch order {approval.dispatch_order}")

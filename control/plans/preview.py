@@ -7,6 +7,7 @@ from control.live.image import Image
 from control.people.roles import Person
 from control.plans.compile import content_hash, expected_s, groups, needs_approval, steps_away
 from domain.admission import target
+from domain.approval import Consent
 from domain.command import ACTION_WORDS
 from domain.ids import FacilityId, PointRef, point_ref
 from domain.park import Park
@@ -17,7 +18,7 @@ from wire.canonical import Json
 
 VOLUME = "volume"
 """Name of the point by which a pool reports its content, m³."""
-_APPROVED = "*"
+_APPROVED = Consent(by="*", content_hash="*", at_ms=0, basis="*")
 
 
 def preview(
@@ -58,7 +59,7 @@ def preview(
 def would(step: Step, view: View, person: Person) -> Verdict:
     """Return what the gate would say to the step now, approval given and warnings accepted."""
     request = Request(
-        actuator=step.actuator, action=step.action, accepted=frozenset({"*"}), approved_by=_APPROVED
+        actuator=step.actuator, action=step.action, accepted=frozenset({"*"}), consent=_APPROVED
     )
     return view.consider(request, person)
 

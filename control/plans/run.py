@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from control.plans.compile import alternatives
+from domain.approval import VALID_MS, Approval
 from domain.plan import OnFailure, Plan, Step
 from wire.canonical import Json
 
-APPROVAL_MS_MAX = 600_000
+APPROVAL_MS_MAX = VALID_MS
 """Model milliseconds that an approval holds (I9)."""
 
 
@@ -36,6 +37,8 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     WAITING_APPROVAL = "waiting_approval"
+    PAUSED = "paused"
+    """Starts nothing until somebody lets it go on; what moves goes on to its end."""
     DONE = "done"
     DONE_WITH_FAILURES = "done_with_failures"
     ABORTED = "aborted"
@@ -56,17 +59,6 @@ class StepRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """A second person's word on the river steps, bound to the content that they saw."""
-
-    by: str
-    session: str
-    content_hash: str
-    dispatch_order: str
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run of one plan."""
 
@@ -82,6 +74,9 @@ class Run:
     accepts_warnings: bool
     steps: Mapping[str, StepRun]
     is_aborted: bool = False
+    is_paused: bool = False
+    proposed: Plan | None = None
+    """The plan itself when control proposed it; None: it is one of the park's."""
     approval: Approval | None = None
     state: RunState = RunState.RUNNING
     ended_ms: int | None = None
@@ -97,13 +92,8 @@ class Run:
 
     def is_approved(self, *, now_ms: int) -> bool:
         """Whether a second person's approval of this content holds now (I9)."""
-        found = self.approval
-        return (
-            found is not None
-            and found.content_hash == self.content_hash
-            and found.by != self.author
-            and found.session != self.session
-            and 0 <= now_ms - found.at_ms <= APPROVAL_MS_MAX
+        return self.approval is not None and self.approval.holds(
+            author=self.author, session=self.session, content_hash=self.content_hash, now_ms=now_ms
         )
 
 
@@ -172,6 +162,8 @@ def ready(run: Run, plan: Plan) -> tuple[tuple[Step, ...], Run]:
                 run = run.with_step(replace(run.steps[step.id], state=StepState.SKIPPED))
             return (), run
         skipped = [step for step in waiting if outlook.way(step) is _Way.SKIP]
+        if not skipped and run.is_paused:
+            return (), run
         if not skipped:
             return tuple(step for step in waiting if outlook.way(step) is _Way.GO), run
         for step in skipped:
@@ -180,10 +172,12 @@ def ready(run: Run, plan: Plan) -> tuple[tuple[Step, ...], Run]:
 
 def settled(run: Run, *, now_ms: int) -> Run:
     """Return the run with its state as its steps make it."""
-    state = _state(run)
-    if state is run.state:
+    state, ended_ms = _state(run), None
+    if run.is_over:
+        ended_ms = now_ms if run.ended_ms is None else run.ended_ms
+    if (state, ended_ms) == (run.state, run.ended_ms):
         return run
-    return replace(run, state=state, ended_ms=now_ms if run.is_over else None)
+    return replace(run, state=state, ended_ms=ended_ms)
 
 
 def voided(run: Run, plan: Plan | None, *, now_ms: int) -> Run:
@@ -209,6 +203,8 @@ def _state(run: Run) -> RunState:
         return RunState.ABORTED
     if run.is_over:
         return RunState.DONE_WITH_FAILURES if any(map(_is_failure, states)) else RunState.DONE
+    if run.is_paused:
+        return RunState.PAUSED
     if StepState.RUNNING not in states and StepState.WAITING_APPROVAL in states:
         return RunState.WAITING_APPROVAL
     return RunState.RUNNING

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.approval import Consent
 from domain.command import Action, Phase
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, GatewayId, ParkId
@@ -97,6 +98,8 @@ commands = st.builds(
         max_size=2,
     ).map(tuple),
     instead_of=st.none() | texts.map(CommandId),
+    consent=st.none()
+    | st.builds(Consent, by=texts, content_hash=texts, at_ms=whole, basis=texts, is_emergency=st.booleans()),
 )
 records = st.builds(
     Record,
@@ -161,7 +164,7 @@ CODECS: dict[str, tuple[Callable[[dict[str, Json]], object], st.SearchStrategy[J
     "orders": (messages.orders, order_messages.map(messages.orders_body)),
     "term": (messages.term, terms.map(messages.term_body)),
 }
-MAY_LACK = {"command": {"instead_of"}, "record": {"actuator"}}
+MAY_LACK = {"command": {"instead_of", "consent"}, "record": {"actuator"}}
 
 
 @pytest.mark.parametrize("name", CODECS)

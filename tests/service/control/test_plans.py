@@ -84,8 +84,13 @@ async def test_one_key_closes_an_enterprise_and_proves_every_step(house: House) 
     assert all(step["evidence"] and step["proved_ms"] for key, step in steps.items() if key != "trunk")
     assert steps["bund"]["command"] is None, "it was closed already: nothing was sent"
     orders = (await house.operator.get("/orders")).json()
-    assert {order["actuator"] for order in orders} == {"hc_outlet", "hc_bund", "hc_sewage"}
-    await until(lambda: len(house.rig.east.orders.orders) == 3, why="the edge holds the orders")
+    assert {(order["actuator"], order["kind"]) for order in orders} == {
+        ("hc_outlet", "keep_closed"),
+        ("hc_bund", "keep_closed"),
+        ("hc_sewage", "keep_closed"),
+        ("hc_diversion", "keep_open"),
+    }
+    await until(lambda: len(house.rig.east.orders.orders) == 4, why="the edge holds the orders")
     refused = await house.operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
     assert "keep-closed-order" in [reason["code"] for reason in refused.json()["reasons"]]
 
@@ -134,6 +139,9 @@ async def test_river_steps_wait_for_another_person_in_another_session(house: Hou
     view = await house.operator.run_state(run, "done")
     assert view["approval"]["by"] == "qian"
     assert "river_sluice_1" in [item.actuator for item in east.obeyed]
+    said = next(item.consent for item in east.heard if item.actuator == "river_sluice_1")
+    assert said is not None, "the edge is told who agreed, and holds the river to it"
+    assert (said.by, said.basis, said.content_hash) == ("qian", "2026-118", view["content_hash"])
     # A run toward safe waits for nobody, so its last record may follow the screen by a commit.
     await house.audited("close_park", {"plan.started", "plan.waiting_approval", "plan.approved", "plan.done"})
 

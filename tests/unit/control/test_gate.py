@@ -8,6 +8,7 @@ from control.commands.gate import Clear, Link, NeedsConfirmation, Request, Verdi
 from control.live.image import Image
 from control.people.roles import Person, Role
 from domain.admission import Situation
+from domain.approval import Consent
 from domain.command import Action
 from domain.definition import definition_hashes
 from domain.ids import FacilityId
@@ -96,11 +97,15 @@ def test_a_warning_toward_safe_is_accepted_by_name() -> None:
     assert Code.STALE_INPUT in codes(ask(Action.OPEN, seen=seen, accepted=frozenset({"stale-input"})))
 
 
+def agreed(by: str) -> Consent:
+    return Consent(by=by, content_hash="h", at_ms=0, basis="2026-118")
+
+
 def test_the_river_needs_a_second_person_but_to_stop() -> None:
     assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER))
-    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, approved_by="zhao"))
+    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=agreed("zhao")))
     link = Link(is_heard=True, definition=definition_hashes(PARK, PARK.actuators[RIVER]))
-    assert isinstance(ask(Action.CLOSE, actuator=RIVER, approved_by="qian", link=link), Clear)
+    assert isinstance(ask(Action.CLOSE, actuator=RIVER, consent=agreed("qian"), link=link), Clear)
     assert isinstance(ask(Action.STOP, actuator=RIVER, link=link), Clear)
 
 

@@ -7,7 +7,8 @@ import pytest
 from control.plans.compile import groups
 from control.plans.entries import body
 from control.plans.entries import run as run_of
-from control.plans.run import APPROVAL_MS_MAX, Approval, Run, RunState, StepState, begin, ready, settled
+from control.plans.run import APPROVAL_MS_MAX, Run, RunState, StepState, begin, ready, settled
+from domain.approval import Approval
 from domain.command import Action
 from domain.ids import FacilityId, PlanId
 from domain.plan import OnFailure, Plan, Step
@@ -100,7 +101,11 @@ def test_an_abort_starts_nothing_more_and_leaves_what_moves() -> None:
     names, after = started(item, of)
     assert names == []
     assert [found.state for found in after.steps.values()] == [S.RUNNING, S.SKIPPED, S.SKIPPED]
-    assert settled(after, now_ms=1).state is RunState.ABORTED
+    moving = settled(after, now_ms=1)
+    assert (moving.state, moving.ended_ms) == (RunState.ABORTED, None)
+    over = settled(at(moving, a=S.CONFIRMED), now_ms=7)
+    assert (over.state, over.ended_ms) == (RunState.ABORTED, 7)
+    assert settled(over, now_ms=9) is over
 
 
 @pytest.mark.parametrize(
@@ -122,8 +127,30 @@ def test_an_approval_is_another_persons_of_this_content_and_not_old(
     assert item.is_approved(now_ms=NOW_MS) is is_good
 
 
+def test_a_paused_run_starts_nothing_until_it_goes_on() -> None:
+    of = plan(step("a", on_failure=H), step("b", "a"), step("x"))
+    item = replace(at(run(of), a=S.RUNNING), is_paused=True)
+    names, after = started(item, of)
+    assert (names, settled(after, now_ms=1).state) == ([], RunState.PAUSED)
+    names, after = started(at(item, a=S.FAILED), of)
+    assert (names, after.steps["b"].state, after.steps["x"].state) == ([], S.SKIPPED, S.WAITING)
+    assert started(replace(after, is_paused=False), of)[0] == ["x"]
+    over = settled(replace(at(after, x=S.CONFIRMED), is_paused=True), now_ms=5)
+    assert (over.state, over.ended_ms) == (RunState.DONE_WITH_FAILURES, 5)
+
+
+def test_an_aborted_run_has_its_end_when_the_last_gate_stands() -> None:
+    of = plan(step("a"), step("b", "a"))
+    item = settled(ready(replace(at(run(of), a=S.RUNNING), is_aborted=True), of)[1], now_ms=3)
+    assert (item.state, item.ended_ms) == (RunState.ABORTED, None)
+    assert settled(at(item, a=S.CONFIRMED), now_ms=9).ended_ms == 9
+
+
 def test_it_is_kept_whole_in_the_database() -> None:
-    of = plan(step("a"), step("b"))
+    of = plan(step("a", on_failure=A, alternative="b"), step("b"))
     approval = Approval(by="qian", session="s2", content_hash="h", dispatch_order="118", at_ms=NOW_MS)
-    item = replace(at(run(of), a=S.CONFIRMED), approval=approval)
+    item = replace(at(run(of), a=S.CONFIRMED), approval=approval, is_paused=True, proposed=of)
+    assert run_of(body(item)) == item
+    without_order = replace(approval, dispatch_order=None, emergency="来不及")
+    item = replace(item, approval=without_order, proposed=None)
     assert run_of(body(item)) == item
