@@ -10,6 +10,7 @@ from control.core import Core
 from control.edge import Edge
 from control.inbox import Inbox
 from control.live.frame import Frame
+from control.live.memory import Memory
 from control.presence import Presence
 from domain.ids import PointRef
 from runtime.mqtt import MqttLink, Subscription, Will
@@ -44,14 +45,24 @@ class Outside:
         yield "inbox", self.inbox.run()
         yield "edge", self.edge.run()
         yield "sender", self.sender.run()
+        yield "memory", self.memory.run()
 
 
-def meet(core: Core, make_link: MakeLink, signer: Signer, verifier: Verifier, frame: Frame) -> Outside:
+def meet(
+    core: Core,
+    make_link: MakeLink,
+    signer: Signer,
+    verifier: Verifier,
+    frame: Frame,
+    *,
+    seat: Seat = ALONE,
+) -> Outside:
     """Put the centre's side of the broker together; nothing runs yet."""
     park = core.park.id
     heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
     link = make_link(
         client_id=f"stoplog-control-{park}",
+    memory: Memory
         subscriptions=(
             Subscription(topic=state(host_id(park)), qos=1),
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
@@ -78,6 +89,7 @@ def _inbox(
     records = Records(
         park=core.park,
         book=core.book,
+        memory=core.view.memory,
         orders=core.orders,
         ledger=core.journal.ledger,
         recorder=core.journal.recorder,
@@ -101,3 +113,4 @@ def _inbox(
         on_state=presence.hear,
         changes=core.changes,
     )
+        core.view.memory.see(refs)

@@ -4,13 +4,13 @@ The two directions are not equal: away from safe, whatever is not known to be ri
 known to forbid it blocks, and the rest is a warning (I6). It does not know persons, signatures or time-outs.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.command import ACTION_WORDS, Action
 from domain.ids import PointRef
-from domain.interlock import Interlock, Truth, evaluate
+from domain.interlock import Interlock, Recall, Truth, evaluate, forgotten
 from domain.order import Order, OrderKind, OrderSet
 from domain.park import Actuator, SafePosition
 from domain.position import POSITION_WORDS, Position, indicate
@@ -43,6 +43,10 @@ class Situation:
     """The move that is being executed on this actuator; None: none."""
     is_in_doubt: bool = False
     """The last command ended unknown and no fresh feedback has come since (I5)."""
+    recall: Recall = forgotten
+    """What was seen over time, for the interlocks that rest on it."""
+    overridden: Mapping[str, Order] = field(default_factory=dict)
+    """Interlocks of this actuator that are overridden now, with the order by which they are (I8, domain.override)."""
 
 
 def direction(actuator: Actuator, action: Action, *, opening_percent: float | None = None) -> Direction:
@@ -88,6 +92,7 @@ def admit(
             refusals += _inhibits(actuator, situation)
         case Direction.NONE:
             pass
+    warnings += _overridden(actuator, way, situation)
     return Refused(reasons=tuple(refusals)) if refusals else Admitted(warnings=tuple(warnings))
 
 
@@ -139,7 +144,9 @@ def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[
         if indicate(opened, closed).position is wanted:
             yield Cause(code=Code.POSITION_REACHED, detail=POSITION_WORDS[wanted])
     for lock in actuator.permits:
-        match evaluate(lock.expression, situation.read, situation.unit_of):
+        if lock.id in situation.overridden:
+            continue
+        match truth_now(lock, situation):
             case Truth.FALSE:
                 yield _cause(Code.INTERLOCK, lock, situation)
             case Truth.UNKNOWN:
@@ -148,16 +155,31 @@ def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[
                 pass
 
 
+def truth_now(lock: Interlock, situation: Situation) -> Truth:
+    """Return what is known of an interlock's condition, overridden or not."""
+    return evaluate(lock.expression, situation.read, situation.unit_of, situation.recall)
+
+
 def _inhibits(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
     for lock in actuator.inhibits:
-        if evaluate(lock.expression, situation.read, situation.unit_of) is Truth.TRUE:
+        if lock.id not in situation.overridden and truth_now(lock, situation) is Truth.TRUE:
             yield _cause(Code.INTERLOCK, lock, situation)
 
 
 def _doubtful_inhibits(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
     for lock in actuator.inhibits:
-        if evaluate(lock.expression, situation.read, situation.unit_of) is Truth.UNKNOWN:
+        if lock.id not in situation.overridden and truth_now(lock, situation) is Truth.UNKNOWN:
             yield _cause(Code.STALE_INPUT, lock, situation)
+
+
+def _overridden(actuator: Actuator, way: Direction, situation: Situation) -> Iterator[Cause]:
+    """What is let through by an override only goes on the record with it (I8)."""
+    locks = {Direction.AWAY_FROM_SAFE: actuator.permits, Direction.TOWARD_SAFE: actuator.inhibits}
+    for lock in locks.get(way, ()):
+        order = situation.overridden.get(lock.id)
+        if order is not None:
+            who = {"by": order.by, "second": order.second or "", "reason": order.reason}
+            yield Cause(code=Code.OVERRIDDEN, detail=lock.words, values={**who, "order": order.id})
 
 
 def _standing_order(code: Code, order: Order) -> Cause:

@@ -1,15 +1,17 @@
 """The interlock language: a typed, three-valued subset of Python's expression grammar over points with units.
 
 `hc_pool.volume <= 1800 * m3 and not hc_diversion.fault` is an expression. It is parsed once, checked against the park's
-points, and evaluated at the centre and at the edge from the same text. It has no loops, calls or assignments.
+points, and evaluated at the centre and at the edge from the same text. It has no loops or assignments, and of calls only
+those of domain.operators; what these rest on beside the readings of now is remembered elsewhere (domain.past).
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from domain.ids import PointRef, point_ref
+from domain.ids import PointRef
+from domain.operators import FORMS, Count, Held, OperatorError, Rate, operator, reference, timed
 from domain.sample import Reading
 from domain.units import UNITS
 from domain.words import Words
@@ -36,6 +38,14 @@ class Truth(Enum):
         return {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE, Truth.UNKNOWN: Truth.UNKNOWN}[self]
 
 
+Recall = Callable[[str], Truth | float | None]
+"""What was seen over time: text of an operator → its truth, or its rate in base units per second; None: nothing is known."""
+
+
+def forgotten(_text: str) -> None:
+    """Recall nothing: every operator that rests on the past is unknown."""
+
+
 class ExpressionError(ValueError):
     """The text is not a condition; the message says where and what is allowed."""
 
@@ -51,6 +61,11 @@ class Expression:
     def references(self) -> frozenset[PointRef]:
         """The points that it reads."""
         return frozenset(_references(self.tree))
+
+    @property
+    def timed(self) -> tuple[Held | Rate, ...]:
+        """Its operators that rest on the past, the inner ones first."""
+        return tuple(timed(self.tree))
 
     def __hash__(self) -> int:
         return hash(self.text)
@@ -90,29 +105,41 @@ def parse(text: str) -> Expression:
     return Expression(text.strip(), tree)
 
 
-def check_types(expression: Expression, unit_of: Callable[[PointRef], str | None]) -> None:
-    """Check that `expression` is a condition whose quantities agree.
-
-    `unit_of` gives a point's unit name, `BOOLEAN` for a state, None when there is no such point.
-    Raises ExpressionError naming the first disagreement.
-    """
-    found = _type(expression.tree, unit_of)
-    if found != BOOLEAN:
-        message = f"it is a {found}, not a condition: compare it with something"
-        raise ExpressionError(message)
-
-
 def evaluate(
-    expression: Expression, read: Callable[[PointRef], Reading], unit_of: Callable[[PointRef], str]
+    expression: Expression,
+    read: Callable[[PointRef], Reading],
+    unit_of: Callable[[PointRef], str],
+    recall: Recall = forgotten,
 ) -> Truth:
     """Return the truth of `expression` on what `read` gives now; untrusted readings count as unknown."""
-    return _truth(expression.tree, _Inputs(read, unit_of))
+    return truth_of(expression.tree, read, unit_of, recall)
+
+
+def truth_of(
+    node: ast.expr,
+    read: Callable[[PointRef], Reading],
+    unit_of: Callable[[PointRef], str],
+    recall: Recall = forgotten,
+) -> Truth:
+    """Return the truth of one part of an expression."""
+    return _truth(node, _Inputs(read, unit_of, recall))
+
+
+def quantity_of(
+    node: ast.expr,
+    read: Callable[[PointRef], Reading],
+    unit_of: Callable[[PointRef], str],
+    recall: Recall = forgotten,
+) -> float | None:
+    """Return the quantity that one part of an expression gives, in base units; None: not known."""
+    return _number(node, _Inputs(read, unit_of, recall))
 
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
     read: Callable[[PointRef], Reading]
     unit_of: Callable[[PointRef], str]
+    recall: Recall
 
 
 def _truth(node: ast.expr, inputs: _Inputs) -> Truth:
@@ -130,8 +157,32 @@ def _truth(node: ast.expr, inputs: _Inputs) -> Truth:
         case ast.Attribute():
             state = _trusted(node, inputs)
             return Truth.UNKNOWN if not isinstance(state, bool) else (Truth.TRUE if state else Truth.FALSE)
+        case ast.Call():
+            return _called(node, inputs)
         case _:
             raise AssertionError(ast.dump(node))
+
+
+def _called(node: ast.Call, inputs: _Inputs) -> Truth:
+    match operator(node):
+        case Count(n=n, conditions=conditions):
+            truths = [_truth(condition, inputs) for condition in conditions]
+            return counted(n, truths)
+        case Held(text=text, condition=condition):
+            now, before = _truth(condition, inputs), inputs.recall(text)
+            # What is not known true now is not known to have been so up to now, whatever was seen before.
+            if now is Truth.FALSE or before is Truth.FALSE:
+                return Truth.FALSE
+            return Truth.TRUE if now is before is Truth.TRUE else Truth.UNKNOWN
+        case Rate():
+            raise AssertionError(ast.dump(node))
+
+
+def counted(n: int, truths: Sequence[Truth]) -> Truth:
+    """Return whether at least `n` of `truths` are true, as far as that is known."""
+    if truths.count(Truth.TRUE) >= n:
+        return Truth.TRUE
+    return Truth.FALSE if len(truths) - truths.count(Truth.FALSE) < n else Truth.UNKNOWN
 
 
 def _all(truths: Iterator[Truth]) -> Truth:
@@ -169,8 +220,10 @@ def _number(node: ast.expr, inputs: _Inputs) -> float | None:
             read = _trusted(node, inputs)
             if read is None or isinstance(read, str):
                 return None
-            unit = inputs.unit_of(_reference(node))
+            unit = inputs.unit_of(reference(node))
             return float(read) * (1.0 if unit == BOOLEAN else UNITS[unit].factor)
+        case ast.Call():
+            return _rate(node, inputs)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _number(operand, inputs)
             return None if inner is None else -inner
@@ -185,59 +238,26 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
 }
 
 
+def _rate(node: ast.Call, inputs: _Inputs) -> float | None:
+    found = operator(node)
+    assert isinstance(found, Rate)
+    if not inputs.read(found.point).is_trusted:
+        return None
+    known = inputs.recall(found.text)
+    return None if isinstance(known, Truth) else known
+
+
 def _trusted(node: ast.Attribute, inputs: _Inputs) -> float | bool | str | None:
-    reading = inputs.read(_reference(node))
+    reading = inputs.read(reference(node))
     return reading.value if reading.is_trusted else None
 
 
-def _type(node: ast.expr, unit_of: Callable[[PointRef], str | None]) -> str:
-    match node:
-        case ast.BoolOp(values=values):
-            for value in values:
-                _require(_type(value, unit_of) == BOOLEAN, f"`{ast.unparse(value)}` is not a condition")
-            return BOOLEAN
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            _require(_type(operand, unit_of) == BOOLEAN, f"`{ast.unparse(operand)}` is not a condition")
-            return BOOLEAN
-        case ast.UnaryOp(operand=operand):
-            return _type(operand, unit_of)
-        case (
-            ast.Compare(left=left, comparators=[right])
-            | ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right)
-        ):
-            a, b = _type(left, unit_of), _type(right, unit_of)
-            _require(
-                a == b != BOOLEAN, f"`{ast.unparse(node)}` combines {a} with {b}: give the number its unit"
-            )
-            return BOOLEAN if isinstance(node, ast.Compare) else a
-        case ast.BinOp(left=left, right=right):
-            a, b = _type(left, unit_of), _type(right, unit_of)
-            _require(
-                "number" in {a, b},
-                f"`{ast.unparse(node)}` multiplies {a} by {b}: one side must be a plain number",
-            )
-            return b if a == "number" else a
-        case ast.Name(id=unit):
-            _require(
-                unit in UNITS, f"`{unit}` is not a unit; known: {', '.join(key for key in UNITS if key)}"
-            )
-            return UNITS[unit].quantity
-        case ast.Attribute():
-            found = unit_of(_reference(node))
-            if found is None:
-                message = f"there is no point `{ast.unparse(node)}`"
-                raise ExpressionError(message)
-            return found if found == BOOLEAN else UNITS[found].quantity
-        case ast.Constant(value=value):
-            return BOOLEAN if isinstance(value, bool) else "number"
-        case _:
-            raise AssertionError(ast.dump(node))
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001  (reads as a sentence at every use)
+def require(holds: bool, message: str) -> None:  # noqa: FBT001  (reads as a sentence at every use)
+    """Raise ExpressionError unless it holds."""
     if not holds:
         raise ExpressionError(message)
 
@@ -260,44 +280,52 @@ _ALLOWED = (
     ast.Add,
     ast.Sub,
     ast.Mult,
+    ast.Div,
     ast.Name,
     ast.Load,
     ast.Attribute,
     ast.Constant,
+    ast.Call,
 )
 
 
 def _require_allowed(node: ast.AST) -> None:
     where = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-    _require(
+    require(
         isinstance(node, _ALLOWED),
-        f"`{where}` is not part of the language (and, or, not, < <= > >= == !=, + - *)",
+        f"`{where}` is not part of the language (and, or, not, < <= > >= == !=, + - *, {FORMS})",
     )
     match node:
         case ast.Compare(ops=ops):
-            _require(len(ops) == 1, f"`{where}` compares more than two things: write `a < b and b < c`")
+            require(len(ops) == 1, f"`{where}` compares more than two things: write `a < b and b < c`")
         case ast.Attribute(value=value):
-            _require(isinstance(value, ast.Name), f"`{where}` is not `facility.point`")
+            require(isinstance(value, ast.Name), f"`{where}` is not `facility.point`")
+        case ast.BinOp(op=ast.Div(), right=right):
+            is_time = isinstance(right, ast.Name) and right.id in UNITS and UNITS[right.id].quantity == "time"
+            require(is_time, f"`{where}` divides by something else than s, min or h")
+        case ast.Call():
+            try:
+                operator(node)
+            except OperatorError as error:
+                raise ExpressionError(str(error)) from error
         case ast.Constant(value=bool()):
             pass
         case ast.Constant(value=int(value) | float(value)):
-            _require(abs(value) <= NUMBER_MAX, f"`{where[:20]}…` is larger than {NUMBER_MAX:g}")
+            require(abs(value) <= NUMBER_MAX, f"`{where[:20]}…` is larger than {NUMBER_MAX:g}")
         case ast.Constant():
-            _require(False, f"`{where}` is neither a number nor True or False")  # noqa: FBT003
+            require(False, f"`{where}` is neither a number nor True or False")  # noqa: FBT003
 
 
 def _terms(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node; of `facility.point` the attribute only, not the facility's name."""
+    """Yield every node; of `facility.point` the attribute only, not the facility's name, and of a call its arguments."""
     yield node
-    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+    if isinstance(node, ast.Call):
+        for argument in node.args:
+            yield from _terms(argument)
+    elif not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         for child in ast.iter_child_nodes(node):
             yield from _terms(child)
 
 
 def _references(tree: ast.expr) -> Iterator[PointRef]:
-    return (_reference(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute))
-
-
-def _reference(node: ast.Attribute) -> PointRef:
-    assert isinstance(node.value, ast.Name)
-    return point_ref(node.value.id, node.attr)
+    return (reference(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute))

@@ -1,4 +1,4 @@
-"""Standing orders that edge and centre hold alike: keep-closed orders (禁开令), tag-outs (检修挂牌) and their tombstones."""
+"""Standing orders that edge and centre hold alike: keep-closed orders (禁开令), tag-outs (检修挂牌), overrides (旁路) and their tombstones."""
 
 import hashlib
 import json
@@ -20,6 +20,8 @@ class OrderKind(StrEnum):
     """Stays open (禁关令) likewise: the way into a pool, whose safe position is open."""
     TAG_OUT = "tag_out"
     """Gets no remote output while somebody works on it (I7)."""
+    OVERRIDE = "override"
+    """One of its interlocks does not count until a compulsory end (旁路, I8; domain.override says when)."""
 
 
 KEEPING = frozenset({OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN})
@@ -28,6 +30,7 @@ KIND_WORDS: Mapping[OrderKind, Words] = {
     OrderKind.KEEP_CLOSED: Words("禁开令", "keep-closed order"),
     OrderKind.KEEP_OPEN: Words("禁关令", "keep-open order"),
     OrderKind.TAG_OUT: Words("检修挂牌", "tag-out"),
+    OrderKind.OVERRIDE: Words("旁路", "override"),
 }
 
 _OF_CONTROL = re.compile(r"[0-9a-f]{32}\Z")
@@ -46,7 +49,14 @@ class Order:
     reason: str
     since_ms: int
     until_ms: int | None = None
-    """End of a tag-out as announced; it stands until it is lifted all the same. None: no end announced."""
+    """End of a tag-out as announced; it stands until it is lifted all the same. None: no end announced. Of an override the
+    compulsory end."""
+    interlock: str | None = None
+    """Of an override: the id of the interlock."""
+    condition: str | None = None
+    """Of an override: the text of the interlock's condition as the two persons saw it; another one is not overridden."""
+    second: str | None = None
+    """Of an override: the second person, who approved it (I9)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

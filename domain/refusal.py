@@ -32,6 +32,7 @@ class Code(StrEnum):
     AUDIT = "audit-unavailable"
     PREEMPTED = "preempted"
     STALE_INPUT = "stale-input"
+    OVERRIDDEN = "interlock-overridden"
     KEEP_CLOSED = "keep-closed-order"
     KEEP_OPEN = "keep-open-order"
     NOT_OURS = "not-this-gateway"
@@ -69,6 +70,7 @@ WORDS: Mapping[Code, Words] = {
     Code.KEEP_CLOSED: Words("禁开令有效(保持关闭)", "a keep-closed order stands"),
     Code.KEEP_OPEN: Words("禁关令有效(保持开启)", "a keep-open order stands"),
     Code.NOT_OURS: Words("不属于本网关", "not a point of this gateway"),
+    Code.OVERRIDDEN: Words("联锁已旁路", "an interlock is overridden"),
     Code.UNKNOWN_ACTUATOR: Words("未知设备", "no such actuator"),
     Code.LINK: Words("通讯中断", "the link is lost"),
     Code.APPROVAL: Words("缺少双人复核", "a second person's approval is missing"),

@@ -18,6 +18,7 @@ from gateway.intake import Intake, subscriptions
 from gateway.keeper import Keeper
 from gateway.lane import Lane
 from gateway.outside import MakeLink, Outside
+from gateway.overrides import Overrides
 from gateway.publisher import Publisher
 from gateway.records import Records
 from gateway.recovery import recover
@@ -131,7 +132,16 @@ def assemble(
     publisher = Publisher(node, field.images, storage.samples, live, clock=clock, metrics=metrics)
     transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
     executor = Executor(field, transcript, clock=clock, spawn=spawn)
-    watch = Watch(field, executor, transcript, ledger=storage.ledger, records=records, clock=clock)
+    overrides = Overrides(field, storage.ledger, records, clock, lambda: storage.times.is_off)
+    watch = Watch(
+        field,
+        executor,
+        transcript,
+        ledger=storage.ledger,
+        records=records,
+        overrides=overrides,
+        clock=clock,
+    )
     keeper = Keeper(
         clock=clock,
         samples=storage.samples,
@@ -140,6 +150,7 @@ def assemble(
         ledger=storage.ledger,
         publisher=publisher,
         metrics=metrics,
+        rounds=(field.memory.look, overrides.look),
     )
     challenges = Challenges()
     unbelieved = Unbelieved(records, field.known, clock)
@@ -150,6 +161,7 @@ def assemble(
         ledger=storage.ledger,
         records=records,
         challenges=challenges,
+        overrides=overrides,
         unbelieved=unbelieved,
         definitions=field.definitions,
         verifier=verifier,

@@ -26,6 +26,7 @@ from gateway.field import Field
 from gateway.job import Job
 from gateway.ledger import Ledger
 from gateway.ledger_entry import Entry
+from gateway.overrides import Overrides
 from gateway.records import Records
 from gateway.transcript import Transcript
 from gateway.unbelieved import Unbelieved
@@ -60,6 +61,7 @@ class Desk:
         ledger: Ledger,
         records: Records,
         challenges: Challenges,
+        overrides: Overrides,
         unbelieved: Unbelieved,
         definitions: dict[str, tuple[str, str]],
         verifier: Verifier,
@@ -73,6 +75,7 @@ class Desk:
         self._ledger = ledger
         self._records = records
         self._challenges = challenges
+        self._overrides = overrides
         self._unbelieved = unbelieved
         self._definitions = definitions
         self._verifier = verifier
@@ -257,6 +260,15 @@ class Desk:
                 return self._field.reading(point)
             return brought.get(point, NEVER_READ)
 
+        def recall(text: str) -> Truth | float | None:
+            if self._field.memory.holds(text):
+                return self._field.memory.recall(text)
+            said = brought.get(PointRef(text), NEVER_READ)
+            if not said.is_trusted or isinstance(said.value, str) or said.value is None:
+                return None
+            # What rests on points behind other gateways the centre has judged when it signed.
+            return (Truth.TRUE if said.value else Truth.FALSE) if isinstance(said.value, bool) else said.value
+
         actuator = self._field.actuators[message.actuator]
         return Situation(
             read=read,
@@ -264,6 +276,8 @@ class Desk:
             orders=self._ledger.orders,
             executing=self._executor.executing(message.actuator),
             is_in_doubt=self._executor.is_in_doubt(actuator),
+            recall=recall,
+            overridden=self._overrides.of(actuator.facility),
         )
 
     def _standing(self, message: CommandMessage) -> Standing:

@@ -9,6 +9,7 @@ from domain.interlock import BOOLEAN
 from domain.park import Actuator, Park
 from domain.sample import NEVER_READ, Reading
 from gateway.image import DeviceImage
+from gateway.memory import Memory
 from gateway.plc import PlcLink
 from gateway.poller import Poller
 from gateway.proof import Seen
@@ -40,6 +41,8 @@ class Field:
         """Actuator → hashes of its definition (I18); stays likewise."""
         self.known: set[FacilityId] = set()
         """Every actuator of the park; stays likewise."""
+        self.memory = Memory(clock, self.reading, self.unit_of)
+        """What was seen over time."""
         self.change(park, stations)
 
     def change(self, park: Park, stations: Sequence[Station]) -> None:
@@ -55,6 +58,7 @@ class Field:
         self.definitions.update((key, definition_hashes(park, item)) for key, item in self.actuators.items())
         self.known.clear()
         self.known.update(park.actuators)
+        self.memory.change(park, self.is_own)
 
     def is_own(self, point: PointRef) -> bool:
         """Whether `point` is read by this gateway."""

@@ -1,6 +1,6 @@
 """Keeps house every second: lets selects end, says when the disk fills and clears, writes what memory held, counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.desk import Desk
 from gateway.ledger import Ledger
@@ -27,7 +27,9 @@ class Keeper:
         ledger: Ledger,
         publisher: Publisher,
         metrics: TelemetryMetrics,
+        rounds: Sequence[Callable[[], None]] = (),
     ) -> None:
+        """`rounds` is what else is to be looked after every time."""
         self._clock = clock
         self._samples = samples
         self._records_journal = records_journal
@@ -35,6 +37,7 @@ class Keeper:
         self._ledger = ledger
         self._publisher = publisher
         self._metrics = metrics
+        self._rounds = tuple(rounds)
         self._was_full = False
         self._dropped = 0
         self._damaged = 0
@@ -57,6 +60,8 @@ class Keeper:
 
     def _round(self, desk: Desk) -> None:
         desk.expire_selects()
+        for look in self._rounds:
+            look()
         if self.is_full():
             self._records.flush()
             self._ledger.flush()

@@ -24,6 +24,7 @@ from gateway.image import DeviceImage
 from gateway.job import Job
 from gateway.ledger import Ledger
 from gateway.ledger_entry import Entry
+from gateway.overrides import Overrides
 from gateway.records import Records
 from gateway.transcript import Transcript
 from runtime.clock import Clock
@@ -54,6 +55,7 @@ class Watch:
         *,
         ledger: Ledger,
         records: Records,
+        overrides: Overrides,
         clock: Clock,
     ) -> None:
         self._field = field
@@ -61,6 +63,7 @@ class Watch:
         self._transcript = transcript
         self._ledger = ledger
         self._records = records
+        self._overrides = overrides
         self._clock = clock
         self._log = logger("watch")
         self._cutoffs: list[CutoffWatch] = []
@@ -103,6 +106,7 @@ class Watch:
 
     def polled(self, image: DeviceImage) -> None:
         """Look at what `image` shows after a poll."""
+        self._field.memory.polled(image.device.id)
         own = self._of.get(image.device.id)
         if own is None:
             return
@@ -199,6 +203,8 @@ class Watch:
             unit_of=self._field.unit_of,
             orders=self._ledger.orders,
             executing=self._executor.executing(actuator.facility),
+            recall=self._field.memory.recall,
+            overridden=self._overrides.of(actuator.facility),
         )
         admission = admit(actuator, action, situation)
         match admission:

@@ -3,7 +3,7 @@
 The edge decides again by the same `admit`; here it is decided to be able to say why before anything is signed (I6, I14).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from control.people.roles import Person, Role
@@ -12,7 +12,10 @@ from domain.command import Action
 from domain.approval import Consent
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.park import Actuator, Park, Tier
+from domain.interlock import Recall, Truth, forgotten
+from domain.operators import points_of
 from domain.refusal import Cause, Code, Refused
+from domain.quality import Quality
 from domain.sample import Reading
 from domain.words import Words
 from wire.messages import Evidence
@@ -109,20 +112,46 @@ def consider(
 
 
 def evidence_for(
-    actuator: Actuator, park: Park, read: Callable[[PointRef], Reading], gateway: GatewayId
+    actuator: Actuator,
+    park: Park,
+    read: Callable[[PointRef], Reading],
+    gateway: GatewayId,
+    recall: Recall = forgotten,
 ) -> tuple[Evidence, ...]:
-    """Return what the centre sees of the points behind other gateways that this actuator's interlocks use."""
-    used = {ref for lock in (*actuator.permits, *actuator.inhibits) for ref in lock.expression.references}
-    foreign = sorted(ref for ref in used if park.devices[park.points[ref].device].gateway != gateway)
+    """Return what the centre sees of the points behind other gateways that this actuator's interlocks use.
+
+    Of an operator that rests on the past of such points the centre's judgement goes with them, under the operator's text.
+    """
+
+    def is_foreign(ref: PointRef) -> bool:
+        return park.devices[park.points[ref].device].gateway != gateway
+
+    locks = (*actuator.permits, *actuator.inhibits)
+    used = {ref for lock in locks for ref in lock.expression.references}
+    foreign = sorted(ref for ref in used if is_foreign(ref))
     found = []
     for ref in foreign:
         reading = read(ref)
         age_ms = None if reading.age_s is None or not reading.fresh else round(reading.age_s * 1000)
         found.append(Evidence(point=ref, value=reading.value, quality=int(reading.quality), age_ms=age_ms))
     return tuple(found)
+    judged = {item.text: item for lock in locks for item in lock.expression.timed}
+    for text, item in sorted(judged.items()):
+        points = points_of(item)
+        if any(is_foreign(ref) for ref in points):
+            found.append(_judgement(text, [read(ref) for ref in points], recall(text)))
 
 
 def _malformed(request: Request) -> Cause | None:
+def _judgement(text: str, readings: Sequence[Reading], known: Truth | float | None) -> Evidence:
+    """Return what is known of an operator, as old as the oldest value that it rests on; a value of None: nothing is."""
+    value = {Truth.TRUE: True, Truth.FALSE: False}.get(known) if isinstance(known, Truth) else known
+    ages = [reading.age_s if reading.fresh else None for reading in readings]
+    oldest_s = None if None in ages else max(age for age in ages if age is not None)
+    age_ms = None if oldest_s is None else round(oldest_s * 1000)
+    return Evidence(point=text, value=value, quality=int(Quality.GOOD), age_ms=age_ms)
+
+
     percent = request.opening_percent
     if request.action is Action.SET and (percent is None or not 0.0 <= percent <= 100.0):
         return Cause(code=Code.MALFORMED, detail="opening_percent: 0–100")

@@ -1,16 +1,22 @@
 """What is known now about one actuator, put together for whoever decides or explains; changes nothing."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from control.commands.book import Book
 from control.commands.gate import Link, Request, Verdict, consider, evidence_for
 from control.commands.orders import Orders
 from control.database.recorder import Recorder
 from control.live.image import Image
+from control.live.memory import Memory
 from control.people.roles import Person
 from domain.admission import Situation
 from domain.command import Action
 from domain.definition import definition_hashes
 from domain.ids import CommandId, FacilityId, PointRef
 from domain.park import Park
+from domain.order import Order
+from domain.override import overridden
 from domain.sample import Reading
 from runtime.clock import Clock
 from wire.messages import Evidence
@@ -29,6 +35,8 @@ class View:
         self._recorder = recorder
         self._clock = clock
         self._definitions = {
+        self.memory = Memory(image, clock)
+        """What was seen over time."""
             key: definition_hashes(park, actuator) for key, actuator in park.actuators.items()
         }
 
@@ -45,8 +53,18 @@ class View:
             executing=self._book.executing(actuator, but=but),
             is_in_doubt=self._book.doubt_since_s(actuator) is not None,
         )
+            recall=self.memory.recall,
+            overridden=self.overridden(actuator),
 
     def consider(self, request: Request, person: Person, *, but: CommandId | None = None) -> Verdict:
+    def overridden(self, actuator: FacilityId) -> Mapping[str, Order]:
+        """Return interlock → override that stands on `actuator` now (I8)."""
+        found = self.park.actuators.get(actuator)
+        if found is None:
+            return {}
+        tier = self.park.facilities[actuator].tier
+        return overridden(self._orders.held, found, tier, now_ms=self._clock.now_ms())
+
         """Decide on `request` as things stand now."""
         return consider(
             request,
@@ -78,7 +96,8 @@ class View:
     def evidence(self, actuator: FacilityId) -> tuple[Evidence, ...]:
         """Return what the centre sees of points behind other gateways that the actuator's interlocks use."""
         found = self.park.actuators[actuator]
-        return evidence_for(found, self.park, self.read, self.park.gateway_of(actuator))
+        gateway = self.park.gateway_of(actuator)
+        return evidence_for(found, self.park, self.read, gateway, self.memory.recall)
 
     def _link(self, actuator: FacilityId) -> Link:
         if actuator not in self.park.actuators:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from domain.errors import ConfigurationError
 from domain.ids import FacilityId, PointRef
-from domain.interlock import BOOLEAN, Expression, ExpressionError, check_types, parse
+from domain.interlock import BOOLEAN, Expression, ExpressionError, parse
 from domain.park import Park
+from domain.quantities import check_types
 from domain.safety import LockRef, SafetyProperty
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults
@@ -66,6 +67,13 @@ def _condition(entry: Entry, name: str, park: Park) -> Expression | None:
         entry.fault(
             name, str(error), remedy="write a condition as in interlocks.yaml", kind="wrong-condition"
         )
+        return None
+    if expression.timed:
+        message = (
+            f"`{expression.timed[0].text}` speaks of the past; a promise speaks of every moment by itself"
+        )
+        remedy = "write the condition without held and rate"
+        entry.fault(name, message, remedy=remedy, kind="wrong-condition")
         return None
     return expression
 

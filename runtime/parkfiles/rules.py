@@ -10,8 +10,10 @@ from pathlib import Path
 from domain.alarm import AlarmRule, Side
 from domain.cutoff import CutoffRule
 from domain.ids import FacilityId, PointRef, RuleId
-from domain.interlock import BOOLEAN, Expression, ExpressionError, Interlock, check_types, parse
+from domain.interlock import BOOLEAN, Expression, ExpressionError, Interlock, parse
+from domain.operators import FORMS, points_of, seconds_of
 from domain.park import Point, Tier
+from domain.quantities import check_types
 from runtime.parkfiles.devices import Devices
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults, Place
@@ -19,6 +21,8 @@ from runtime.parkfiles.names import Names
 from runtime.parkfiles.sites import Sites, open_file
 
 _LIMIT = re.compile(r"([-+]?\d+(?:\.\d+)?) +(\S+)\Z", re.ASCII)
+PERIODS_MIN = 2
+"""Poll periods that `held` and `rate` must look back at least, or they say no more than the reading of now."""
 SAMPLES_MAX = 100
 """More samples than this are no rule for an accident."""
 
@@ -110,20 +114,36 @@ def _locks(entry: Entry, kind: str, actuator: str, names: Names, ground: _Ground
         expression = _expression(text, item, ground) if text else None
         if expression is None:
             continue
+        _refuse_too_short(expression, item, ground)
         if kind == "inhibits":
             for ref in sorted(expression.references):
                 point = ground.devices.points.get(ref)
                 if point is not None:
-                    remedy = "an inhibit toward safe uses points of its own gateway only"
+                    remedy = "an inhibit toward safe, its held, count and rate included, uses points of its own gateway only"
                     ground.refuse_other_gateway(actuator, point, item.place_of("when"), remedy=remedy)
         yield Interlock(id=key, expression=expression, words=words)
+
+
+def _refuse_too_short(expression: Expression, item: Entry, ground: _Ground) -> None:
+    """Note a fault where a time is so short that one reading would fill it."""
+    for found in expression.timed:
+        periods = {
+            ref: ground.devices.devices[point.device].groups[point.group].period_s
+            for ref in points_of(found)
+            if (point := ground.devices.points.get(ref)) is not None
+        }
+        slowest = max(periods, key=lambda ref: periods[ref], default=None)
+        if slowest is not None and seconds_of(found) < PERIODS_MIN * periods[slowest]:
+            message = f"`{found.text}`: {slowest} is read only every {periods[slowest]:g} s"
+            remedy = f"write at least {PERIODS_MIN * periods[slowest]:g} * s"
+            item.fault("when", message, remedy=remedy, kind="interlock-time")
 
 
 def _expression(text: str, item: Entry, ground: _Ground) -> Expression | None:
     try:
         expression = parse(text)
     except ExpressionError as error:
-        remedy = "write facility.point, numbers with units, and, or, not, < <= > >= == !="
+        remedy = f"write facility.point, numbers with units, and, or, not, < <= > >= == !=, {FORMS}"
         item.fault("when", str(error), remedy=remedy, kind="interlock-syntax")
         return None
     place = item.place_of("when")

@@ -1,16 +1,19 @@
 """Conditions of the interlock language as formulas: what is true, what is known to be true and what is known to be false.
 
-It says of every moment what `domain.interlock.evaluate` says of one; a property test holds the two together.
+It says of every moment what `domain.interlock.evaluate` says of one; a property test holds the two together. Of what rests
+on the past it knows only what the past cannot change: what was held so long holds now, and is free else; a rate is free
+within what the range of its point allows.
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import z3
 
-from domain.ids import PointRef, point_ref
+from domain.ids import PointRef
 from domain.interlock import Expression
+from domain.operators import Count, Held, Rate, operator, reference
 from domain.units import UNITS
 from stoplog.verify.world import World, number, unit_of
 
@@ -27,7 +30,9 @@ class Known:
 
 def actual(expression: Expression, lookup: Lookup, world: World) -> z3.BoolRef:
     """Return whether a condition holds on the values that `lookup` gives, all of them taken as known."""
-    return _known(expression.tree, _Reader(lookup, lambda _: z3.BoolVal(val=True), world)).true
+    return _known(
+        expression.tree, _Reader(lookup, lambda _: z3.BoolVal(val=True), world, is_past_known=True)
+    ).true
 
 
 def known(expression: Expression, world: World) -> Known:
@@ -40,6 +45,8 @@ class _Reader:
     value: Lookup
     trust: Callable[[PointRef], z3.BoolRef]
     world: World
+    is_past_known: bool = False
+    """Whether enough was seen of everything: then each operator is either true or false."""
 
 
 def _known(node: ast.expr, reader: _Reader) -> Known:
@@ -56,15 +63,52 @@ def _known(node: ast.expr, reader: _Reader) -> Known:
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _seen(
                 _compare(operator, _number(left, reader), _number(right, reader)),
-                z3.And(*(reader.trust(ref) for ref in _references(node))),
+                z3.And(*_trusts(node, reader)),
             )
         case ast.Constant(value=bool(value)):
             return Known(z3.BoolVal(val=value), z3.BoolVal(val=not value))
         case ast.Attribute():
-            ref = _reference(node)
+            ref = reference(node)
             return _seen(reader.value(ref), reader.trust(ref))
+        case ast.Call():
+            return _called(node, reader)
         case _:
             raise AssertionError(ast.dump(node))
+
+
+def _called(node: ast.Call, reader: _Reader) -> Known:
+    match operator(node):
+        case Count(n=n, conditions=conditions):
+            parts = [_known(condition, reader) for condition in conditions]
+            return Known(
+                z3.AtLeast(*(p.true for p in parts), n),
+                z3.AtLeast(*(p.false for p in parts), len(parts) - n + 1),
+            )
+        case Held(text=text, condition=condition):
+            now = _known(condition, reader)
+            was_true, was_false = reader.world.flag(f"{text} so far"), reader.world.flag(f"{text} broken")
+            if reader.is_past_known:
+                true = z3.And(was_true, now.true)
+                return Known(true, z3.Not(true))
+            true = z3.And(was_true, z3.Not(was_false), now.true)
+            return Known(true, z3.Or(now.false, was_false))
+        case Rate():
+            raise AssertionError(ast.dump(node))
+
+
+def _trusts(node: ast.expr, reader: _Reader) -> Iterator[z3.BoolRef]:
+    """Yield what must be so for a comparison to be known: its points, and enough of the past of its rates."""
+    for found in ast.walk(node):
+        if isinstance(found, ast.Attribute):
+            yield reader.trust(reference(found))
+        elif isinstance(found, ast.Call) and not reader.is_past_known:
+            yield reader.world.rate(_rate(found)).is_known
+
+
+def _rate(node: ast.Call) -> Rate:
+    found = operator(node)
+    assert isinstance(found, Rate)
+    return found
 
 
 def _seen(holds: z3.BoolRef, trusted: z3.BoolRef) -> Known:
@@ -95,7 +139,7 @@ def _number(node: ast.expr, reader: _Reader) -> z3.ArithRef:
         case ast.Name(id=unit):
             return number(UNITS[unit].factor)
         case ast.Attribute():
-            ref = _reference(node)
+            ref = reference(node)
             return reader.value(ref) * number(UNITS[unit_of(reader.world.park, ref)].factor)
         case ast.UnaryOp(operand=operand):
             return -_number(operand, reader)
@@ -103,16 +147,11 @@ def _number(node: ast.expr, reader: _Reader) -> z3.ArithRef:
             return _number(left, reader) + _number(right, reader)
         case ast.BinOp(left=left, op=ast.Sub(), right=right):
             return _number(left, reader) - _number(right, reader)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return _number(left, reader) / _number(right, reader)
         case ast.BinOp(left=left, right=right):
             return _number(left, reader) * _number(right, reader)
+        case ast.Call():
+            return reader.world.rate(_rate(node)).value
         case _:
             raise AssertionError(ast.dump(node))
-
-
-def _references(node: ast.expr) -> list[PointRef]:
-    return sorted({_reference(found) for found in ast.walk(node) if isinstance(found, ast.Attribute)})
-
-
-def _reference(node: ast.Attribute) -> PointRef:
-    assert isinstance(node.value, ast.Name)
-    return point_ref(node.value.id, node.attr)

@@ -10,10 +10,14 @@ import z3
 
 from domain.ids import FacilityId, PointRef
 from domain.interlock import BOOLEAN
+from domain.operators import Rate
 from domain.park import Actuator, Park
+from domain.units import UNITS
 
 RESTING, OPENING, CLOSING, SETTING = 0, 1, 2, 3
 """What is being executed on an actuator."""
+ROUNDING = 1.000001
+"""A mean rate is computed in floating point: the bound on it allows for that."""
 AT_LIMIT_PERCENT = 5
 """A limit switch is made within this much of its end of the travel."""
 
@@ -24,6 +28,16 @@ class Place:
 
     opened: z3.BoolRef
     closed: z3.BoolRef
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """How fast a point changed over the time that a rate looks back."""
+
+    value: z3.ArithRef
+    """In the point's base unit per second."""
+    is_known: z3.BoolRef
+    """Whether it was trusted all that time."""
 
 
 @dataclass(slots=True)
@@ -39,6 +53,7 @@ class World:
     places: dict[FacilityId, Place] = field(default_factory=dict)
     moves: dict[FacilityId, z3.ArithRef] = field(default_factory=dict)
     flags: dict[str, z3.BoolRef] = field(default_factory=dict)
+    rates: dict[str, Slope] = field(default_factory=dict)
 
     def value(self, ref: PointRef) -> z3.ExprRef:
         """Return the true value of a point, in its own unit."""
@@ -59,6 +74,19 @@ class World:
                 if point.range_max is not None:
                     self.laws.append(z3.Implies(trusted, value <= number(point.range_max)))
         return self.trusts[ref]
+
+    def rate(self, wanted: Rate) -> Slope:
+        """Return how fast a point changes: anything that two values within its range allow."""
+        if wanted.text not in self.rates:
+            slope = Slope(z3.Real(f"{self.name}:{wanted.text}"), z3.Bool(f"{self.name}:{wanted.text} known"))
+            self.rates[wanted.text] = slope
+            self.laws.append(z3.Implies(slope.is_known, self.trust(wanted.point)))
+            point = self.park.points[wanted.point]
+            if point.range_min is not None and point.range_max is not None:
+                span = number(point.range_max - point.range_min) * number(UNITS[point.unit].factor)
+                most = span * number(ROUNDING) / number(wanted.over_s)
+                self.laws.append(z3.And(slope.value >= -most, slope.value <= most))
+        return self.rates[wanted.text]
 
     def place(self, actuator: FacilityId) -> Place:
         """Return where an actuator stands."""
@@ -85,14 +113,16 @@ class World:
 
     def all_known(self) -> z3.BoolRef:
         """Whether every point asked for so far is known."""
-        return z3.And(*(self.trust(ref) for ref in list(self.values)))
+        slopes = (slope.is_known for slope in self.rates.values())
+        return z3.And(*(self.trust(ref) for ref in list(self.values)), *slopes)
 
     def unknowns(self) -> list[z3.ExprRef]:
         """Return every unknown that is no position and no move."""
         fed_back = {place.opened.get_id() for place in self.places.values()}
         fed_back |= {place.closed.get_id() for place in self.places.values()}
         values = [value for value in self.values.values() if value.get_id() not in fed_back]
-        return [*values, *self.trusts.values(), *self.flags.values()]
+        slopes = (part for slope in self.rates.values() for part in (slope.value, slope.is_known))
+        return [*values, *self.trusts.values(), *self.flags.values(), *slopes]
 
     def _value(self, ref: PointRef) -> z3.ExprRef:
         point = self.park.points[ref]

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ids import PointRef
-from domain.interlock import BOOLEAN, ExpressionError, Truth, check_types, evaluate, parse
+from domain.interlock import BOOLEAN, ExpressionError, Truth, evaluate, parse
 from domain.quality import Quality
+from domain.quantities import check_types
 from domain.sample import NEVER_READ, Reading
 
 NAMES = ("a", "b", "c", "d")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.approval import Consent
 from domain.command import Action, Phase
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.order import Order, OrderKind, OrderSet
@@ -118,19 +119,35 @@ async def test_a_closure_on_untrusted_input_goes_through_with_its_warning(tmp_pa
 
 
 async def test_evidence_from_behind_another_gateway_counts_while_it_is_fresh(tmp_path: Path) -> None:
-    async with running(tmp_path) as (_, peer):
+    async with running(tmp_path) as (rig, peer):
+        clean = next(
+            lock.expression.timed[0].text
+            for lock in rig.park.actuators[FacilityId("river_sluice_1")].permits
+            if lock.id == "targets_clean"
+        )
 
-        async def answer(age_ms: int) -> list[object]:
-            """Select river_sluice_1, whose permit reads the section's conductivity behind gw_west."""
+        async def answer(*, age_ms: int, was_clean: bool | None) -> list[str]:
+            """Select river_sluice_1: its permit looks back on the section's conductivity, which is behind gw_west."""
             seen = Evidence(point="section/conductivity", value=500.0, quality=192, age_ms=age_ms)
-            message = replace(selecting(peer, "river_sluice_1"), evidence=(seen,))
-            await peer.send(peer.sign(message))
+            judged = Evidence(point=clean, value=was_clean, quality=192, age_ms=age_ms)
+            agreed = Consent(by="li", content_hash="0" * 64, at_ms=rig.page.clock.now_ms(), basis="2026-117")
+            message = selecting(peer, "river_sluice_1")
+            await peer.send(peer.sign(replace(message, evidence=(seen, judged), consent=agreed)))
             await peer.until(lambda: peer.of(message.id))
             return peer.codes(message.id)
 
         await peer.until(lambda: peer.value("intake/conductivity") == 500.0)
-        assert "stale-input" not in await answer(age_ms=200)
-        assert "stale-input" in await answer(age_ms=4999)  # the age of the challenge is added
+        # A minute of model time must have been seen of the stage below the sluice.
+        for _ in range(100):
+            if not await answer(age_ms=200, was_clean=True):
+                break
+            await asyncio.sleep(0.2)
+        assert await answer(age_ms=200, was_clean=True) == []
+        assert await answer(age_ms=4999, was_clean=True) == [
+            "stale-input"
+        ]  # the age of the challenge is added
+        assert await answer(age_ms=200, was_clean=None) == ["stale-input"]
+        assert await answer(age_ms=200, was_clean=False) == ["blocked-by-interlocking"]
 
 
 async def refusal(peer: Peer, message: CommandMessage) -> list[str]:

@@ -1,10 +1,13 @@
 """The interlock language: what it says, what it refuses, and that nothing a person writes can do more than compare."""
 
+import re
+
 import pytest
 
 from domain.ids import PointRef
-from domain.interlock import BOOLEAN, LENGTH_MAX, ExpressionError, Truth, check_types, evaluate, parse
+from domain.interlock import BOOLEAN, LENGTH_MAX, ExpressionError, Truth, evaluate, parse
 from domain.quality import Quality, Reason
+from domain.quantities import check_types
 from domain.sample import NEVER_READ, Reading, Value
 
 UNITS = {
@@ -196,3 +199,106 @@ def test_an_expression_is_its_text() -> None:
     assert hash(parse("gate.closed")) == hash(parse("gate.closed "))
     assert parse("gate.closed") != parse("not gate.closed")
     assert parse("gate.closed") != "gate.closed"
+
+
+CALLS = [
+    "held(gate.closed, 30 * s)",
+    "held(pool.level < 2 * m and not gate.closed, 1.5 * min)",
+    "not held(held(gate.closed, 1 * s), 24 * h)",
+    "count(2, gate.closed, pool.level > 1 * m, not gate.closed)",
+    "rate(pool.level, 60 * s) > 0.5 * m / h",
+    "rate(pool.level, 60 * s) - 1 * mm / s <= -2 * rate(rain.depth, 5 * min)",
+    "rate(gate.count, 10 * s) < 3 / min",
+    "held(rate(probe.cod, 60 * s) <= 5 * mg_L / min, 30 * s)",
+]
+
+
+@pytest.mark.parametrize("text", CALLS)
+def test_calls_of_the_language(text: str) -> None:
+    check_types(parse(text), UNITS.get)
+    assert truth(text) is Truth.UNKNOWN, "nothing was seen yet"
+
+
+def test_a_call_refers_to_its_points_and_says_what_rests_on_the_past() -> None:
+    found = parse("held(count(1, gate.closed, rate(pool.level, 60 * s) > 1 * m / h), 30 * s)")
+    assert found.references == {"gate/closed", "pool/level"}
+    assert [item.text for item in found.timed] == [
+        "rate(pool.level, 60 * s)",
+        "held(count(1, gate.closed, rate(pool.level, 60 * s) > 1 * m / h), 30 * s)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("held(gate.closed)", "is no call of the language"),
+        ("held(gate.closed, 30)", "is no time: write it as 30 * s"),
+        ("held(gate.closed, 30 * m)", "is no time"),
+        ("held(gate.closed, pool.level * s)", "is no time"),
+        ("held(gate.closed, True * s)", "is no time"),
+        ("held(gate.closed, 0.5 * s)", "write 1 s to 24 h"),
+        ("held(gate.closed, 25 * h)", "write 1 s to 24 h"),
+        ("held(gate.closed, for_s=30 * s)", "is no call of the language"),
+        ("held(*gate.closed)", "is no call of the language"),
+        ("gate.held(gate.closed, 30 * s)", "is no call of the language"),
+        ("hold(gate.closed, 30 * s)", "write held(condition, 30 * s)"),
+        ("count(0, gate.closed, gate.closed)", "counts 0 of 2"),
+        ("count(3, gate.closed, gate.closed)", "counts 3 of 2"),
+        ("count(1, gate.closed)", "counts 1 of 1"),
+        ("count(True, gate.closed, gate.closed)", "counts True of 2"),
+        ("count(gate.closed, gate.closed)", "is no call of the language"),
+        ("rate(2 * pool.level, 60 * s) > 1 * m / h", "is no call of the language"),
+        ("rate(pool.level) > 1 * m / h", "is no call of the language"),
+        ("pool.level / 2 > 1 * m", "divides by something else than s, min or h"),
+        ("pool.level / pool.level > 1", "divides by something else"),
+        ("1 / m > 1", "divides by something else"),
+        ("__import__('os')", "is no call of the language"),
+        ("held(lambda: True, 30 * s)", "is not part of the language"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_said(text: str, said: str) -> None:
+    with pytest.raises(ExpressionError, match=re.escape(said)):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rate(pool.level, 60 * s)",
+        "rate(pool.level, 60 * s) > 1 * m",
+        "rate(pool.level, 60 * s) > 1 * m3 / h",
+        "rate(gate.closed, 60 * s) > 1 / h",
+        "held(pool.level, 30 * s)",
+        "count(1, gate.closed, pool.level)",
+        "held(gate.closed, 30 * s) > 1",
+        "gate.closed / s > 1 / s",
+        "pool.level / s / s > 1 * m / s",
+        "pool.name > 1",
+    ],
+)
+def test_quantities_of_calls_that_do_not_agree(text: str) -> None:
+    units = {**UNITS, PointRef("pool/name"): "text"}
+    with pytest.raises(ExpressionError):
+        check_types(parse(text), units.get)
+
+
+def test_what_is_remembered_never_overrules_what_is_seen_now() -> None:
+    held = parse("held(gate.closed, 30 * s)")
+
+    def now(reading: Reading, remembered: Truth | float | None) -> Truth:
+        return evaluate(held, lambda _: reading, lambda _: BOOLEAN, lambda _: remembered)
+
+    assert now(good(value=True), Truth.TRUE) is Truth.TRUE
+    assert now(good(value=True), Truth.FALSE) is Truth.FALSE
+    assert now(good(value=True), None) is Truth.UNKNOWN
+    assert now(good(value=False), Truth.TRUE) is Truth.FALSE
+    assert now(NEVER_READ, Truth.TRUE) is Truth.UNKNOWN
+    assert now(NEVER_READ, Truth.FALSE) is Truth.FALSE
+    rate = parse("rate(pool.level, 60 * s) > 36 * m / h")
+    for reading, remembered, expected in (
+        (good(1.0), 0.011, Truth.TRUE),
+        (good(1.0), 0.009, Truth.FALSE),
+        (good(1.0), None, Truth.UNKNOWN),
+        (NEVER_READ, 0.011, Truth.UNKNOWN),
+    ):
+        assert evaluate(rate, lambda _: reading, lambda _: "m", lambda _: remembered) is expected  # noqa: B023
