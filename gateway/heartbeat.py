@@ -59,7 +59,8 @@ class Pulse:
         challenge = secrets.token_hex(16)
         self._challenges.issue(challenge, now_s=now_s)
         # It never goes back, though the machine's clock may: an older pulse would be taken for a replayed one.
-        self._sent_ms = max(self._sent_ms + 1, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self._sent_ms = max(self._sent_ms + 1, now_ms)
         message = Heartbeat(
             park=self._records.park,
             gateway=self._records.gateway,
@@ -77,6 +78,7 @@ class Pulse:
             clock_offset_ms=self._times.offset_ms,
             definitions=self._definitions,
             orders=self._ledger.orders.on(self._definitions).hash(),
+            now_ms=now_ms,
         )
         self._lane.put(self._topic, self._signer.sign(heartbeat_body(message)))
 

@@ -9,6 +9,8 @@ SILENCE_S_MAX = 3.0
 """Wall seconds without a heartbeat until everything behind the gateway is stale (I15)."""
 OFFLINE_S_MIN = 10.0
 """Wall seconds without a heartbeat until the gateway counts as offline."""
+SKEW_MS_MAX = 2_000
+"""Wall milliseconds by which a gateway's clock may differ from ours without anybody allowing for it: a message may be that late."""
 EPOCHS_MAX = 1_000
 """Past epochs remembered; the oldest goes first: a pulse that old would have to be replayed over as many restarts."""
 
@@ -40,6 +42,17 @@ class Pulse:
     def silence_s(self, *, now_s: float) -> float | None:
         """Return the seconds since the last heartbeat; None: there was none."""
         return None if self.newest is None else now_s - self.received_s
+
+    def skew_ms(self, *, now_ms: int, now_s: float, speed: float) -> int:
+        """Return by how much the gateway's clock runs ahead of ours, in model time; 0 within `SKEW_MS_MAX`, or when it does not say.
+
+        A command expires by the clock of the gateway that obeys it: a closure must not be refused because that clock is wrong.
+        """
+        if self.newest is None or self.newest.now_ms is None:
+            return 0
+        heard_ms = now_ms - round((now_s - self.received_s) * 1000 * speed)
+        skew_ms = self.newest.now_ms - heard_ms
+        return skew_ms if abs(skew_ms) > SKEW_MS_MAX * max(1.0, speed) else 0
 
     def is_heard(self, *, now_s: float) -> bool:
         """Whether the gateway speaks: what it says of its devices still holds."""

@@ -70,6 +70,7 @@ heartbeats = st.builds(
     clock_offset_ms=whole,
     definitions=st.dictionaries(texts, hashes, max_size=3),
     orders=texts,
+    now_ms=st.none() | whole,
 )
 commands = st.builds(
     CommandMessage,
@@ -164,7 +165,7 @@ CODECS: dict[str, tuple[Callable[[dict[str, Json]], object], st.SearchStrategy[J
     "orders": (messages.orders, order_messages.map(messages.orders_body)),
     "term": (messages.term, terms.map(messages.term_body)),
 }
-MAY_LACK = {"command": {"instead_of", "consent"}, "record": {"actuator"}}
+MAY_LACK = {"heartbeat": {"now_ms"}, "command": {"instead_of", "consent"}, "record": {"actuator"}}
 
 
 @pytest.mark.parametrize("name", CODECS)

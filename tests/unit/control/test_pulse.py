@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, Pulse
+from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, Pulse
 from domain.ids import DeviceId, GatewayId, ParkId
 from wire.messages import Heartbeat
 
@@ -58,3 +58,29 @@ def test_an_old_pulse_said_again_makes_nothing_fresh() -> None:
     assert pulse.take(restarted, now_s=4.0), "a restart may step the clock back"
     assert not pulse.take(later, now_s=5.0), "its epoch is over"
     assert pulse.received_s == 4.0
+
+
+@pytest.mark.parametrize(
+    ("theirs_ms", "skew_ms"),
+    [
+        (None, 0),
+        (500_000 + SKEW_MS_MAX, 0),
+        (500_000 - SKEW_MS_MAX, 0),
+        (500_000 + SKEW_MS_MAX + 1, SKEW_MS_MAX + 1),
+        (500_000 + 3_600_000, 3_600_000),
+        (500_000 - 3_600_000, -3_600_000),
+    ],
+)
+def test_a_gateway_whose_clock_is_wrong_is_allowed_for(theirs_ms: int | None, skew_ms: int) -> None:
+    pulse = Pulse()
+    assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=1.0) == 0
+    assert pulse.take(replace(BEAT, now_ms=theirs_ms), now_s=100.0)
+    assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=1.0) == skew_ms
+    assert pulse.skew_ms(now_ms=502_500, now_s=102.5, speed=1.0) == skew_ms, "it was heard 2.5 s ago"
+
+
+def test_in_scaled_time_the_same_delay_is_a_longer_one() -> None:
+    pulse = Pulse()
+    assert pulse.take(replace(BEAT, now_ms=500_000 + 60 * SKEW_MS_MAX), now_s=100.0)
+    assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=60.0) == 0
+    assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=30.0) == 60 * SKEW_MS_MAX
