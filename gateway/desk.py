@@ -292,7 +292,12 @@ class Desk:
             challenge_validity_s=self._validity_s,
             now_ms=self._clock.now_ms(),
             is_disk_full=self._is_full(),
+            is_river=self._is_river(message.actuator),
         )
+
+    def _is_river(self, actuator: FacilityId) -> bool:
+        facility = self._field.park.facilities.get(actuator)
+        return facility is not None and facility.tier is Tier.RIVER
 
     def _challenge_age_s(self, message: CommandMessage) -> float | None:
         return self._challenges.age_s(message.challenge, now_s=self._clock.monotonic())
@@ -306,13 +311,8 @@ class Desk:
 
 def _entry(message: CommandMessage, digest: str, now_ms: int) -> Entry:
     return Entry(
-            is_river=self._is_river(message.actuator),
         id=CommandId(message.id),
         phase=message.phase,
-    def _is_river(self, actuator: FacilityId) -> bool:
-        facility = self._field.park.facilities.get(actuator)
-        return facility is not None and facility.tier is Tier.RIVER
-
         hash=digest,
         actuator=message.actuator,
         action=message.action,
