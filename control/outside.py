@@ -38,6 +38,7 @@ class Outside:
     presence: Presence
     inbox: Inbox
     sender: Sender
+    memory: Memory
 
     def work(self) -> Iterable[Work]:
         """Return what runs for ever."""
@@ -48,21 +49,12 @@ class Outside:
         yield "memory", self.memory.run()
 
 
-def meet(
-    core: Core,
-    make_link: MakeLink,
-    signer: Signer,
-    verifier: Verifier,
-    frame: Frame,
-    *,
-    seat: Seat = ALONE,
-) -> Outside:
+def meet(core: Core, make_link: MakeLink, signer: Signer, verifier: Verifier, frame: Frame) -> Outside:
     """Put the centre's side of the broker together; nothing runs yet."""
     park = core.park.id
     heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
     link = make_link(
         client_id=f"stoplog-control-{park}",
-    memory: Memory
         subscriptions=(
             Subscription(topic=state(host_id(park)), qos=1),
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
@@ -74,6 +66,7 @@ def meet(
     journal = core.journal
     return Outside(
         link=link,
+        memory=core.view.memory,
         presence=presence,
         edge=Edge(link, core.image, core.orders, core.term, signer, core.clock, presence=presence),
         inbox=_inbox(core, link, presence, signer, verifier, frame),
@@ -89,7 +82,6 @@ def _inbox(
     records = Records(
         park=core.park,
         book=core.book,
-        memory=core.view.memory,
         orders=core.orders,
         ledger=core.journal.ledger,
         recorder=core.journal.recorder,
@@ -103,6 +95,7 @@ def _inbox(
     def on_points(refs: tuple[PointRef, ...]) -> None:
         frame.touch(refs)
         core.alarms.see(refs)
+        core.view.memory.see(refs)
 
     return Inbox(
         link,
@@ -113,4 +106,3 @@ def _inbox(
         on_state=presence.hear,
         changes=core.changes,
     )
-        core.view.memory.see(refs)

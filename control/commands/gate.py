@@ -11,11 +11,11 @@ from domain.admission import Direction, Situation, admit, direction
 from domain.command import Action
 from domain.approval import Consent
 from domain.ids import FacilityId, GatewayId, PointRef
-from domain.park import Actuator, Park, Tier
 from domain.interlock import Recall, Truth, forgotten
 from domain.operators import points_of
-from domain.refusal import Cause, Code, Refused
+from domain.park import Actuator, Park, Tier
 from domain.quality import Quality
+from domain.refusal import Cause, Code, Refused
 from domain.sample import Reading
 from domain.words import Words
 from wire.messages import Evidence
@@ -134,15 +134,14 @@ def evidence_for(
         reading = read(ref)
         age_ms = None if reading.age_s is None or not reading.fresh else round(reading.age_s * 1000)
         found.append(Evidence(point=ref, value=reading.value, quality=int(reading.quality), age_ms=age_ms))
-    return tuple(found)
     judged = {item.text: item for lock in locks for item in lock.expression.timed}
     for text, item in sorted(judged.items()):
         points = points_of(item)
         if any(is_foreign(ref) for ref in points):
             found.append(_judgement(text, [read(ref) for ref in points], recall(text)))
+    return tuple(found)
 
 
-def _malformed(request: Request) -> Cause | None:
 def _judgement(text: str, readings: Sequence[Reading], known: Truth | float | None) -> Evidence:
     """Return what is known of an operator, as old as the oldest value that it rests on; a value of None: nothing is."""
     value = {Truth.TRUE: True, Truth.FALSE: False}.get(known) if isinstance(known, Truth) else known
@@ -152,6 +151,7 @@ def _judgement(text: str, readings: Sequence[Reading], known: Truth | float | No
     return Evidence(point=text, value=value, quality=int(Quality.GOOD), age_ms=age_ms)
 
 
+def _malformed(request: Request) -> Cause | None:
     percent = request.opening_percent
     if request.action is Action.SET and (percent is None or not 0.0 <= percent <= 100.0):
         return Cause(code=Code.MALFORMED, detail="opening_percent: 0–100")

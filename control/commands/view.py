@@ -14,9 +14,9 @@ from domain.admission import Situation
 from domain.command import Action
 from domain.definition import definition_hashes
 from domain.ids import CommandId, FacilityId, PointRef
-from domain.park import Park
 from domain.order import Order
 from domain.override import overridden
+from domain.park import Park
 from domain.sample import Reading
 from runtime.clock import Clock
 from wire.messages import Evidence
@@ -34,9 +34,9 @@ class View:
         self._book = book
         self._recorder = recorder
         self._clock = clock
-        self._definitions = {
         self.memory = Memory(image, clock)
         """What was seen over time."""
+        self._definitions = {
             key: definition_hashes(park, actuator) for key, actuator in park.actuators.items()
         }
 
@@ -52,11 +52,10 @@ class View:
             orders=self._orders.held,
             executing=self._book.executing(actuator, but=but),
             is_in_doubt=self._book.doubt_since_s(actuator) is not None,
-        )
             recall=self.memory.recall,
             overridden=self.overridden(actuator),
+        )
 
-    def consider(self, request: Request, person: Person, *, but: CommandId | None = None) -> Verdict:
     def overridden(self, actuator: FacilityId) -> Mapping[str, Order]:
         """Return interlock → override that stands on `actuator` now (I8)."""
         found = self.park.actuators.get(actuator)
@@ -65,6 +64,7 @@ class View:
         tier = self.park.facilities[actuator].tier
         return overridden(self._orders.held, found, tier, now_ms=self._clock.now_ms())
 
+    def consider(self, request: Request, person: Person, *, but: CommandId | None = None) -> Verdict:
         """Decide on `request` as things stand now."""
         return consider(
             request,
