@@ -15,6 +15,8 @@ class Book:
 
     def __init__(self) -> None:
         self._commands: dict[CommandId, Tracked] = {}
+        self._open: dict[FacilityId, dict[CommandId, None]] = {}
+        """What is not ended, oldest first, so that nobody has to look through what is."""
         self._newest: dict[FacilityId, CommandId] = {}
         self._keys: dict[tuple[str, str], CommandId] = {}
         self._doubts: dict[FacilityId, float] = {}
@@ -30,6 +32,11 @@ class Book:
         before = self._commands.get(item.id)
         self._commands[item.id] = item
         actuator = item.command.actuator
+        alive = self._open.setdefault(actuator, {})
+        if item.state.is_final:
+            alive.pop(item.id, None)
+        else:
+            alive[item.id] = None
         newest = self.newest(actuator)
         if newest is None or item.created_ms >= newest.created_ms:
             self._newest[actuator] = item.id
@@ -55,11 +62,11 @@ class Book:
 
     def open(self) -> Iterator[Tracked]:
         """Yield every command that is not ended."""
-        return (item for item in tuple(self._commands.values()) if not item.state.is_final)
+        return (item for actuator in tuple(self._open) for item in self.open_on(actuator))
 
     def open_on(self, actuator: FacilityId) -> tuple[Tracked, ...]:
         """Return the commands to `actuator` that are not ended, oldest first."""
-        return tuple(item for item in self.open() if item.command.actuator == actuator)
+        return tuple(self._commands[key] for key in self._open.get(actuator, ()))
 
     def executing(self, actuator: FacilityId, *, but: CommandId | None = None) -> Action | None:
         """Return the move that is, or may be, under way on `actuator`, leaving out the command `but`."""

@@ -3,10 +3,11 @@
 While the database is gone a record already shows in memory, is not acknowledged, and is written when it comes again.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from control.bell import Bell
@@ -64,17 +65,31 @@ class Records:
         self._changes = changes
         self._listeners = tuple(listeners)
         self._committed: dict[Key, None] = {}
+        self._highest: dict[tuple[GatewayId, str], int] = {}
+        """The highest offset of an epoch that was ever committed: a higher one asks no database."""
         self._pending: dict[Key, Change] = {}
         self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
 
     async def take(self, record: Record) -> None:
         """Apply `record` unless that was done, and note it for acknowledgement once it is committed."""
+        await self.take_all((record,))
+
+    async def take_all(self, records: Iterable[Record]) -> None:
+        """Apply `records` in their order, and have them committed together."""
+        keys = [await self._begun(record) for record in records]
+        await asyncio.gather(*(self._kept(key) for key in dict.fromkeys(keys)))
+
+    async def _begun(self, record: Record) -> Key:
         key = (record.gateway, record.epoch, record.offset)
-        if key not in self._pending and not await self._is_committed(key):
-            if len(self._pending) >= PENDING_MAX:
-                return
+        is_new = key not in self._pending and not await self._is_committed(key)
+        if is_new and len(self._pending) < PENDING_MAX:
             self._pending[key] = self._absorb(record)
+        return key
+
+    async def _kept(self, key: Key) -> None:
         change = self._pending.get(key)
+        if change is None and key not in self._committed:
+            return  # more wait than we hold: the edge keeps it and says it again
         if change is not None:
             try:
                 await self._recorder.commit(change)
@@ -84,7 +99,8 @@ class Records:
                 return
             self._pending.pop(key, None)
             self._remember(key)
-        self._to_acknowledge[record.gateway, record.epoch].add(record.offset)
+        gateway, epoch, offset = key
+        self._to_acknowledge[gateway, epoch].add(offset)
 
     async def acknowledge(self) -> None:
         """Tell the edges what they may forget."""
@@ -121,18 +137,30 @@ class Records:
         if key in self._committed:
             return True
         gateway, epoch, offset = key
-        wanted = (RECORDS.c.gateway == gateway) & (RECORDS.c.epoch == epoch) & (RECORDS.c.offset == offset)
+        of_epoch = (RECORDS.c.gateway == gateway) & (RECORDS.c.epoch == epoch)
         try:
-            async with self._ledger.engine.connect() as connection:
-                found = await connection.scalar(select(RECORDS.c.at_ms).where(wanted))
+            if (gateway, epoch) not in self._highest:
+                highest = await self._asked(select(func.max(RECORDS.c.offset)).where(of_epoch))
+                self._highest.setdefault((gateway, epoch), -1 if highest is None else highest)
+            if offset > self._highest[gateway, epoch]:
+                return False
+            found = await self._asked(select(RECORDS.c.at_ms).where(of_epoch & (RECORDS.c.offset == offset)))
         except SQLAlchemyError:
             return False
         if found is not None:
             self._remember(key)
         return found is not None
 
+    async def _asked(self, wanted: Select[tuple[int]]) -> int | None:
+        async with self._ledger.engine.connect() as connection:
+            found: int | None = await connection.scalar(wanted)
+            return found
+
     def _remember(self, key: Key) -> None:
         self._committed[key] = None
+        gateway, epoch, offset = key
+        if offset > self._highest.get((gateway, epoch), offset):
+            self._highest[gateway, epoch] = offset
         if len(self._committed) > REMEMBERED_MAX:
             del self._committed[next(iter(self._committed))]
 
