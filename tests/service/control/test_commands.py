@@ -200,9 +200,11 @@ async def test_what_the_edge_refuses_is_said_with_its_reason(house: House) -> No
 async def test_a_closure_whose_challenge_went_void_is_asked_for_again(house: House) -> None:
     east = house.rig.east
     before = len(east.obeyed)
+    east.is_beating = False  # no newer challenge comes between
     east.void_challenges()
     response = await house.operator.command("bh_outlet", "close")
     first = await house.operator.state(response.json()["id"], "refused")
+    east.is_beating = True
     while first["replaced_by"] is None:
         await asyncio.sleep(0.05)
         first = (await house.operator.get(f"/commands/{first['id']}")).json()
