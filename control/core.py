@@ -23,7 +23,7 @@ from control.database.spool import Spool
 from control.hand import HandReports
 from control.live.image import Image
 from control.people.accounts import Accounts
-from control.people.sessions import Sessions
+from control.people.sessions import Rules, Sessions
 from control.people.tokens import Tokens
 from control.plans.runner import Runner
 from control.settings import ControlSettings
@@ -33,6 +33,7 @@ from runtime.supervisor import Supervised
 from wire.signing import Signer
 
 HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,12 @@ async def assemble(
         recorder,
         clock,
         wall,
-        idle_ms_max=round(settings.session.idle_h_max * HOUR_MS),
-        total_ms_max=round(settings.session.total_h_max * HOUR_MS),
+        rules=Rules(
+            idle_ms_max=round(settings.session.idle_h_max * HOUR_MS),
+            total_ms_max=round(settings.session.total_h_max * HOUR_MS),
+            lock_ms=round(settings.people.lock_idle_min * MINUTE_MS),
+            policy=settings.people.password_policy,
+        ),
     )
     await sessions.load(engine)
     tokens = Tokens(recorder, clock, wall)

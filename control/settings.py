@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from control.people.policy import Policy
 from runtime.settings import Block, CommonSettings, PortOrNone
 from stores.settings import StoreSettings
 
@@ -36,6 +37,13 @@ class SessionBlock(Block):
     """Wall hours until a session ends in any case."""
 
 
+class PeopleBlock(Block):
+    password_policy: Policy = Policy.ASVS
+    """`asvs`: length and no common password (OWASP ASVS 5.0); `mlps`: complexity, rotation and two factors (等保 level 3)."""
+    lock_idle_min: float = Field(default=30.0, ge=1, le=720)
+    """Wall minutes without anybody's doing until an operator position is locked."""
+
+
 class ControlSettings(CommonSettings):
     """Everything of one control service."""
 
@@ -46,6 +54,7 @@ class ControlSettings(CommonSettings):
     store: StoreSettings | None = None
     """None: there is no history."""
     session: SessionBlock = SessionBlock()
+    people: PeopleBlock = PeopleBlock()
     demo: DemoBlock | None = None
     broker_wait_s: float = Field(default=10.0, ge=0, le=600)
     """Wall seconds to wait for the broker at the start; then control ends and says so. Once it runs, it never gives up."""

@@ -39,6 +39,9 @@ class Code(StrEnum):
     UNKNOWN_ACTUATOR = "unknown-actuator"
     LINK = "link-lost"
     APPROVAL = "approval-missing"
+    PROOF = "proof-needed"
+    CREDENTIALS = "credentials-due"
+    POSITION_LOCKED = "position-locked"
     IN_DOUBT = "outcome-in-doubt"
     DISK_FULL = "journal-unavailable"
     MALFORMED = "malformed-command"
@@ -74,6 +77,9 @@ WORDS: Mapping[Code, Words] = {
     Code.UNKNOWN_ACTUATOR: Words("未知设备", "no such actuator"),
     Code.LINK: Words("通讯中断", "the link is lost"),
     Code.APPROVAL: Words("缺少双人复核", "a second person's approval is missing"),
+    Code.PROOF: Words("请再次验证身份", "prove again who you are"),
+    Code.CREDENTIALS: Words("口令或动态码须先更新", "your means of signing in are due for a change"),
+    Code.POSITION_LOCKED: Words("席位已锁定", "this operator position is locked"),
     Code.IN_DOUBT: Words("上一命令结果不明", "the outcome of the last command is unknown"),
     Code.DISK_FULL: Words("日志盘不可用", "the journal cannot be written"),
     Code.MALFORMED: Words("命令格式错误", "the command is malformed"),

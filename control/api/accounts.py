@@ -1,18 +1,20 @@
 """Routes of what lets people and systems in: passwords, second factors, changes of a user, API tokens."""
 
 import secrets
-from dataclasses import replace
 from http import HTTPStatus
 
 from fastapi import APIRouter
 
 from control.api.models import NewFactor, NewPassword, NewToken, Nothing, UserChange
 from control.api.parts import In, Parts, Service, Who
-from control.api.people import user_view
+from control.api.people import require_good, user_view
 from control.api.problems import Problem, no_authority, not_found
+from control.api.rules import may_grant
 from control.api.shapes import FactorShape, NewTokenShape, TokenShape, UserShape, says
 from control.people.accounts import User
+from control.people.limits import Attempts
 from control.people.passwords import hashed, matches
+from control.people.policy import EARLIER_MAX
 from control.people.roles import Person, Role
 from control.people.tokens import SCOPES, ApiToken
 from control.people.totp import SECRET_BYTES, accepted_step, address, secret_of, spelt
@@ -31,9 +33,16 @@ async def change_password(body: NewPassword, service: Service, who: Who, session
     if not await matches(body.old, user.password):
         await service.accounts.note_failure(user)
         raise Problem(HTTPStatus.FORBIDDEN, "sign-in-failed")
-    now = replace(_existing(service, who.username), password=await hashed(body.new))
+    await require_good(service, body.new, who.username, _earlier(user))
+    fields = {
+        "password": await hashed(body.new),
+        "password_ms": service.wall.now_ms(),
+        "is_password_given": False,
+        "earlier_passwords": _earlier(user),
+    }
     words = Words(f"{who.username} 修改口令", f"{who.username} changed the password")
-    await service.accounts.change(now, kind="person.password", words=words, actor=who.username)
+    await service.accounts.edit(who.username, fields, kind="person.password", words=words, actor=who.username)
+    await service.sessions.prove(session, how="password")
     await service.sessions.close_others(who.username, but=session.token_hash, actor=who.username)
 
 
@@ -52,9 +61,11 @@ async def confirm_second_factor(body: NewFactor, service: Service, who: Who, ses
     step = accepted_step(secret, code, now_ms=service.wall.now_ms(), after_step=0)
     if step is None:
         raise Problem(HTTPStatus.FORBIDDEN, "second-factor")
-    now = replace(_existing(service, who.username), totp=secret, totp_step=step)
     words = Words(f"{who.username} 启用动态码", f"{who.username} set up a second factor")
-    await service.accounts.change(now, kind="person.second_factor", words=words, actor=who.username)
+    fields = {"totp": secret, "totp_step": step}
+    await service.accounts.edit(
+        who.username, fields, kind="person.second_factor", words=words, actor=who.username
+    )
     await service.sessions.close_others(who.username, but=session.token_hash, actor=who.username)
 
 
@@ -62,37 +73,71 @@ async def confirm_second_factor(body: NewFactor, service: Service, who: Who, ses
 async def remove_second_factor(username: str, service: Service, who: Who) -> None:
     """Take a lost second factor off a user; every session of theirs ends."""
     user = _editable(service, username, who)
-    now = replace(user, totp=None)
+    _require_grant(who, user, user.roles)
     words = Words(f"取消 {username} 的动态码", f"second factor of {username} removed")
-    await service.accounts.change(now, kind="person.second_factor", words=words, actor=who.username)
+    await service.accounts.edit(
+        username, {"totp": None}, kind="person.second_factor", words=words, actor=who.username
+    )
     await service.sessions.close_others(username, but=None, actor=who.username)
 
 
 @router.patch("/users/{username}", **says(UserShape))
 async def change_user(body: UserChange, username: str, service: Service, who: Who) -> dict[str, object]:
-    """Change a user's name or roles, or shut them out: their sessions end at once. Nobody changes their own roles."""
+    """Change a user's name, roles or forgotten password, or shut them out: their sessions end at once."""
     user = _editable(service, username, who)
     roles = user.roles if body.roles is None else frozenset(body.roles)
-    if username == who.username and (roles != user.roles or body.is_disabled):
+    if username == who.username and (roles != user.roles or body.is_disabled or body.password is not None):
         raise Problem(HTTPStatus.FORBIDDEN, "own-account")
-    if Role.ADMINISTRATOR in roles and not who.has({Role.ADMINISTRATOR}):
-        raise no_authority()
+    is_let_in = body.is_disabled is False and user.is_disabled
+    if roles != user.roles or is_let_in or body.password is not None:
+        _require_grant(who, user, roles)
     if Role.ENTERPRISE in roles and user.enterprise is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", detail="enterprise")
+    if body.password is not None:
+        await require_good(service, body.password, username)
     if body.is_disabled and not user.is_disabled:
         await service.accounts.disable(user, actor=who.username)
         await service.sessions.close_others(username, but=None, actor=who.username)
-        user = _existing(service, username)
-    now = replace(
-        user,
-        roles=roles,
-        display_name=user.display_name if body.display_name is None else body.display_name,
-        is_disabled=user.is_disabled if body.is_disabled is None else body.is_disabled,
-    )
-    if now != user:
+    fields = await _changes(body, user, roles, service)
+    if fields:
         words = Words(f"修改用户 {username}", f"user changed: {username}")
-        await service.accounts.change(now, kind="person.changed", words=words, actor=who.username)
-    return user_view(now)
+        kind = "person.password_given" if body.password is not None else "person.changed"
+        user = await service.accounts.edit(username, fields, kind=kind, words=words, actor=who.username)
+    if body.password is not None:
+        await service.sessions.close_others(username, but=None, actor=who.username)
+    return user_view(_existing(service, username))
+
+
+async def _changes(body: UserChange, user: User, roles: frozenset[Role], service: Parts) -> dict[str, object]:
+    """Return the fields of `user` that `body` asks to be otherwise."""
+    fields: dict[str, object] = {}
+    if roles != user.roles:
+        fields["roles"] = roles
+    if body.display_name is not None and body.display_name != user.display_name:
+        fields["display_name"] = body.display_name
+    if body.is_disabled is False and user.is_disabled:
+        fields["is_disabled"] = False
+    if body.password is not None:
+        fields |= {
+            "password": await hashed(body.password),
+            "password_ms": service.wall.now_ms(),
+            "is_password_given": True,
+            "earlier_passwords": _earlier(user),
+            "attempts": Attempts(),
+        }
+    return fields
+
+
+def _earlier(user: User) -> tuple[str, ...]:
+    """Return the hashes that a next password may not repeat, the newest first."""
+    held = () if user.password is None else (user.password,)
+    return (*held, *user.earlier_passwords)[:EARLIER_MAX]
+
+
+def _require_grant(who: Person, user: User, roles: frozenset[Role]) -> None:
+    """Whoever lets somebody in anew gives all that these may do: nobody gives more than they have."""
+    if not may_grant(who.roles, user.roles | roles):
+        raise Problem(HTTPStatus.FORBIDDEN, "beyond-authority")
 
 
 @router.get("/tokens", **says(list[TokenShape]))
@@ -107,6 +152,8 @@ async def make_token(body: NewToken, service: Service, who: Who) -> dict[str, ob
     roles = frozenset(body.roles)
     if not roles <= SCOPES:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "scope")
+    if not may_grant(who.roles, roles):
+        raise Problem(HTTPStatus.FORBIDDEN, "beyond-authority")
     is_confined = Role.ENTERPRISE in roles or body.enterprise is not None
     if is_confined and body.enterprise not in service.park.enterprises:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", detail="enterprise")

@@ -7,7 +7,19 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from control.api import accounts, alarms, commands, health, live, park, people, plans, problems, records
+from control.api import (
+    accounts,
+    alarms,
+    commands,
+    health,
+    live,
+    park,
+    people,
+    plans,
+    positions,
+    problems,
+    records,
+)
 from control.api.guard import PREFIX, guard
 from control.api.parts import Parts
 from dashboards import CONSOLE
@@ -51,7 +63,7 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
     )
     app.state.parts = parts
     app.state.problems = 0
-    for module in (people, accounts, park, live, commands, plans, alarms, records):
+    for module in (people, positions, accounts, park, live, commands, plans, alarms, records):
         app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(guard)])
     app.include_router(health.router, dependencies=[Depends(guard)])
     problems.install(app)

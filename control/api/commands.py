@@ -85,7 +85,9 @@ async def operate(
         accepted=frozenset(body.accept_warnings) - {"*"},
     )
     chosen = CommandId(body.select) if body.select is not None else None
-    outcome = await service.desk.operate(request, who, select=chosen, idempotency_key=idempotency_key)
+    outcome = await service.desk.operate(
+        request, who.as_author, select=chosen, idempotency_key=idempotency_key
+    )
     return command_view(_accepted(outcome))
 
 

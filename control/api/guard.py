@@ -1,6 +1,7 @@
 """Stands before every route: finds who asks, and lets pass whom the route's rule names."""
 
 import hmac
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -8,13 +9,18 @@ from starlette.requests import HTTPConnection
 
 from control.api.parts import parts
 from control.api.problems import Problem, no_authority
-from control.api.rules import NOT_CONFINED, RULES, Rule
+from control.api.rules import HEARS_PIN, NOT_CONFINED, RULES, Rule, needs_of
+from control.commands.entries import causes
+from control.people.pins import heard
 from control.people.roles import Person
 from control.people.sessions import Session
+from control.people.standing import Needs, Standing, lacking
 
 COOKIE = "stoplog_session"
 BEARER = "bearer "
 CSRF_HEADER = "x-stoplog-csrf"
+PIN_HEADER = "x-stoplog-pin"
+PIN_LENGTH_MAX = 20
 PREFIX = "/api/v1"
 _READS = frozenset({"GET", "HEAD", "WS"})
 
@@ -39,6 +45,7 @@ async def guard(connection: HTTPConnection) -> None:
             raise no_authority()
     else:
         _require_csrf(connection, rule, session, is_write=method not in _READS)
+        who = await _proved(connection, (method, path), who, session)
     connection.state.person, connection.state.session = who, session
 
 
@@ -63,6 +70,21 @@ async def _signed_in(connection: HTTPConnection) -> tuple[Person, Session]:
         raise Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in")
     await service.sessions.touch(found[1])
     return found
+
+
+async def _proved(connection: HTTPConnection, key: tuple[str, str], who: Person, session: Session) -> Person:
+    """Return who asks with the PIN heard, if one was given. Refuses what they have not proved enough for."""
+    service = parts(connection)
+    if who.standing is Standing.LOCKED and key in HEARS_PIN:
+        pin, user = connection.headers.get(PIN_HEADER, ""), service.accounts.get(who.username)
+        if pin and user is not None:
+            who = replace(who, standing=await heard(service.accounts, user, pin[:PIN_LENGTH_MAX]))
+    lacks = lacking(who.standing, needs_of(key))
+    if lacks is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, lacks.code.value, reasons=causes([lacks]))
+    if key[0] not in _READS and lacking(who.standing, Needs.UNLOCKED) is None:
+        await service.sessions.act(session)
+    return who
 
 
 def _require_csrf(connection: HTTPConnection, rule: Rule, session: Session, *, is_write: bool) -> None:

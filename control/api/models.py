@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from control.people.passwords import LENGTH_MAX, LENGTH_MIN
+from control.people.policy import LENGTH_MAX, LENGTH_MIN, PIN_DIGITS_MAX, PIN_DIGITS_MIN
 from control.people.roles import Role
 from control.people.tokens import DAYS_MAX
 from domain.command import Action
@@ -15,6 +15,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,31}$")]
 Password = Annotated[str, StringConstraints(min_length=LENGTH_MIN, max_length=LENGTH_MAX)]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -34,7 +35,7 @@ class Setup(Body):
 class SignIn(Body):
     username: Annotated[str, StringConstraints(max_length=100)]
     password: Annotated[str, StringConstraints(max_length=LENGTH_MAX)]
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")] | None = None
+    code: Code | None = None
     """The second factor's six digits, for who has one."""
 
 
@@ -43,9 +44,25 @@ class NewPassword(Body):
     new: Password
 
 
+class Unlock(Body):
+    password: Annotated[str, StringConstraints(max_length=LENGTH_MAX)]
+    code: Code | None = None
+
+
+class Proof(Body):
+    """One of the two."""
+
+    password: Annotated[str, StringConstraints(max_length=LENGTH_MAX)] | None = None
+    code: Code | None = None
+
+
+class NewPin(Body):
+    pin: Annotated[str, StringConstraints(pattern=f"^[0-9]{{{PIN_DIGITS_MIN},{PIN_DIGITS_MAX}}}$")]
+
+
 class NewFactor(Body):
     secret: Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{32}$")]
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")]
+    code: Code
 
 
 class UserChange(Body):
@@ -54,6 +71,8 @@ class UserChange(Body):
     display_name: Said | None = None
     roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))] | None = None
     is_disabled: bool | None = None
+    password: Password | None = None
+    """A new one for who has forgotten theirs; they must change it before they move anything away from safe."""
 
 
 class NewToken(Body):

@@ -2,19 +2,24 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from control.api.guard import COOKIE
 from control.api.models import Link, NewUser, Setup, SignIn
 from control.api.parts import In, Parts, Service, Who
-from control.api.problems import Problem, no_authority
+from control.api.problems import Problem
+from control.api.rules import may_grant
 from control.api.shapes import NewUserShape, SessionShape, SetupShape, UserShape, says
 from control.people.accounts import User
-from control.people.passwords import hashed, matches
+from control.people.passwords import common_passwords, hashed, is_one_of, matches
+from control.people.policy import EARLIER_MAX, Policy, faults
 from control.people.roles import Role
 from control.people.sessions import Session
+from control.people.standing import FRESH_MS
 from control.people.totp import accepted_step
 from domain.ids import EnterpriseId
+from domain.words import Words
+from wire.canonical import Json
 
 router = APIRouter(tags=["people"])
 
@@ -30,6 +35,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
     """Make the first administrator with the one-time token that control wrote at its first start."""
     if not service.accounts.is_setup_token(body.token):
         raise Problem(HTTPStatus.FORBIDDEN, "token")
+    await require_good(service, body.password, body.username)
     user = User(
         username=body.username,
         display_name=body.display_name,
@@ -37,6 +43,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
         roles=frozenset({Role.ADMINISTRATOR}),
         enterprise=None,
         created_ms=service.wall.now_ms(),
+        password_ms=service.wall.now_ms(),
     )
     # Asked again: hashing took a while, and there is one first administrator.
     if not service.accounts.is_setup_token(body.token) or not await service.accounts.add(
@@ -47,7 +54,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
 
 
 @router.post("/session", **says(SessionShape))
-async def sign_in(body: SignIn, service: Service, response: Response) -> dict[str, object]:
+async def sign_in(body: SignIn, service: Service, request: Request, response: Response) -> dict[str, object]:
     """Sign in by password."""
     now_ms = service.wall.now_ms()
     user = service.accounts.get(body.username)
@@ -68,18 +75,20 @@ async def sign_in(body: SignIn, service: Service, response: Response) -> dict[st
         await _require_code(user, user.totp, body.code, service)
         user = service.accounts.get(user.username) or user
     await service.accounts.note_success(user)
-    return await _open(user, service, response, how="password")
+    return await _open(user, service, request, response, how="password")
 
 
 @router.post("/session/link", **says(SessionShape))
-async def sign_in_by_link(body: Link, service: Service, response: Response) -> dict[str, object]:
+async def sign_in_by_link(
+    body: Link, service: Service, request: Request, response: Response
+) -> dict[str, object]:
     """Sign in by the demonstration's one-time link."""
     user = await service.accounts.use_link(body.token)
     if user is None:
         if not service.strangers.may_try(now_ms=service.wall.now_ms()):
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "locked")
         raise Problem(HTTPStatus.FORBIDDEN, "token")
-    return await _open(user, service, response, how="link")
+    return await _open(user, service, request, response, how="link")
 
 
 @router.get("/session", **says(SessionShape))
@@ -87,7 +96,7 @@ async def who_am_i(service: Service, who: Who, session: In) -> dict[str, object]
     """Return who is signed in, and the token that writes must carry."""
     user = service.accounts.get(who.username)
     assert user is not None
-    return _session(user, session)
+    return session_view(user, session, service)
 
 
 @router.delete("/session", status_code=HTTPStatus.NO_CONTENT)
@@ -122,10 +131,11 @@ async def users(service: Service) -> list[dict[str, object]]:
 
 @router.post("/users", **says(UserShape, 201))
 async def add_user(body: NewUser, service: Service, who: Who) -> dict[str, object]:
-    """Add a user; only an administrator makes administrators."""
+    """Add a user; nobody gives more authority than they have, and a password that was given is changed by who got it."""
     roles = frozenset(body.roles)
-    if Role.ADMINISTRATOR in roles and not who.has({Role.ADMINISTRATOR}):
-        raise no_authority()
+    if not may_grant(who.roles, roles):
+        raise Problem(HTTPStatus.FORBIDDEN, "beyond-authority")
+    await require_good(service, body.password, body.username)
     if body.enterprise is not None and body.enterprise not in service.park.enterprises:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", detail="enterprise")
     if Role.ENTERPRISE in roles and body.enterprise is None:
@@ -137,6 +147,8 @@ async def add_user(body: NewUser, service: Service, who: Who) -> dict[str, objec
         roles=roles,
         enterprise=EnterpriseId(body.enterprise) if body.enterprise is not None else None,
         created_ms=service.wall.now_ms(),
+        password_ms=service.wall.now_ms(),
+        is_password_given=True,
     )
     if not await service.accounts.add(user, actor=who.username):
         raise Problem(HTTPStatus.CONFLICT, "taken")
@@ -155,16 +167,56 @@ async def _require_code(user: User, secret: bytes, code: str | None, service: Pa
     raise Problem(HTTPStatus.UNAUTHORIZED, "second-factor")
 
 
-async def _open(user: User, service: Parts, response: Response, *, how: str) -> dict[str, object]:
+async def _open(
+    user: User, service: Parts, request: Request, response: Response, *, how: str
+) -> dict[str, object]:
+    await leave_old(service, request)
     opened = await service.sessions.open(user, how=how)
     response.set_cookie(
         COOKIE, opened.token, path="/", httponly=True, samesite="strict", secure=service.is_https
     )
-    return _session(user, opened.session)
+    return session_view(user, opened.session, service)
 
 
-def _session(user: User, session: Session) -> dict[str, object]:
-    return {"user": user_view(user), "csrf": session.csrf}
+async def leave_old(service: Parts, request: Request) -> None:
+    """End the session that this browser had before: one position holds one person."""
+    before = service.sessions.find(request.cookies.get(COOKIE))
+    if before is not None:
+        await service.sessions.close(before[1])
+
+
+def session_view(user: User, session: Session, service: Parts) -> dict[str, object]:
+    """Return a session as its own screen sees it."""
+    sessions, now_ms = service.sessions, service.wall.now_ms()
+    fresh_ms = FRESH_MS if not user.can_prove else session.proved_ms + FRESH_MS - now_ms
+    due = sessions.due(user)
+    ways = {
+        "password": user.password is not None,
+        "code": user.totp is not None,
+        "provider": user.subject is not None,
+    }
+    return {
+        "user": user_view(user),
+        "csrf": session.csrf,
+        "is_locked": sessions.is_locked(session, user),
+        "fresh_s": max(0, min(FRESH_MS, fresh_ms)) // 1000,
+        "due": due.value if due is not None else None,
+        "lock_idle_s": sessions.rules.lock_ms // 1000,
+        "proves_by": [way for way, is_there in ways.items() if is_there],
+    }
+
+
+async def require_good(service: Parts, password: str, username: str, earlier: tuple[str, ...] = ()) -> None:
+    """Refuse a new password that the site's policy does not take."""
+    policy = service.sessions.rules.policy
+    found = faults(password, username=username, policy=policy, common=common_passwords())
+    if not found and policy is Policy.MLPS and await is_one_of(password, earlier):
+        found = (
+            Words(f"不得重复最近 {EARLIER_MAX} 次口令", f"not one of your last {EARLIER_MAX} passwords"),
+        )
+    if found:
+        reasons: list[Json] = [{"code": "weak-password", **item.as_dict(), "values": {}} for item in found]
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "weak-password", reasons=reasons)
 
 
 def user_view(user: User) -> dict[str, object]:
@@ -176,4 +228,7 @@ def user_view(user: User) -> dict[str, object]:
         "enterprise": user.enterprise,
         "is_disabled": user.is_disabled,
         "has_second_factor": user.totp is not None,
+        "has_pin": user.pin is not None,
+        "is_password_given": user.is_password_given,
+        "is_from_provider": user.subject is not None,
     }

@@ -31,6 +31,9 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "malformed": ("请求格式错误", "the request is malformed"),
     "storage": ("数据库不可用", "the database is not available"),
     "no-history": ("未配置历史库", "no history store is configured"),
+    "beyond-authority": ("不能授予自己没有的权限", "nobody gives more authority than they have"),
+    "nothing-to-prove-with": ("此用户没有口令,不能锁定", "this user has nothing to unlock with"),
+    "weak-password": ("口令不符合要求", "the password is not taken"),
     "origin": ("来源不被允许", "the origin is not allowed"),
 }
 

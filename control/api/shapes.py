@@ -51,6 +51,11 @@ class UserShape(Shape):
     enterprise: str | None
     is_disabled: bool = False
     has_second_factor: bool = False
+    has_pin: bool = False
+    is_password_given: bool = False
+    """Somebody else has set the password, and it was not changed since."""
+    is_from_provider: bool = False
+    """Signs in at the site's OIDC provider."""
 
 
 class FactorShape(Shape):
@@ -84,6 +89,15 @@ class NewUserShape(Shape):
 class SessionShape(Shape):
     user: UserShape
     csrf: str
+    is_locked: bool
+    """The position shows, stops, and closes by a PIN; all else takes a full sign-in."""
+    fresh_s: int
+    """Seconds for which the last proof still counts for moves away from safe."""
+    due: Literal["given-password", "old-password", "no-second-factor"] | None
+    """What must be put right before any move away from safe."""
+    lock_idle_s: int
+    """Seconds without anybody's doing after which the position is locked."""
+    proves_by: list[Literal["password", "code", "provider"]]
 
 
 class EnterpriseShape(Shape):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from control.people.roles import Person, Role
+from control.people.standing import lacking, needs_of
 from domain.admission import Direction, Situation, admit, direction
 from domain.command import Action
 from domain.approval import Consent
@@ -167,6 +168,9 @@ def _authority(request: Request, person: Person, park: Park, way: Direction) -> 
         facility
     ):
         reasons.append(Cause(code=Code.NO_AUTHORITY))
+    unproved = lacking(person.standing, needs_of(way))
+    if unproved is not None:
+        reasons.append(unproved)
     is_move = way is not Direction.NONE
     if is_move and facility.tier is Tier.RIVER and request.approved_by in {None, person.username}:
         reasons.append(

@@ -10,6 +10,7 @@ from control.database.recorder import Recorder
 from control.live.image import Image
 from control.live.memory import Memory
 from control.people.roles import Person
+from control.people.standing import Standing
 from domain.admission import Situation
 from domain.command import Action
 from domain.definition import definition_hashes
@@ -80,7 +81,8 @@ class View:
         """Decide as if `person` had accepted every warning: what the screen shows before the button is pressed."""
         percent = {"opening_percent": 50.0} if action is Action.SET else {}
         request = Request(actuator=actuator, action=action, parameters=percent, accepted=frozenset({"*"}))
-        return self.consider(request, person)
+        # What is asked about is the device: a proof that has grown old is asked for when the button is pressed.
+        return self.consider(request, replace(person, standing=Standing.FRESH))
 
     def definition(self, actuator: FacilityId) -> tuple[str, str]:
         """Return the hashes of the actuator's definition as control holds it (I18)."""

@@ -64,6 +64,12 @@ USERS = Table(
     Column("is_disabled", Boolean, nullable=False, server_default=false()),
     _text("totp", optional=True),
     Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    _text("pin", optional=True),
+    Column("pin_failures", Integer, nullable=False, server_default=text("0")),
+    Column("password_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("is_password_given", Boolean, nullable=False, server_default=false()),
+    Column("earlier_passwords", JSON, nullable=False, server_default=text("'[]'")),
+    _text("subject", optional=True),
 )
 
 TOKENS = Table(
@@ -88,6 +94,9 @@ SESSIONS = Table(
     _text("csrf"),
     _number("created_ms"),
     _number("seen_ms"),
+    Column("proved_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("acted_ms", BigInteger, nullable=False, server_default=text("0")),
+    _number("locked_ms", optional=True),
 )
 
 LINKS = Table(

@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -39,6 +41,23 @@ class User:
     """Secret of the second factor; None: there is none."""
     totp_step: int = 0
     """The last step whose code was used: a code is good once."""
+    pin: str | None = None
+    """Hash of the PIN for a locked position; None: there is none."""
+    pin_failures: int = 0
+    """Wrong PINs in a row; a full proof forgets them."""
+    password_ms: int = 0
+    """When the password was set, in wall milliseconds."""
+    is_password_given: bool = False
+    """Whether somebody else has set the password and so knows it."""
+    earlier_passwords: tuple[str, ...] = ()
+    """Hashes of passwords of before, the newest first."""
+    subject: str | None = None
+    """Who this is at the site's OIDC provider (issuer and subject); None: nobody there."""
+
+    @property
+    def can_prove(self) -> bool:
+        """Whether there is anything to prove with. Only the demonstration's user, let in by a link, has nothing."""
+        return self.password is not None or self.totp is not None or self.subject is not None
 
 
 class Accounts:
@@ -71,6 +90,12 @@ class Accounts:
                 is_disabled=row.is_disabled,
                 totp=bytes.fromhex(row.totp) if row.totp is not None else None,
                 totp_step=row.totp_step,
+                pin=row.pin,
+                pin_failures=row.pin_failures,
+                password_ms=row.password_ms,
+                is_password_given=row.is_password_given,
+                earlier_passwords=tuple(row.earlier_passwords),
+                subject=row.subject,
             )
         self._links = {row.token_hash: row.username for row in links if row.used_ms is None}
         self._used = {row.token_hash for row in links if row.used_ms is not None}
@@ -117,6 +142,18 @@ class Accounts:
         await self._recorder.commit(self._written(user, kind, actor, words.zh, words.en))
         self._users[user.username] = user
 
+    async def edit(
+        self, username: str, fields: Mapping[str, Any], *, kind: str, words: Words, actor: str
+    ) -> User:
+        """Change these fields of who stands under `username` now, and return them. Raises StorageError.
+
+        What was waited for before (a hash takes 50 ms) may have changed other fields: those stay.
+        """
+        now = replace(self._users[username], **fields)
+        await self._recorder.commit(self._written(now, kind, actor, words.zh, words.en))
+        self._users[username] = replace(self._users[username], **fields)
+        return self._users[username]
+
     async def disable(self, user: User, *, actor: str) -> None:
         """Shut `user` out from this moment, also while the database is gone."""
         now = replace(user, is_disabled=True)
@@ -137,11 +174,23 @@ class Accounts:
         await self._recorder.keep(change)
 
     async def note_success(self, user: User) -> None:
-        """Forget failed attempts."""
-        if user.attempts != Attempts():
-            now = replace(user, attempts=Attempts())
+        """Forget failed attempts, of the PIN too: this was a full proof."""
+        if user.attempts != Attempts() or user.pin_failures:
+            now = replace(user, attempts=Attempts(), pin_failures=0)
             self._users[user.username] = now
             await self._recorder.keep(Change(writes=(_row(now),)))
+
+    async def note_pin(self, user: User, *, failures: int, words: Words | None) -> None:
+        """Remember how many PINs in a row were wrong, with a record of it if there are `words`."""
+        now = replace(user, pin_failures=failures)
+        self._users[user.username] = now
+        if words is not None:
+            kind = "person.pin_failed" if failures else "person.pin_used"
+            await self._recorder.keep(self._written(now, kind, user.username, words.zh, words.en))
+
+    def by_subject(self, subject: str) -> User | None:
+        """Return whom the site's provider knows under `subject`; None when they have never signed in here."""
+        return next((user for user in self._users.values() if user.subject == subject), None)
 
     async def offer_link(self, token: str, user: User) -> None:
         """Let `token` sign `user` in, once in all time. Raises StorageError."""
@@ -199,5 +248,11 @@ def _row(user: User) -> Write:
             "is_disabled": user.is_disabled,
             "totp": user.totp.hex() if user.totp is not None else None,
             "totp_step": user.totp_step,
+            "pin": user.pin,
+            "pin_failures": user.pin_failures,
+            "password_ms": user.password_ms,
+            "is_password_given": user.is_password_given,
+            "earlier_passwords": list(user.earlier_passwords),
+            "subject": user.subject,
         },
     )

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field, replace
 FAILURES_MAX = 10
 """In a row; then the name is locked."""
 LOCKED_MS = 15 * 60_000
+PROOFS_MAX = 5
+"""Wrong proofs in a row in one session; then none is heard there for LOCKED_MS. Strangers cannot use it up."""
+PINS_MAX = 5
+"""Wrong PINs of one person in a row; then their PIN is void until they sign in in full."""
 STRANGERS_PER_MIN_MAX = 60
 """Attempts under names that do not exist, of everybody together; beyond it they are refused unheard and unwritten."""
 
@@ -20,10 +24,10 @@ class Attempts:
         """Whether no attempt is heard now, not even the right one."""
         return now_ms < self.locked_until_ms
 
-    def failed(self, *, now_ms: int) -> "Attempts":
-        """Return it after one more failure."""
+    def failed(self, *, now_ms: int, most: int = FAILURES_MAX) -> "Attempts":
+        """Return it after one more failure, of which `most` in a row lock."""
         failures = self.failures + 1
-        if failures >= FAILURES_MAX:
+        if failures >= most:
             return Attempts(failures=0, locked_until_ms=now_ms + LOCKED_MS)
         return replace(self, failures=failures)
 

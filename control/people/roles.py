@@ -1,11 +1,15 @@
 """Who a person is to the service, and which facilities they may see and act on; decides, knows no passwords."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from control.people.standing import Needs, Standing, lacking
 from domain.ids import EnterpriseId, FacilityId
 from domain.park import Facility, Park
+
+POSITION = "position:"
+"""Begins the author of what was done at a locked position by nobody knows whom; the rest is who had signed in there."""
 
 
 class Role(StrEnum):
@@ -32,6 +36,16 @@ class Person:
     enterprise: EnterpriseId | None = None
     session: str = ""
     """Hash of the session's token; two persons are two identities in two sessions (I9)."""
+    standing: Standing = Standing.FRESH
+    """How well they have proved who they are; whoever finds a session says it. Without one it is the service's own hand: a
+    plan's run, which asked when it was begun."""
+
+    @property
+    def as_author(self) -> "Person":
+        """Who is named for what this person does: at a locked position without a PIN it may be anybody's hand."""
+        if lacking(self.standing, Needs.PIN) is None:
+            return self
+        return replace(self, username=f"{POSITION}{self.username}")
 
     @property
     def is_confined(self) -> bool:

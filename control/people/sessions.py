@@ -1,7 +1,11 @@
-"""Opens, finds and ends sessions; only a token's hash is kept, and the whole table is held in memory."""
+"""Opens, finds, locks and ends sessions; only a token's hash is kept, and the whole table is held in memory.
+
+A session is an operator position (席位): one browser in which one person has signed in. Locked, it shows on and stops, and
+closes by a PIN; when it is locked for idleness is not written but follows from when somebody last did something in it.
+"""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,8 +15,10 @@ from control.database.change import Change, Write
 from control.database.recorder import Recorder
 from control.database.tables import SESSIONS
 from control.people.accounts import Accounts, User, token_hash
-from control.people.limits import is_alive
+from control.people.limits import PROOFS_MAX, Attempts, is_alive
+from control.people.policy import Policy, due
 from control.people.roles import Person
+from control.people.standing import Due, standing_of
 from domain.words import Words
 from runtime.clock import Clock
 
@@ -20,6 +26,8 @@ SEEN_EVERY_MS = 60_000
 """Wall milliseconds between two notes in the database that a session is in use."""
 SESSIONS_MAX = 5_000
 """The oldest goes first."""
+PER_PERSON_MAX = 10
+"""Positions of one person at a time; one more ends the one longest unused (IEC 62443-4-2 CR 2.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +40,27 @@ class Session:
     created_ms: int
     seen_ms: int
     """Both in wall milliseconds."""
+    proved_ms: int
+    """When the person last proved in full who they are."""
+    acted_ms: int
+    """When somebody last did something here; what a screen asks by itself does not count."""
+    locked_ms: int | None = None
+    """When it was locked by hand; None: it was not."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Proofs that failed in it. They are forgotten at a restart, which no stranger can bring about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a site has set of sessions."""
+
+    idle_ms_max: int
+    """Without a request; then a session ends."""
+    total_ms_max: int
+    """In any case."""
+    lock_ms: int
+    """Without anybody's doing; then a position is locked."""
+    policy: Policy = Policy.ASVS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +81,13 @@ class Sessions:
         clock: Clock,
         wall: Clock,
         *,
-        idle_ms_max: int,
-        total_ms_max: int,
+        rules: Rules,
     ) -> None:
         self._accounts = accounts
         self._recorder = recorder
         self._clock = clock
         self._wall = wall
-        self._idle_ms_max = idle_ms_max
-        self._total_ms_max = total_ms_max
+        self.rules = rules
         self._held: dict[str, Session] = {}
 
     async def load(self, engine: AsyncEngine) -> None:
@@ -74,10 +101,13 @@ class Sessions:
                 csrf=row.csrf,
                 created_ms=row.created_ms,
                 seen_ms=row.seen_ms,
+                proved_ms=row.proved_ms,
+                acted_ms=row.acted_ms,
+                locked_ms=row.locked_ms,
             )
 
-    async def open(self, user: User, *, how: str) -> Opened:
-        """Open a session for `user`, who has proved who they are."""
+    async def open(self, user: User, *, how: str, proved_ms: int | None = None) -> Opened:
+        """Open a session for `user`, who has proved who they are, now or at `proved_ms`."""
         token = secrets.token_urlsafe(32)
         now_ms = self._wall.now_ms()
         session = Session(
@@ -86,7 +116,10 @@ class Sessions:
             csrf=secrets.token_urlsafe(32),
             created_ms=now_ms,
             seen_ms=now_ms,
+            proved_ms=now_ms if proved_ms is None else proved_ms,
+            acted_ms=now_ms,
         )
+        await self._make_room(user.username)
         self._held[session.token_hash] = session
         if len(self._held) > SESSIONS_MAX:
             del self._held[next(iter(self._held))]
@@ -112,8 +145,34 @@ class Sessions:
             roles=user.roles,
             enterprise=user.enterprise,
             session=session.token_hash,
+            standing=standing_of(
+                proved_ms=session.proved_ms if user.can_prove else self._wall.now_ms(),
+                now_ms=self._wall.now_ms(),
+                is_locked=self.is_locked(session, user),
+                due=self.due(user),
+            ),
         )
         return person, session
+
+    def current(self, session: Session) -> Session:
+        """Return the session as it stands now, or as it was when it has ended."""
+        return self._held.get(session.token_hash, session)
+
+    def is_locked(self, session: Session, user: User) -> bool:
+        """Whether the position is locked, by hand or because nobody has done anything there for long."""
+        is_idle = self._wall.now_ms() - session.acted_ms >= self.rules.lock_ms
+        return user.can_prove and (session.locked_ms is not None or is_idle)
+
+    def due(self, user: User) -> Due | None:
+        """Return what the user owes before they move anything away from safe."""
+        return due(
+            has_password=user.password is not None,
+            is_password_given=user.is_password_given,
+            password_ms=user.password_ms,
+            has_second_factor=user.totp is not None,
+            policy=self.rules.policy,
+            now_ms=self._wall.now_ms(),
+        )
 
     async def touch(self, session: Session) -> None:
         """Note that the session is in use."""
@@ -122,6 +181,41 @@ class Sessions:
             now = replace(session, seen_ms=now_ms)
             self._held[session.token_hash] = now
             await self._recorder.keep(Change(writes=(_row(now),)))
+
+    async def act(self, session: Session) -> None:
+        """Note that somebody did something at the position."""
+        now_ms = self._wall.now_ms()
+        held = self._held.get(session.token_hash)
+        if held is None or held.locked_ms is not None:
+            return
+        is_kept = now_ms - held.acted_ms < SEEN_EVERY_MS
+        now = self._held[held.token_hash] = replace(held, acted_ms=held.acted_ms if is_kept else now_ms)
+        if not is_kept:
+            await self._recorder.keep(Change(writes=(_row(now),)))
+
+    async def lock(self, session: Session) -> None:
+        """Lock the position by hand."""
+        await self._put(
+            replace(self.current(session), locked_ms=self._wall.now_ms()),
+            "person.locked",
+            Words(f"{session.username} 锁定席位", f"{session.username} locked the position"),
+        )
+
+    async def prove(self, session: Session, *, how: str) -> Session:
+        """Note a full proof of who signed in here: the position is open, and what is asked now is asked by them."""
+        now_ms = self._wall.now_ms()
+        held = self.current(session)
+        now = replace(held, proved_ms=now_ms, acted_ms=now_ms, locked_ms=None, attempts=Attempts())
+        words = Words(f"{session.username} 验证身份", f"{session.username} proved again who they are")
+        await self._put(now, "person.proved", words, how=how)
+        return now
+
+    async def note_failure(self, session: Session) -> None:
+        """Count a proof that failed."""
+        held = self.current(session)
+        attempts = held.attempts.failed(now_ms=self._wall.now_ms(), most=PROOFS_MAX)
+        words = Words(f"{session.username} 验证身份失败", f"a proof of {session.username} failed")
+        await self._put(replace(held, attempts=attempts), "person.proof_failed", words)
 
     async def close(self, session: Session) -> None:
         """End the session."""
@@ -154,13 +248,28 @@ class Sessions:
             writes = tuple(Write(table="sessions", kind="remove", row={"token_hash": key}) for key in gone)
             await self._recorder.keep(Change(writes=writes, entries=(entry,)))
 
+    async def _make_room(self, username: str) -> None:
+        """End the person's position longest unused when they have too many."""
+        own = sorted(
+            (item for item in self._held.values() if item.username == username), key=lambda item: item.seen_ms
+        )
+        if len(own) >= PER_PERSON_MAX:
+            await self.close(own[0])
+
+    async def _put(self, session: Session, kind: str, words: Words, how: str = "") -> None:
+        if session.token_hash not in self._held:
+            return  # ended meanwhile: nothing brings it back
+        self._held[session.token_hash] = session
+        entry = self._entry(session.username, kind, words, how)
+        await self._recorder.keep(Change(writes=(_row(session),), entries=(entry,)))
+
     def _is_alive(self, session: Session) -> bool:
         return is_alive(
             created_ms=session.created_ms,
             seen_ms=session.seen_ms,
             now_ms=self._wall.now_ms(),
-            idle_ms_max=self._idle_ms_max,
-            total_ms_max=self._total_ms_max,
+            idle_ms_max=self.rules.idle_ms_max,
+            total_ms_max=self.rules.total_ms_max,
         )
 
     def _entry(self, username: str, kind: str, words: Words, how: str) -> Entry:
@@ -177,5 +286,8 @@ def _row(session: Session) -> Write:
             "csrf": session.csrf,
             "created_ms": session.created_ms,
             "seen_ms": session.seen_ms,
+            "proved_ms": session.proved_ms,
+            "acted_ms": session.acted_ms,
+            "locked_ms": session.locked_ms,
         },
     )

@@ -12,6 +12,7 @@ from control.database.recorder import Recorder
 from control.database.tables import TOKENS
 from control.people.accounts import token_hash
 from control.people.roles import Person, Role
+from control.people.standing import Standing
 from domain.ids import EnterpriseId
 from domain.words import Words
 from runtime.clock import Clock
@@ -133,6 +134,7 @@ class Tokens:
             roles=token.roles,
             enterprise=token.enterprise,
             session=token.actor,
+            standing=Standing.HELD,
         )
 
     def _written(self, token: ApiToken, kind: str, actor: str, words: Words) -> Change:

@@ -159,6 +159,8 @@ async def _people(demo: Demo) -> AsyncIterator[tuple[Person, Person]]:
             body = {"username": name, "display_name": name, "password": password, "roles": [role]}
             await administrator.post("/users", body)
             await person.sign_in(name, password)
+            own = secrets.token_urlsafe(24)
+            await person.post("/session/password", {"old": password, "new": own})
         yield operator, chief
 
 

@@ -27,7 +27,7 @@ from control.database.tables import METADATA, RECORDS
 from control.database.transfer import copy_all
 from control.people.accounts import Accounts, User
 from control.people.roles import Role
-from control.people.sessions import Sessions
+from control.people.sessions import Rules, Sessions
 from control.people.tokens import Tokens
 from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
@@ -36,6 +36,7 @@ from tests.service.postgres import Postgres
 from wire.canonical import Json
 
 CLOCK = RealClock()
+RULES = Rules(idle_ms_max=10**9, total_ms_max=10**9, lock_ms=10**9)
 
 
 @pytest.fixture(scope="module")
@@ -184,14 +185,14 @@ async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
         totp=b"\x00\xff",
     )
     assert await accounts.add(user, actor="root")
-    sessions = Sessions(accounts, desk.recorder, CLOCK, CLOCK, idle_ms_max=10**9, total_ms_max=10**9)
+    sessions = Sessions(accounts, desk.recorder, CLOCK, CLOCK, rules=RULES)
     made = await sessions.open(user, how="password")
     tokens = Tokens(desk.recorder, CLOCK, CLOCK)
     secret, _ = await tokens.make("dcs", frozenset({Role.VIEWER}), enterprise=None, days=1, made_by="root")
     again = Accounts(desk.recorder, CLOCK, CLOCK)
     await again.load(desk.engine)
     assert again.get("zhao") == user
-    held = Sessions(again, desk.recorder, CLOCK, CLOCK, idle_ms_max=10**9, total_ms_max=10**9)
+    held = Sessions(again, desk.recorder, CLOCK, CLOCK, rules=RULES)
     await held.load(desk.engine)
     assert held.find(made.token) is not None
     await again.disable(replace(user), actor="root")

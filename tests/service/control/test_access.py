@@ -66,7 +66,8 @@ async def test_a_user_who_is_shut_out_is_out_in_this_moment(house: House) -> Non
     assert (await patch(house.engineer, "leaver", is_disabled=True)).json()["is_disabled"]
     assert (await leaver.get("/live")).status_code == 401
     assert (await house.rig.console().sign_in("leaver", "correct horse")).status_code == 401
-    assert not (await patch(house.engineer, "leaver", is_disabled=False)).json()["is_disabled"]
+    assert (await patch(house.engineer, "leaver", is_disabled=False)).json()["code"] == "beyond-authority"
+    assert not (await patch(house.admin, "leaver", is_disabled=False)).json()["is_disabled"]
     assert (await house.rig.console().sign_in("leaver", "correct horse")).is_success
     kinds = [item["kind"] for item in (await house.admin.get("/audit", object="leaver")).json()["records"]]
     assert {"person.disabled", "person.sessions_ended", "person.changed"} <= set(kinds)
@@ -133,7 +134,8 @@ async def test_a_second_factor_is_asked_for_and_each_code_is_good_once(house: Ho
     assert (await again.http.post("/session", json={**body, "code": used})).status_code == 401
     assert (await again.http.post("/session", json={**body, "code": code(1)})).is_success
     assert (await again.http.post("/session", json={**body, "code": code(1)})).status_code == 401
-    assert (await house.engineer.delete("/users/careful/second-factor")).status_code == 204
+    assert (await house.engineer.delete("/users/careful/second-factor")).status_code == 403
+    assert (await house.admin.delete("/users/careful/second-factor")).status_code == 204
     assert (await again.get("/session")).status_code == 401
     assert (await house.rig.console().sign_in("careful", "correct horse")).is_success
 
@@ -160,7 +162,9 @@ async def test_a_system_reads_by_token_and_loses_it_at_once(house: House) -> Non
 
 
 async def test_the_system_of_an_enterprise_closes_its_own_outlet_and_no_other(house: House) -> None:
-    secret, key = await token(house.engineer, "enterprise", enterprise="hc")
+    body = {"name": "x", "roles": ["enterprise"], "enterprise": "hc"}
+    assert (await house.engineer.post("/tokens", body)).status_code == 403, "an engineer closes nothing"
+    secret, key = await token(house.admin, "enterprise", enterprise="hc")
     async with system(house, secret) as client:
         body = {"actuator": "hc_outlet", "action": "close", "reason": "DCS"}
         made = await client.post("/commands", json=body)

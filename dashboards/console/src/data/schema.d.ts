@@ -468,6 +468,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Start nothing more of the run until it is let go on; what moves goes on to its end.
+         */
+        post: operations["pause_api_v1_runs__run__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a paused run start its steps again.
+         */
+        post: operations["resume_api_v1_runs__run__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/selects": {
         parameters: {
             query?: never;
@@ -536,6 +576,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Act
+         * @description Say that somebody is at the position: the guard has noted it, as it does at every write.
+         */
+        post: operations["act_api_v1_session_activity_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/link": {
         parameters: {
             query?: never;
@@ -550,6 +610,26 @@ export interface paths {
          * @description Sign in by the demonstration's one-time link.
          */
         post: operations["sign_in_by_link_api_v1_session_link_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lock
+         * @description Lock the position: it shows on and stops, closes by a PIN, and does nothing else.
+         */
+        post: operations["lock_api_v1_session_lock_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -576,6 +656,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Pin
+         * @description Set the PIN by which a closure is asked for at a locked position.
+         */
+        put: operations["set_pin_api_v1_session_pin_put"];
+        post?: never;
+        /**
+         * Drop Pin
+         * @description Take the PIN away: a locked position then only shows and stops.
+         */
+        delete: operations["drop_pin_api_v1_session_pin_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove
+         * @description Prove again who you are, by password or by code: for five minutes it counts for moves away from safe.
+         */
+        post: operations["prove_api_v1_session_proof_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/second-factor": {
         parameters: {
             query?: never;
@@ -594,6 +718,26 @@ export interface paths {
          * @description Return a new secret for an authenticator program; it counts once a code of it was confirmed.
          */
         post: operations["offer_second_factor_api_v1_session_second_factor_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unlock
+         * @description Open the locked position by the same proof as a sign-in: password, and code where there is one.
+         */
+        post: operations["unlock_api_v1_session_unlock_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -727,7 +871,7 @@ export interface paths {
         put?: never;
         /**
          * Add User
-         * @description Add a user; only an administrator makes administrators.
+         * @description Add a user; nobody gives more authority than they have, and a password that was given is changed by who got it.
          */
         post: operations["add_user_api_v1_users_post"];
         delete?: never;
@@ -751,7 +895,7 @@ export interface paths {
         head?: never;
         /**
          * Change User
-         * @description Change a user's name or roles, or shut them out: their sessions end at once. Nobody changes their own roles.
+         * @description Change a user's name, roles or forgotten password, or shut them out: their sessions end at once.
          */
         patch: operations["change_user_api_v1_users__username__patch"];
         trace?: never;
@@ -888,7 +1032,9 @@ export interface components {
             /** By */
             by: string;
             /** Dispatch Order */
-            dispatch_order: string;
+            dispatch_order: string | null;
+            /** Emergency */
+            emergency: string | null;
         };
         /** AuditPage */
         AuditPage: {
@@ -1214,6 +1360,7 @@ export interface components {
             model_time_ms: number;
             /** N */
             n: number;
+            name: components["schemas"]["WordsShape"];
             /**
              * Orders
              * @default []
@@ -1246,7 +1393,10 @@ export interface components {
             /** Severity */
             severity: number;
         };
-        /** NewApproval */
+        /**
+         * NewApproval
+         * @description One of the two: the river moves under a dispatch order, or by an emergency override that is recorded as one.
+         */
         NewApproval: {
             /**
              * Clearance
@@ -1254,7 +1404,9 @@ export interface components {
              */
             clearance: true;
             /** Dispatch Order */
-            dispatch_order: string;
+            dispatch_order?: string | null;
+            /** Emergency */
+            emergency?: string | null;
         };
         /** NewCommand */
         NewCommand: {
@@ -1304,6 +1456,11 @@ export interface components {
             new: string;
             /** Old */
             old: string;
+        };
+        /** NewPin */
+        NewPin: {
+            /** Pin */
+            pin: string;
         };
         /** NewRun */
         NewRun: {
@@ -1396,7 +1553,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "keep_closed" | "tag_out";
+            kind: "keep_closed" | "keep_open" | "tag_out";
             /** Reason */
             reason: string;
             /** Since Ms */
@@ -1545,6 +1702,16 @@ export interface components {
             /** Type */
             type: string;
         };
+        /**
+         * Proof
+         * @description One of the two.
+         */
+        Proof: {
+            /** Code */
+            code?: string | null;
+            /** Password */
+            password?: string | null;
+        };
         /** Reason */
         Reason: {
             /** Actuator */
@@ -1587,7 +1754,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "running" | "waiting_approval" | "done" | "done_with_failures" | "aborted";
+            state: "running" | "waiting_approval" | "paused" | "done" | "done_with_failures" | "aborted";
             /** Steps */
             steps: components["schemas"]["RunStep"][];
         };
@@ -1638,7 +1805,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "running" | "waiting_approval" | "done" | "done_with_failures" | "aborted";
+            state: "running" | "waiting_approval" | "paused" | "done" | "done_with_failures" | "aborted";
         };
         /** SelectShape */
         SelectShape: {
@@ -1651,6 +1818,16 @@ export interface components {
         SessionShape: {
             /** Csrf */
             csrf: string;
+            /** Due */
+            due: ("given-password" | "old-password" | "no-second-factor") | null;
+            /** Fresh S */
+            fresh_s: number;
+            /** Is Locked */
+            is_locked: boolean;
+            /** Lock Idle S */
+            lock_idle_s: number;
+            /** Proves By */
+            proves_by: ("password" | "code" | "provider")[];
             user: components["schemas"]["UserShape"];
         };
         /** Setup */
@@ -1721,6 +1898,13 @@ export interface components {
             /** State */
             state: string;
         };
+        /** Unlock */
+        Unlock: {
+            /** Code */
+            code?: string | null;
+            /** Password */
+            password: string;
+        };
         /**
          * UserChange
          * @description What is absent stays as it is.
@@ -1730,6 +1914,8 @@ export interface components {
             display_name?: string | null;
             /** Is Disabled */
             is_disabled?: boolean | null;
+            /** Password */
+            password?: string | null;
             /** Roles */
             roles?: components["schemas"]["Role"][] | null;
         };
@@ -1740,6 +1926,11 @@ export interface components {
             /** Enterprise */
             enterprise: string | null;
             /**
+             * Has Pin
+             * @default false
+             */
+            has_pin?: boolean;
+            /**
              * Has Second Factor
              * @default false
              */
@@ -1749,6 +1940,16 @@ export interface components {
              * @default false
              */
             is_disabled?: boolean;
+            /**
+             * Is From Provider
+             * @default false
+             */
+            is_from_provider?: boolean;
+            /**
+             * Is Password Given
+             * @default false
+             */
+            is_password_given?: boolean;
             /** Roles */
             roles: string[];
             /** Username */
@@ -2780,6 +2981,94 @@ export interface operations {
             };
         };
     };
+    pause_api_v1_runs__run__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    resume_api_v1_runs__run__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
     select_api_v1_selects_post: {
         parameters: {
             query?: never;
@@ -2949,6 +3238,46 @@ export interface operations {
             };
         };
     };
+    act_api_v1_session_activity_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
     sign_in_by_link_api_v1_session_link_post: {
         parameters: {
             query?: never;
@@ -2970,6 +3299,46 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SessionShape"];
                 };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    lock_api_v1_session_lock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description problem (RFC 9457) */
             503: {
@@ -3018,6 +3387,124 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    set_pin_api_v1_session_pin_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    drop_pin_api_v1_session_pin_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    prove_api_v1_session_proof_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Proof"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
                 };
             };
         };
@@ -3073,6 +3560,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FactorShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    unlock_api_v1_session_unlock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unlock"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShape"];
                 };
             };
             /** @description problem (RFC 9457) */
