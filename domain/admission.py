@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.command import ACTION_WORDS, Action
+from domain.commissioning import may_be_driven
 from domain.ids import PointRef
 from domain.interlock import Interlock, Recall, Truth, evaluate, forgotten
 from domain.order import Order, OrderKind, OrderSet
@@ -45,6 +46,10 @@ class Situation:
     """The last command ended unknown and no fresh feedback has come since (I5)."""
     recall: Recall = forgotten
     """What was seen over time, for the interlocks that rest on it."""
+    drive: str = ""
+    """Hash of the actuator's drive: what a commissioning was signed for."""
+    author: str = ""
+    """Who asks; a device that is being commissioned obeys whoever checks it."""
     overridden: Mapping[str, Order] = field(default_factory=dict)
     """Interlocks of this actuator that are overridden now, with the order by which they are (I8, domain.override)."""
 
@@ -100,7 +105,7 @@ def _standing(actuator: Actuator, action: Action, way: Direction, situation: Sit
     """What blocks any output: not commissioned, tagged out, local, device fault (I7)."""
     if action is Action.VERIFY:
         return
-    if actuator.commissioned_by is None:
+    if not may_be_driven(actuator, situation.drive, situation.orders, author=situation.author):
         yield Cause(code=Code.NOT_COMMISSIONED)
     is_ours_to_stop = action is Action.STOP and situation.executing is not None
     tags = situation.orders.standing(actuator.facility, OrderKind.TAG_OUT)

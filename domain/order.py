@@ -22,6 +22,12 @@ class OrderKind(StrEnum):
     """Gets no remote output while somebody works on it (I7)."""
     OVERRIDE = "override"
     """One of its interlocks does not count until a compulsory end (旁路, I8; domain.override says when)."""
+    COMMISSIONING = "commissioning"
+    """Is being checked (联调中): while it is not commissioned, whoever checks it may command it, and nobody else."""
+    COMMISSIONED = "commissioned"
+    """Was checked and signed for (联调签字); counts for the drive whose hash is its `condition`."""
+    COMMISSION_VOID = "commission_void"
+    """The word in the park's folder no longer counts."""
 
 
 KEEPING = frozenset({OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN})
@@ -31,6 +37,9 @@ KIND_WORDS: Mapping[OrderKind, Words] = {
     OrderKind.KEEP_OPEN: Words("禁关令", "keep-open order"),
     OrderKind.TAG_OUT: Words("检修挂牌", "tag-out"),
     OrderKind.OVERRIDE: Words("旁路", "override"),
+    OrderKind.COMMISSIONING: Words("联调中", "being commissioned"),
+    OrderKind.COMMISSIONED: Words("联调签字", "commissioned"),
+    OrderKind.COMMISSION_VOID: Words("联调作废", "commissioning void"),
 }
 
 _OF_CONTROL = re.compile(r"[0-9a-f]{32}\Z")
@@ -54,9 +63,10 @@ class Order:
     interlock: str | None = None
     """Of an override: the id of the interlock."""
     condition: str | None = None
-    """Of an override: the text of the interlock's condition as the two persons saw it; another one is not overridden."""
+    """Of an override: the text of the interlock's condition as the two persons saw it; another one is not overridden. Of a
+    commissioning: the hash of the drive that it is about."""
     second: str | None = None
-    """Of an override: the second person, who approved it (I9)."""
+    """Of an override: the second person, who approved it (I9). Of a commissioning: who watched beside the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +84,17 @@ class OrderSet:
     def keeping(self, actuator: FacilityId) -> tuple[Order, ...]:
         """Return the orders that keep `actuator` at its safe position, oldest first."""
         return self._alive(actuator, KEEPING)
+
+    def overdue(self, *, now_ms: int) -> tuple[Order, ...]:
+        """Return the tags whose announced end is past: they stand all the same, and somebody should look."""
+        return tuple(
+            order
+            for order in self.orders.values()
+            if order.kind is OrderKind.TAG_OUT
+            and order.id not in self.tombstones
+            and order.until_ms is not None
+            and order.until_ms <= now_ms
+        )
 
     def on(self, actuators: Collection[str]) -> "OrderSet":
         """Return the part that is about `actuators`: what the edge that drives them and the centre must hold alike."""
