@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .PHONY: help setup demo test check bench soak lock
 BIN := .venv/bin
 NPM := deploy/setup/npm.sh run --silent
+# Tests start some hundred processes of ours: compiled once, each is there half a second earlier.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -17,10 +19,10 @@ demo: setup ## run the demonstration park on this machine until Ctrl-C (ARGS=…
 test: ## install what tests need, then check, then every test
 	@deploy/setup/test-packages.sh
 	@deploy/setup/setup.sh with-tests
-	@$(MAKE) --no-print-directory checks
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PARKS) $(ARGS)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(FAULTS) $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 -O types console style collected
+	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
+	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
+	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -42,6 +44,7 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 
 # Side by side, a file to a worker: most of the service tests wait for sockets and broker rather than compute.
 WORKERS := 4
+PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
 PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py
@@ -51,7 +54,7 @@ FAULTS = tests/faults
 DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
 # Two at a time, each with its own output in one piece.
-.PHONY: checks types console style
+.PHONY: checks types console style collected
 checks:
 	@$(MAKE) --no-print-directory -j 2 -O types console style
 
@@ -67,3 +70,7 @@ style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+
+# Compiles every test once; otherwise each worker does. What cannot be imported is told by the worker that meets it.
+collected:
+	@$(BIN)/python -m pytest --collect-only -q tests >/dev/null 2>&1 || true
