@@ -9,16 +9,19 @@ import uvloop
 
 from control.api.application import application
 from control.api.counting import Counted
-from control.api.parts import Parts
 from control.api.server import HttpServer
-from control.commands.tags import Tags
 from control.core import Core, assemble, open_journal
+from control.database.connection import database_address, engine_of, migrated, sqlite_path
+from control.doors import health_of, parts_of
 from control.first import demo_user, offer_setup, read_link
 from control.health import Health
 from control.live.frame import Frame
 from control.live.hub import Hub
-from control.outside import Outside, meet
-from control.people.limits import Strangers
+from control.outside import ALONE, Seat, meet
+from control.replica.intake import Intake
+from control.replica.leadership import Leadership
+from control.replica.rank import LEADS, Rank
+from control.replica.standby import stand_by
 from control.settings import ControlSettings
 from domain.errors import LinkError, StoplogError, StorageError
 from domain.park import Park
@@ -32,8 +35,10 @@ from runtime.parkfiles import load_park
 from runtime.reloading import Reloading, refuse_another
 from runtime.settings import make_clock, read_settings
 from runtime.supervisor import Supervised, run_service, words_of
-from stores.open import open_history
+from wire.signing import Signer, Verifier
 
+LEAD_S_MAX = 2.0
+"""Wall seconds for the database to say who leads: a beat that takes longer is missed."""
 CHECK_S = 3.0
 """Wall seconds for one look whether the broker is there."""
 
@@ -60,13 +65,36 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
     broker = settings.broker.connection()
     _make(settings.state)
 
-    journal = await open_journal(settings, park, signer, clock, tasks)
+    lead = await _lead(settings, clock)
+    if lead is not None:
+        tasks.at_end(partial(_let_go, lead, tasks))
+        if not await lead.try_to_lead():
+            await stand_by(settings, park, (signer, verifier), broker, lead, (clock, wall), tasks)
+        # From here on: what is begun as leader is written as leader or not at all.
+        tasks.start(_while_leading(lead, tasks), name="lead")
+    await _work(settings, park, (signer, verifier), broker, lead, (clock, wall), tasks)
+
+
+async def _work(
+    settings: ControlSettings,
+    park: Park,
+    keys: tuple[Signer, Verifier],
+    broker: BrokerSettings,
+    lead: Leadership | None,
+    clocks: tuple[Clock, Clock],
+    tasks: Supervised,
+) -> None:
+    """Do all of control's work until the end: as the only one, or as the one that leads."""
+    (signer, verifier), (clock, wall) = keys, clocks
+    journal = await open_journal(settings, park, signer, clock, tasks, lead)
     tasks.at_end(journal.engine.dispose)
     core = await assemble(settings, park, signer, journal, clock, wall)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
-    outside = meet(core, partial(MqttLink, broker, clock=clock), signer, verifier, frame)
-    health = _health(core, outside, settings)
-    parts = _parts(core, outside, Hub(frame, park, clock), health, settings, wall)
+    seat = ALONE if lead is None else Seat(replica=lead.replica, speaks=partial(_speaks, lead, core))
+    outside = meet(core, partial(MqttLink, broker, clock=clock), signer, verifier, frame, seat=seat)
+    rank = LEADS if lead is None else Rank(is_certain=lambda: lead.is_certain, body=lead.body)
+    health = health_of(core, outside, settings, rank)
+    parts = parts_of(core, outside, Hub(frame, park, clock), health, settings, wall)
     app = Counted(application(parts), health.registry, wall)
     http = HttpServer(app, host=settings.api.host, port=settings.api.port)
     http.listen()
@@ -87,9 +115,14 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
         await core.accounts.offer_link(read_link(settings.demo.link_token_file), demo_user(wall))
     offer_setup(core.accounts, settings.state / "setup-token")
 
+    if lead is not None:
+        intake = Intake(core, clock)
+        await intake.take_all()
+        tasks.start(intake.run(), name="intake")
     for name, running in outside.work():
         tasks.start(running, name=name)
     tasks.start(core.runner.run(), name="plans")
+    tasks.start(core.reopener.run(), name="reopenings")
     tasks.start(core.alarms.run(), name="alarms")
     tasks.start(journal.recorder.run(), name="recorder")
     tasks.start(journal.checkpoints.run(), name="checkpoints")
@@ -105,7 +138,8 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
         await asyncio.get_running_loop().create_future()  # until the supervisor cuts us short
     finally:
         await outside.presence.leave()
-        await journal.checkpoints.seal()
+        if not journal.ledger.is_superseded:
+            await journal.checkpoints.seal()
 
 
 def _reloading(settings: ControlSettings, park: Park, health: Health, tasks: Supervised) -> Reloading[Park]:
@@ -130,57 +164,35 @@ def _reloading(settings: ControlSettings, park: Park, health: Health, tasks: Sup
     )
 
 
-def _health(core: Core, outside: Outside, settings: ControlSettings) -> Health:
-    store = settings.store.kind if settings.store is not None else None
-    journal = core.journal
-    health = Health(
-        outside.link,
-        core.image,
-        core.book,
-        journal.recorder,
-        journal.audit,
-        core.term,
-        core.clock,
-        store=store,
-    )
-    health.inbox = outside.inbox
-    return health
+async def _lead(settings: ControlSettings, clock: Clock) -> Leadership | None:
+    """Return this control's part in leading; None on SQLite, where it is alone."""
+    database, replica = settings.database, settings.replica
+    address = database_address(database.url, password_file=database.password_file)
+    if sqlite_path(address) is not None:
+        return None
+    await migrated(address)
+    engine = engine_of(address, answer_s=LEAD_S_MAX)
+    return Leadership(engine, replica=replica.name, url=replica.url, silence_s=replica.silence_s, clock=clock)
 
 
-def _parts(
-    core: Core, outside: Outside, hub: Hub, health: Health, settings: ControlSettings, wall: Clock
-) -> Parts:
-    store = settings.store
-    recorder = core.journal.recorder
-    return Parts(
-        park=core.park,
-        image=core.image,
-        view=core.view,
-        desk=core.desk,
-        book=core.book,
-        archive=core.archive,
-        orders=core.orders,
-        tags=Tags(core.park, core.orders, recorder, core.clock, outside.edge.orders_changed),
-        runner=core.runner,
-        alarms=core.alarms,
-        hand_reports=core.hand_reports,
-        hub=hub,
-        accounts=core.accounts,
-        sessions=core.sessions,
-        tokens=core.tokens,
-        strangers=Strangers(),
-        audit=core.journal.audit,
-        checkpoints=core.journal.checkpoints,
-        recorder=recorder,
-        history=open_history(store, park=core.park.id) if store is not None else None,
-        clock=core.clock,
-        wall=wall,
-        changes=core.changes,
-        health=health.body,
-        readiness=health.readiness,
-        registry=health.registry,
-        is_https=settings.api.is_https,
-    )
+async def _while_leading(lead: Leadership, tasks: Supervised) -> None:
+    """Renew the lead; once another one has it, stand by in this process."""
+    await lead.run()
+    tasks.begin_again()
+
+
+async def _let_go(lead: Leadership, tasks: Supervised) -> None:
+    """At an end in good order let the other one lead at once; a start anew in this process goes on leading."""
+    if not tasks.is_to_begin_again:
+        await lead.resign()
+    await lead.close()
+
+
+def _speaks(lead: Leadership, core: Core) -> bool:
+    """Whether we are the one: certain of the lead, or without a database while no gateway knows of a newer leader."""
+    heard = (pulse.newest.term for pulse in core.image.pulses.values() if pulse.newest is not None)
+    is_newest = max(heard, default=0) <= core.term.number
+    return not lead.tenure.is_superseded and (lead.is_certain or is_newest)
 
 
 async def _wait_for_broker(broker: BrokerSettings, wait_s: float, clock: Clock) -> None:

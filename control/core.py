@@ -12,7 +12,9 @@ from control.bell import Bell
 from control.commands.archive import Archive
 from control.commands.book import Book
 from control.commands.desk import Desk
+from control.commands.entries import changed
 from control.commands.orders import Orders
+from control.commands.overrides import Overrides
 from control.commands.pen import Pen
 from control.commands.term import Term
 from control.commands.view import View
@@ -25,7 +27,12 @@ from control.live.image import Image
 from control.people.accounts import Accounts
 from control.people.sessions import Rules, Sessions
 from control.people.tokens import Tokens
+from control.plans.passing import PassingSamples
+from control.plans.reopener import Reopener
 from control.plans.runner import Runner
+from control.replica.handing import Handing, hand_spool
+from control.replica.inheritance import void
+from control.replica.leadership import Leadership
 from control.settings import ControlSettings
 from domain.park import Park
 from runtime.clock import Clock
@@ -61,9 +68,11 @@ class Core:
     archive: Archive
     orders: Orders
     view: View
+    overrides: Overrides
     pen: Pen
     desk: Desk
     runner: Runner
+    reopener: Reopener
     alarms: Alarms
     hand_reports: HandReports
     accounts: Accounts
@@ -72,36 +81,129 @@ class Core:
 
 
 async def open_journal(
-    settings: ControlSettings, park: Park, signer: Signer, clock: Clock, tasks: Supervised
+    settings: ControlSettings,
+    park: Park,
+    signer: Signer,
+    clock: Clock,
+    tasks: Supervised,
+    lead: Leadership | None = None,
 ) -> Journal:
-    """Open the database and import what was spooled beside it. Raises ConfigurationError, StorageError."""
+    """Open the database and import what was spooled beside it. Raises ConfigurationError, StorageError.
+
+    With `lead` every transaction is fenced, and what an earlier run spooled is handed to whoever leads now, this one or another.
+    """
     engine = await open_database(settings.database.url, password_file=settings.database.password_file)
-    ledger = Ledger(engine)
+    ledger = Ledger(engine, lead.fence if lead is not None else None)
     await ledger.load()
     tasks.start(ledger.run(), name="ledger")
-    recorder = Recorder(ledger, Spool(settings.state / "spool.jsonl"), clock)
+    spool = Spool(settings.state / "spool.jsonl")
+    if lead is not None:
+        await hand_spool(engine, spool, replica=lead.replica, at_ms=clock.now_ms())
+    recorder = Recorder(ledger, spool, clock)
     await recorder.restore_at_start()
+    return _journal(settings, park, signer, clock, ledger, recorder)
+
+
+async def watch_journal(
+    settings: ControlSettings, park: Park, signer: Signer, clock: Clock, lead: Leadership
+) -> Journal:
+    """Open the database for a control that does not lead: it reads, and hands over what is asked for here."""
+    engine = await open_database(settings.database.url, password_file=settings.database.password_file)
+    ledger = Ledger(engine)
+    recorder = Handing(ledger, Spool(settings.state / "spool.jsonl"), clock, replica=lead.replica)
+    return _journal(settings, park, signer, clock, ledger, recorder)
+
+
+def _journal(
+    settings: ControlSettings, park: Park, signer: Signer, clock: Clock, ledger: Ledger, recorder: Recorder
+) -> Journal:
     paths = Paths(
         checkpoints=settings.state / "checkpoints.jsonl",
         trusted=settings.keys.trusted,
     )
     checkpoints = Checkpoints(ledger, signer, clock, park=park.id, paths=paths)
     return Journal(
-        engine=engine, ledger=ledger, recorder=recorder, audit=AuditLog(ledger), checkpoints=checkpoints
+        engine=ledger.engine,
+        ledger=ledger,
+        recorder=recorder,
+        audit=AuditLog(ledger),
+        checkpoints=checkpoints,
     )
 
 
 async def assemble(
-    settings: ControlSettings, park: Park, signer: Signer, journal: Journal, clock: Clock, wall: Clock
+    settings: ControlSettings,
+    park: Park,
+    signer: Signer,
+    journal: Journal,
+    clock: Clock,
+    wall: Clock,
+    *,
+    leads: bool = True,
 ) -> Core:
-    """Make the centre and load what it knew before. Raises StorageError."""
+    """Make the centre and load what it knew before. Raises StorageError.
+
+    One that leads takes the next term; one that does not goes by the leader's.
+    """
     engine, recorder = journal.engine, journal.recorder
     term = Term(recorder, clock)
-    await term.begin(engine)
+    await (term.begin(engine) if leads else term.follow(engine))
     changes, image = Bell(), Image(park)
     book, orders, archive = Book(), Orders(park), Archive(engine)
     await orders.load(engine)
-    book.load(await archive.recent(), now_s=clock.monotonic())
+    if leads:  # else the book has what is asked for here alone: the rest is the leader's to send and to end
+        book.load(await archive.recent(), now_s=clock.monotonic())
+        await _end_void(book, recorder, park, clock)
+    accounts, sessions, tokens = await load_people(settings, engine, recorder, clock, wall)
+    hand_reports = HandReports(park, recorder, clock)
+    await hand_reports.load(engine)
+    alarms = Alarms(Watch(park.alarms), image, recorder, clock, changes, orders=orders)
+    await alarms.load(engine)
+    view = View(park, image, orders, book, recorder, clock)
+    pen = Pen(signer, view, term)
+    desk = Desk(view, book, pen, recorder, clock, changes)
+    runner = Runner(park, image, desk, book, orders, recorder, clock, changes)
+    await runner.load(engine)
+    samples = PassingSamples(park, image, clock)
+    reopener = Reopener(park, image, desk, book, orders, recorder, clock, changes, samples=samples)
+    if leads:  # else what is under way is the leader's to end
+        await reopener.load(engine)
+    return Core(
+        park=park,
+        clock=clock,
+        changes=changes,
+        image=image,
+        journal=journal,
+        term=term,
+        book=book,
+        archive=archive,
+        orders=orders,
+        view=view,
+        overrides=Overrides(park, orders, recorder, clock),
+        pen=pen,
+        desk=desk,
+        runner=runner,
+        reopener=reopener,
+        alarms=alarms,
+        hand_reports=hand_reports,
+        accounts=accounts,
+        sessions=sessions,
+        tokens=tokens,
+    )
+
+
+async def _end_void(book: Book, recorder: Recorder, park: Park, clock: Clock) -> None:
+    """End what an earlier term had asked for away from safe and not let out: it is not let out under this one (I2)."""
+    for item in void(book.open()):
+        ended = item.timed_out(now_ms=clock.now_ms())
+        book.put(ended, now_s=clock.monotonic())
+        await recorder.keep(changed(ended, park, cause="term", at_ms=clock.now_ms()))
+
+
+async def load_people(
+    settings: ControlSettings, engine: AsyncEngine, recorder: Recorder, clock: Clock, wall: Clock
+) -> tuple[Accounts, Sessions, Tokens]:
+    """Return who may do what, as the database has it now."""
     accounts = Accounts(recorder, clock, wall)
     await accounts.load(engine)
     sessions = Sessions(
@@ -119,32 +221,4 @@ async def assemble(
     await sessions.load(engine)
     tokens = Tokens(recorder, clock, wall)
     await tokens.load(engine)
-    hand_reports = HandReports(park, recorder, clock)
-    await hand_reports.load(engine)
-    alarms = Alarms(Watch(park.alarms), image, recorder, clock, changes)
-    await alarms.load(engine)
-    view = View(park, image, orders, book, recorder, clock)
-    pen = Pen(signer, view, term)
-    desk = Desk(view, book, pen, recorder, clock, changes)
-    runner = Runner(park, image, desk, book, orders, recorder, clock, changes)
-    await runner.load(engine)
-    return Core(
-        park=park,
-        clock=clock,
-        changes=changes,
-        image=image,
-        journal=journal,
-        term=term,
-        book=book,
-        archive=archive,
-        orders=orders,
-        view=view,
-        pen=pen,
-        desk=desk,
-        runner=runner,
-        alarms=alarms,
-        hand_reports=hand_reports,
-        accounts=accounts,
-        sessions=sessions,
-        tokens=tokens,
-    )
+    return accounts, sessions, tokens

@@ -1,5 +1,7 @@
 """Keeps the edges as control needs them: rebirths, terms and order sets are sent again until a heartbeat shows them taken."""
 
+from collections.abc import Callable
+
 from control.commands.orders import Orders
 from control.commands.term import Term
 from control.live.image import Image
@@ -37,7 +39,10 @@ class Edge:
         clock: Clock,
         *,
         presence: Presence,
+        speaks: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`speaks`: whether it is for this control to claim the gateways and to keep their orders."""
+        self._speaks = speaks
         self._link = link
         self._image = image
         self._orders = orders
@@ -60,7 +65,8 @@ class Edge:
             await self._clock.sleep(0.0, floor_s=LOOK_S)
             if self._link.is_connected:
                 await self._presence.stand()
-                await self._rise()
+                if self._speaks():
+                    await self._rise()
                 if self._orders.revision != self._revision:
                     self._revision = self._orders.revision
                     self.orders_changed()
@@ -81,7 +87,7 @@ class Edge:
         if self._image.sessions[gateway].asks_rebirth(now_s=now_s):
             await self._say(*rebirth_request(park, gateway, at_ms=self._clock.now_ms()), qos=0)
         pulse = self._image.pulses[gateway]
-        if pulse.newest is None or not pulse.is_heard(now_s=now_s):
+        if pulse.newest is None or not pulse.is_heard(now_s=now_s) or not self._speaks():
             return
         if pulse.newest.term < self._term.number and self._is_due(gateway, Channel.TERM):
             claim = TermMessage(park=park, gateway=gateway, term=self._term.number)

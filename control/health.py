@@ -13,6 +13,7 @@ from control.inbox import Inbox
 from control.live.image import Image
 from control.live.pulse import Pulse
 from control.live.views import gateway_view
+from control.replica.rank import LEADS, Rank
 from runtime.clock import Clock
 from runtime.mqtt import MqttLink
 from wire.canonical import Json
@@ -32,7 +33,9 @@ class Health:
         clock: Clock,
         *,
         store: str | None,
+        rank: Rank = LEADS,
     ) -> None:
+        self.rank = rank
         self._link = link
         self._image = image
         self._book = book
@@ -51,7 +54,7 @@ class Health:
         reasons = []
         if not self._link.is_connected:
             reasons.append(f"no connection to the broker: {self._link.fault or 'not yet'}")
-        if not self._recorder.is_available:
+        if self.rank.leads and not self._recorder.is_available:
             reasons.append("the database takes no changes")
         return not reasons, tuple(reasons)
 
@@ -70,6 +73,7 @@ class Health:
             "model_time_ms": self._clock.now_ms(),
             "speed": self._clock.speed,
             "term": self._term.number,
+            "replica": self.rank.body(),
             "parts": [
                 {
                     "id": "broker",
@@ -100,6 +104,11 @@ class Health:
         gauge("database_available", "1 while the database takes changes").set_function(
             lambda: float(self._recorder.is_available)
         )
+        gauge("leading", "1 while this control leads and nobody else can").set_function(
+            lambda: float(self.rank.leads and self.rank.is_certain())
+        )
+        gauge("term", "the term under which it commands").set_function(lambda: float(self._term.number))
+        gauge("standbys_heard", "other controls that could take over").set_function(self._standbys)
         gauge("spooled_changes", "changes waiting beside the database").set_function(
             lambda: float(self._recorder.spooled)
         )
@@ -122,6 +131,10 @@ class Health:
         )
         for gateway, pulse in self._image.pulses.items():
             heard.labels(gateway).set_function(partial(self._heard, pulse))
+
+    def _standbys(self) -> float:
+        others = self.rank.body().get("others")
+        return float(len(others)) if isinstance(others, list) else 0.0
 
     def _heard(self, pulse: Pulse) -> float:
         return float(pulse.is_heard(now_s=self._clock.monotonic()))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from control.commands.overrides import Overrides
 from control.commands.records import Records
 from control.commands.sender import Sender
 from control.core import Core
@@ -30,6 +31,21 @@ class MakeLink(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """What of a control depends on whether another one shares its park."""
+
+    replica: str = ""
+    """Its name, which makes its client id its own; empty: there is no other."""
+    speaks: Callable[[], bool] = lambda: True
+    """Whether it is this one that claims the gateways, keeps their orders and says that the host is here."""
+    records: type[Records] = Records
+    """What becomes of the records of the edges."""
+
+
+ALONE = Seat()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """What of the centre speaks with the broker."""
 
@@ -39,6 +55,8 @@ class Outside:
     inbox: Inbox
     sender: Sender
     memory: Memory
+    overrides: Overrides
+    speaks: Callable[[], bool]
 
     def work(self) -> Iterable[Work]:
         """Return what runs for ever."""
@@ -47,14 +65,23 @@ class Outside:
         yield "edge", self.edge.run()
         yield "sender", self.sender.run()
         yield "memory", self.memory.run()
+        yield "overrides", self.overrides.run(self.speaks)
 
 
-def meet(core: Core, make_link: MakeLink, signer: Signer, verifier: Verifier, frame: Frame) -> Outside:
+def meet(
+    core: Core,
+    make_link: MakeLink,
+    signer: Signer,
+    verifier: Verifier,
+    frame: Frame,
+    *,
+    seat: Seat = ALONE,
+) -> Outside:
     """Put the centre's side of the broker together; nothing runs yet."""
     park = core.park.id
     heard = (Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY)
     link = make_link(
-        client_id=f"stoplog-control-{park}",
+        client_id=f"stoplog-control-{park}" + (f"-{seat.replica}" if seat.replica else ""),
         subscriptions=(
             Subscription(topic=state(host_id(park)), qos=1),
             Subscription(topic=f"{SPARKPLUG}/{park}/#", qos=1),
@@ -62,14 +89,25 @@ def meet(core: Core, make_link: MakeLink, signer: Signer, verifier: Verifier, fr
         ),
         will=lambda: presence.will(),  # noqa: PLW0108  (it is made after its link)
     )
-    presence = Presence(link, core.clock, host_id=host_id(park))
+    presence = Presence(link, core.clock, host_id=host_id(park), speaks=seat.speaks)
     journal = core.journal
     return Outside(
         link=link,
         memory=core.view.memory,
+        overrides=core.overrides,
+        speaks=seat.speaks,
         presence=presence,
-        edge=Edge(link, core.image, core.orders, core.term, signer, core.clock, presence=presence),
-        inbox=_inbox(core, link, presence, signer, verifier, frame),
+        edge=Edge(
+            link,
+            core.image,
+            core.orders,
+            core.term,
+            signer,
+            core.clock,
+            presence=presence,
+            speaks=seat.speaks,
+        ),
+        inbox=_inbox(core, link, presence, signer, verifier, frame, seat.records),
         sender=Sender(
             link, core.image, core.book, core.pen, core.desk, journal.recorder, core.clock, core.changes
         ),
@@ -77,9 +115,15 @@ def meet(core: Core, make_link: MakeLink, signer: Signer, verifier: Verifier, fr
 
 
 def _inbox(
-    core: Core, link: MqttLink, presence: Presence, signer: Signer, verifier: Verifier, frame: Frame
+    core: Core,
+    link: MqttLink,
+    presence: Presence,
+    signer: Signer,
+    verifier: Verifier,
+    frame: Frame,
+    kind: type[Records],
 ) -> Inbox:
-    records = Records(
+    records = kind(
         park=core.park,
         book=core.book,
         orders=core.orders,
@@ -96,6 +140,7 @@ def _inbox(
         frame.touch(refs)
         core.alarms.see(refs)
         core.view.memory.see(refs)
+        core.reopener.samples.see(refs)
 
     return Inbox(
         link,

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 
 from domain.errors import LinkError
 from runtime.clock import Clock
@@ -20,7 +21,11 @@ _log = logger("control")
 class Presence:
     """The STATE of one host application."""
 
-    def __init__(self, link: MqttLink, clock: Clock, *, host_id: str) -> None:
+    def __init__(
+        self, link: MqttLink, clock: Clock, *, host_id: str, speaks: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`speaks`: whether it is for this control to say; of two that share a park only the one that leads is the host."""
+        self._speaks = speaks
         self._link = link
         self._clock = clock
         self._topic = state(host_id)
@@ -30,8 +35,10 @@ class Presence:
         self._is_denied = False
         """Whether somebody said that we are away and was not answered yet."""
 
-    def will(self) -> Will:
+    def will(self) -> Will | None:
         """Return what the broker says when we vanish; asked once for each connection, just before it."""
+        if not self._speaks():
+            return None
         self._born_ms = self._clock.now_ms()
         payload = certificate(is_online=False, at_ms=self._born_ms)
         return Will(topic=self._topic, payload=payload, qos=1, retain=True)
@@ -39,12 +46,16 @@ class Presence:
     async def come(self) -> None:
         """Say that the host is here, with the time of its will. Raises LinkError."""
         self._is_denied, self._said_s = False, self._clock.monotonic()
+        if not self._speaks():
+            return
         payload = certificate(is_online=True, at_ms=self._born_ms)
         await self._link.publish(self._topic, payload, qos=1, retain=True)
 
     async def leave(self) -> None:
         """Say that the host goes, and let that stand."""
         self._is_leaving = True
+        if not self._speaks():
+            return
         payload = certificate(is_online=False, at_ms=self._clock.now_ms())
         try:
             await self._link.publish(self._topic, payload, qos=1, retain=True)

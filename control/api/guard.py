@@ -9,12 +9,13 @@ from starlette.requests import HTTPConnection
 
 from control.api.parts import parts
 from control.api.problems import Problem, no_authority
-from control.api.rules import HEARS_PIN, NOT_CONFINED, RULES, Rule, needs_of
+from control.api.rules import ANSWERED_BY_ALL, HEARS_PIN, NOT_CONFINED, RULES, Rule, needs_of
 from control.commands.entries import causes
 from control.people.pins import heard
 from control.people.roles import Person
 from control.people.sessions import Session
 from control.people.standing import Needs, Standing, lacking
+from wire.canonical import Json
 
 COOKIE = "stoplog_session"
 BEARER = "bearer "
@@ -32,6 +33,7 @@ async def guard(connection: HTTPConnection) -> None:
     rule = RULES.get(("GET" if method == "HEAD" else method, path))
     if rule is None:
         raise no_authority()
+    await _require_leader(connection, (method, path))
     secret = bearer(connection)
     if method not in _READS or method == "WS":
         _require_own_origin(connection, is_required=method == "WS" and secret is None)
@@ -47,6 +49,19 @@ async def guard(connection: HTTPConnection) -> None:
         _require_csrf(connection, rule, session, is_write=method not in _READS)
         who = await _proved(connection, (method, path), who, session)
     connection.state.person, connection.state.session = who, session
+
+
+async def _require_leader(connection: HTTPConnection, key: tuple[str, str]) -> None:
+    """Where another control leads, answer only what needs no leader; whoever asks is looked up as the database has them now."""
+    rank = parts(connection).rank
+    if rank.leads:
+        return
+    if key not in ANSWERED_BY_ALL:
+        url = rank.leader_url()
+        zh, en = f"请使用主用副本 {url}".strip(), f"use the leading one {url}".strip()
+        reason: Json = {"code": "standby", "zh": zh, "en": en, "values": {"leader": url}}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "standby", reasons=[reason])
+    await rank.refresh()
 
 
 def bearer(connection: HTTPConnection) -> str | None:

@@ -25,6 +25,15 @@ async def is_ready(service: Service, response: Response) -> dict[str, object]:
     return {"ready": ready, "reasons": list(reasons)}
 
 
+@router.get("/health/leading")
+async def is_leading(service: Service, response: Response) -> dict[str, bool]:
+    """Say whether this is the control to go to: what a proxy before two of them asks."""
+    leading = service.rank.leads and service.rank.is_certain()
+    if not leading:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return {"leading": leading}
+
+
 @router.get("/metrics")
 async def metrics(service: Service) -> Response:
     """Return the measurements for Prometheus."""

@@ -16,6 +16,7 @@ from control.commands.archive import Archive
 from control.commands.book import Book
 from control.commands.desk import Desk
 from control.commands.orders import Orders
+from control.commands.overrides import Overrides
 from control.commands.tags import Tags
 from control.commands.view import View
 from control.database.recorder import Recorder
@@ -27,7 +28,9 @@ from control.people.limits import Strangers
 from control.people.roles import Person, facilities_of
 from control.people.sessions import Session, Sessions
 from control.people.tokens import Tokens
+from control.plans.reopener import Reopener
 from control.plans.runner import Runner
+from control.replica.rank import LEADS, Rank
 from domain.ids import FacilityId
 from domain.park import Park
 from runtime.clock import Clock
@@ -48,7 +51,9 @@ class Parts:
     archive: Archive
     orders: Orders
     tags: Tags
+    overrides: Overrides
     runner: Runner
+    reopener: Reopener
     alarms: Alarms
     hand_reports: HandReports
     hub: Hub
@@ -68,6 +73,7 @@ class Parts:
     readiness: Readiness
     registry: CollectorRegistry
     is_https: bool
+    rank: Rank = LEADS
 
 
 def parts(connection: HTTPConnection) -> Parts:

@@ -34,6 +34,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "beyond-authority": ("不能授予自己没有的权限", "nobody gives more authority than they have"),
     "nothing-to-prove-with": ("此用户没有口令,不能锁定", "this user has nothing to unlock with"),
     "weak-password": ("口令不符合要求", "the password is not taken"),
+    "standby": ("本副本为备用:这里只接受关闭与停止", "this control stands by: it takes closures and stops only"),
     "origin": ("来源不被允许", "the origin is not allowed"),
 }
 

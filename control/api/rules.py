@@ -26,6 +26,8 @@ class Area(StrEnum):
     RUN = "run"
     ALARM = "alarm"
     POINT = "point"
+    TAG = "tag"
+    OVERRIDE = "override"
     USER = "username"
     TOKEN = "token"  # noqa: S105 (the name of a route's part)
 
@@ -105,24 +107,62 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/runs/{run}"): _rule(_SEE, Area.RUN),
     ("POST", "/runs/{run}/approve"): _rule(_CONTROL_ROOM, Area.RUN),
     ("POST", "/runs/{run}/abort"): _rule(_ACT, Area.RUN),
+    ("POST", "/runs/{run}/pause"): _rule(_ACT, Area.RUN),
+    ("POST", "/runs/{run}/resume"): _rule(_ACT, Area.RUN),
+    ("GET", "/reopenings"): _rule(_STAFF),
+    ("GET", "/reopenings/{reopening}/preview"): _rule(_STAFF),
+    ("POST", "/reopenings/{reopening}/runs"): _rule(_CONTROL_ROOM),
+    ("GET", "/reopening-runs"): _rule(_STAFF),
+    ("GET", "/reopening-runs/{run}"): _rule(_STAFF),
+    ("POST", "/reopening-runs/{run}/approve"): _rule(_CONTROL_ROOM),
+    ("POST", "/reopening-runs/{run}/abort"): _rule(_CONTROL_ROOM),
     ("GET", "/alarms"): _rule(_SEE, Area.FILTERED),
     ("POST", "/alarms/{alarm}/acknowledge"): _rule(_ACT, Area.ALARM),
     ("GET", "/orders"): _rule(_SEE, Area.FILTERED),
     ("POST", "/tags"): _rule(_TAG, Area.ACTUATOR),
     ("DELETE", "/tags"): _rule(_TAG, Area.ACTUATOR),
+    ("POST", "/tags/{tag}/lift"): _own(_TAG, Area.TAG),
+    ("POST", "/tags/{tag}/lift/approve"): _own(_TAG, Area.TAG),
+    ("GET", "/overrides"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/overrides"): _own(_TAG, Area.ACTUATOR),
+    ("POST", "/overrides/{override}/approve"): _own(_TAG, Area.OVERRIDE),
+    ("DELETE", "/overrides/{override}"): _rule(_TAG | _CONTROL_ROOM, Area.OVERRIDE),
     ("GET", "/audit"): _rule(_READ_AUDIT),
     ("GET", "/audit/checkpoint"): _rule(_READ_AUDIT),
-    ("POST", "/runs/{run}/pause"): _rule(_ACT, Area.RUN),
-    ("POST", "/runs/{run}/resume"): _rule(_ACT, Area.RUN),
     ("GET", "/audit/export"): _rule(_READ_AUDIT),
     ("GET", "/audit/verify"): _rule(_READ_AUDIT),
     ("GET", "/history"): _rule(_SEE, Area.POINT),
     ("GET", "/system"): _rule(_STAFF),
     ("GET", "/health/live"): PUBLIC,
     ("GET", "/health/ready"): PUBLIC,
+    ("GET", "/health/leading"): PUBLIC,
     ("GET", "/metrics"): PUBLIC,
 }
 """By method (WS for a WebSocket) and path below the prefix."""
+
+ANSWERED_BY_ALL = frozenset(
+    {
+        ("GET", "/session"),
+        ("GET", "/park"),
+        ("GET", "/actuators/{actuator}/why"),
+        ("GET", "/actuators/{actuator}/hand-card"),
+        ("POST", "/commands"),
+        ("GET", "/commands/{command}"),
+        ("GET", "/reopenings"),
+        ("GET", "/reopenings/{reopening}/preview"),
+        ("POST", "/reopenings/{reopening}/runs"),
+        ("GET", "/reopening-runs"),
+        ("GET", "/reopening-runs/{run}"),
+        ("POST", "/reopening-runs/{run}/approve"),
+        ("POST", "/reopening-runs/{run}/abort"),
+        ("GET", "/system"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/health/leading"),
+        ("GET", "/metrics"),
+    }
+)
+"""Routes that a control answers also while another one leads: closures and stop need no leader, all else does."""
 
 NOT_CONFINED = frozenset(
     {
@@ -175,6 +215,10 @@ FRESH = frozenset(
     {
         ("POST", "/selects"),
         ("POST", "/runs/{run}/approve"),
+        ("POST", "/tags/{tag}/lift"),
+        ("POST", "/tags/{tag}/lift/approve"),
+        ("POST", "/overrides"),
+        ("POST", "/overrides/{override}/approve"),
         ("PUT", "/session/second-factor"),
         ("PUT", "/session/pin"),
         ("POST", "/users"),

@@ -41,10 +41,10 @@ class Checkpoints:
         """The last one made since start."""
 
     async def run(self) -> None:
-        """Seal what came, for ever."""
+        """Seal what there is and what comes, for ever: what another leader left unsealed is sealed at once."""
         while True:
-            await self._clock.sleep(0.0, floor_s=INTERVAL_S)
             await self.seal()
+            await self._clock.sleep(0.0, floor_s=INTERVAL_S)
 
     async def seal(self) -> None:
         """Sign the tree as committed now, unless that was done."""

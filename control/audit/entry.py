@@ -26,6 +26,11 @@ class Entry:
     body: Mapping[str, Json] = field(default_factory=dict)
 
 
+def is_by_a_person(entry: Entry) -> bool:
+    """Whether somebody asked for it, or a system by its token; not what control or an edge did by itself."""
+    return entry.actor != SYSTEM and not entry.actor.startswith("edge:")
+
+
 def record_bytes(entry: Entry, seq: int) -> bytes:
     """Return the canonical JSON (RFC 8785) of `entry` as record number `seq`, from 0."""
     return dumps(

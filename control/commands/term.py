@@ -29,6 +29,12 @@ class Term:
             held = await connection.scalar(select(FACTS.c.value).where(FACTS.c.name == _NAME))
         await self._take(int(held or 0) + 1)
 
+    async def follow(self, engine: AsyncEngine, heard: Iterable[int] = ()) -> None:
+        """Take the number under which another control leads, as the database or a gateway says; claim nothing."""
+        async with engine.connect() as connection:
+            held = await connection.scalar(select(FACTS.c.value).where(FACTS.c.name == _NAME))
+        self.number = max(self.number, int(held or 0), *heard)
+
     async def rise_above(self, heard: Iterable[int]) -> bool:
         """Take a higher term when a gateway has obeyed one that is not below ours; return whether that was so.
 

@@ -19,6 +19,8 @@ BUSY_MS_MAX = 1000
 """Wait for another process's lock this long; then the database counts as gone."""
 ANSWER_S_MAX = 5.0
 """Wall seconds for a server to take a connection or to answer a statement; then it counts as gone."""
+IDLE_MS_MAX = 3000
+"""The server ends a transaction in which nothing came for this long: a frozen process must not hold the lead's row."""
 POSTGRESQL = "postgresql"
 SQLITE = "sqlite"
 
@@ -54,6 +56,12 @@ async def open_database(text: str, *, password_file: Path | None = None) -> Asyn
     Raises ConfigurationError for an address that is none, StorageError when the database cannot be used.
     """
     address = database_address(text, password_file=password_file)
+    await migrated(address)
+    return engine_of(address)
+
+
+async def migrated(address: URL) -> None:
+    """Bring the tables up to date. Raises StorageError when the database cannot be used."""
     path = sqlite_path(address)
     shown = path or address.render_as_string(hide_password=True)
     try:
@@ -63,17 +71,21 @@ async def open_database(text: str, *, password_file: Path | None = None) -> Asyn
     except (OSError, SQLAlchemyError, TimeoutError) as error:
         message = f"cannot use the database {shown}: {getattr(error, 'orig', None) or error}"
         raise StorageError(message) from error
-    return engine_of(address)
 
 
-def engine_of(address: URL) -> AsyncEngine:
-    """Return the engine of a database whose tables are up to date."""
+def engine_of(address: URL, *, answer_s: float = ANSWER_S_MAX) -> AsyncEngine:
+    """Return the engine of a database whose tables are up to date; a server gets `answer_s` wall seconds for an answer."""
     if address.get_backend_name() == SQLITE:
         engine = create_async_engine(address, connect_args={"timeout": BUSY_MS_MAX / 1000})
         event.listen(engine.sync_engine, "connect", _prepare)
         return engine
-    settings = {"synchronous_commit": "on", "lock_timeout": str(BUSY_MS_MAX), "application_name": "stoplog"}
-    waits = {"timeout": ANSWER_S_MAX, "command_timeout": ANSWER_S_MAX, "server_settings": settings}
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": str(BUSY_MS_MAX),
+        "idle_in_transaction_session_timeout": str(IDLE_MS_MAX),
+        "application_name": "stoplog",
+    }
+    waits = {"timeout": answer_s, "command_timeout": answer_s, "server_settings": settings}
     return create_async_engine(address, connect_args=waits, pool_pre_ping=True)
 
 

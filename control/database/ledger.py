@@ -1,12 +1,14 @@
 """The one writer of the database and owner of the audit log: every change and its audit records are one transaction.
 
-Changes that wait are committed in groups; a group that fails is tried one by one, so that one bad change spoils no other.
+Changes that wait are committed in groups; a group that fails is tried one by one, so that one bad change spoils no other. Where
+two controls share a database every transaction first asks the fence whether this one still leads: if not, nothing is written.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Table, and_, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,6 +28,14 @@ class Contradicts(StorageError):
     """The database works, and holds something that the change contradicts: trying again would not help."""
 
 
+class Superseded(StorageError):
+    """Another control leads now: nothing of ours is written any more."""
+
+
+Fence = Callable[[AsyncConnection], Awaitable[bool]]
+"""Says in a transaction whether we lead, and keeps it so until the transaction ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     change: Change
@@ -35,22 +45,26 @@ class _Waiting:
 class Ledger:
     """Writes changes in the order in which they come."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, fence: Fence | None = None) -> None:
+        """`fence`: None where nobody else can write."""
         self.engine = engine
+        self._fence = fence
         self.tree = Frontier()
         """The audit log's tree as committed."""
         self.is_available = True
         """Whether the last attempt to write succeeded."""
+        self.is_superseded = False
+        """Whether another control has taken the lead; for ever."""
+        self._is_unsure = False
+        """Whether the last commit may have been done although it was not answered."""
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(maxsize=WAITING_MAX)
 
     async def load(self) -> None:
         """Read the audit log's hashes. Raises StorageError."""
         try:
             async with self.engine.connect() as connection:
-                rows = await connection.execute(select(AUDIT.c.hash).order_by(AUDIT.c.seq))
-                for (text,) in rows:
-                    self.tree = self.tree.appended(bytes.fromhex(text))
-        except SQLAlchemyError as error:
+                self.tree = await _continued(connection, self.tree)
+        except (SQLAlchemyError, OSError) as error:
             message = f"cannot read the audit log: {error}"
             raise StorageError(message) from error
 
@@ -81,21 +95,42 @@ class Ledger:
             await self._wrote([self._waiting.get_nowait()], is_last_try=True)
 
     async def _wrote(self, group: list[_Waiting], *, is_last_try: bool = False) -> bool:
-        tree = self.tree
         try:
             async with self.engine.begin() as connection:
+                await self._require_lead(connection)
+                tree = await _continued(connection, self.tree) if self._is_unsure else self.tree
                 for waiting in group:
                     tree = await _write(connection, waiting.change, tree)
+        except Superseded as error:
+            self.is_superseded, self.is_available = True, False
+            _answer(group, error)
+            return True
         except (SQLAlchemyError, OSError) as error:
+            # A connection that broke while it was committing may have done so: what the log holds is read again.
+            self._is_unsure = self._is_unsure or not isinstance(error, IntegrityError)
             if is_last_try:
                 self.is_available = isinstance(error, IntegrityError)
                 kind = Contradicts if self.is_available else StorageError
                 _answer(group, kind(f"not written: {getattr(error, 'orig', None) or error}"))
             return False
-        self.tree = tree
+        self.tree, self._is_unsure = tree, False
         self.is_available = True
         _answer(group, None)
         return True
+
+    async def _require_lead(self, connection: AsyncConnection) -> None:
+        if self.is_superseded or (self._fence is not None and not await self._fence(connection)):
+            raise Superseded("another control leads now")
+
+
+async def _continued(connection: AsyncConnection, tree: Frontier) -> Frontier:
+    """Return `tree` with every record that the log holds beyond it."""
+    rows = await connection.execute(
+        select(AUDIT.c.hash).where(AUDIT.c.seq >= tree.size).order_by(AUDIT.c.seq)
+    )
+    for (text,) in rows:
+        tree = tree.appended(bytes.fromhex(text))
+    return tree
 
 
 def _answer(group: list[_Waiting], error: StorageError | None) -> None:
@@ -110,7 +145,7 @@ def _answer(group: list[_Waiting], error: StorageError | None) -> None:
 
 async def _write(connection: AsyncConnection, change: Change, tree: Frontier) -> Frontier:
     for write in change.writes:
-        await _write_row(connection, METADATA.tables[write.table], write)
+        await _write_row(connection, write)
     for entry in change.entries:
         record = record_bytes(entry, tree.size)
         leaf = leaf_hash(record)
@@ -123,14 +158,25 @@ async def _write(connection: AsyncConnection, change: Change, tree: Frontier) ->
             "record": record.decode(),
             "hash": leaf.hex(),
         }
-        await connection.execute(insert(AUDIT).values(row))
+        await connection.execute(_INSERTS[AUDIT.name], row)
         tree = tree.appended(leaf)
     return tree
 
 
-async def _write_row(connection: AsyncConnection, table: Table, write: Write) -> None:
+async def _write_row(connection: AsyncConnection, write: Write) -> None:
     if write.kind != "insert":
-        key = and_(*(column == write.row[column.name] for column in table.primary_key))
-        await connection.execute(delete(table).where(key))
+        keys = {f"key_{name}": write.row[name] for name in _KEYS[write.table]}
+        await connection.execute(_DELETES[write.table], keys)
     if write.kind != "remove":
-        await connection.execute(insert(table).values(dict(write.row)))
+        await connection.execute(_INSERTS[write.table], dict(write.row))
+
+
+_KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in METADATA.tables.items()}
+# Made once: to build and to compile a statement costs more than to run it.
+_INSERTS = {name: insert(table) for name, table in METADATA.tables.items()}
+_DELETES = {
+    name: delete(table).where(
+        and_(*(column == bindparam(f"key_{column.name}", type_=column.type) for column in table.primary_key))
+    )
+    for name, table in METADATA.tables.items()
+}

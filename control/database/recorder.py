@@ -1,15 +1,17 @@
 """Writes a change where it can be written: the database, or for what must not wait the spool; imports the spool afterwards.
 
-What moves away from safe asks `commit`, which fails without the database; closures, stops and their records ask `keep`.
+What moves away from safe asks `commit`, which fails without the database; closures, stops and their records ask `keep`. Once
+another control leads, only what a person asked for here is kept, to be handed to that one; the rest it learns by itself.
 """
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from control.audit.entry import SYSTEM, Entry
+from control.audit.entry import SYSTEM, Entry, is_by_a_person
 from control.database.change import Change, Write
-from control.database.ledger import Contradicts, Ledger
+from control.database.ledger import Contradicts, Ledger, Superseded
 from control.database.spool import Spool
+from control.database.standing import is_in_log
 from control.database.tables import IMPORTS
 from domain.errors import StorageError
 from domain.words import Words
@@ -42,6 +44,8 @@ class Recorder:
 
     async def commit(self, change: Change) -> None:
         """Return when `change` is durable in the database. Raises StorageError when nothing of it was written."""
+        if self._ledger.is_superseded:
+            raise Superseded("another control leads now")
         if not self.is_available:
             message = "the database is not available"
             raise StorageError(message)
@@ -56,17 +60,17 @@ class Recorder:
             await self.commit(change)
         except Contradicts as error:
             self._say_lost(change, error)
+        except Superseded:
+            if any(is_by_a_person(entry) for entry in change.entries):
+                self._put_aside(change)
         except StorageError:
-            try:
-                self._spool.append(change)
-            except StorageError as error:
-                self._say_lost(change, error)
+            self._put_aside(change)
 
     async def run(self) -> None:
         """While the database is gone, try it; when it is back, import the spool once."""
         while True:
             await self._clock.sleep(0.0, floor_s=PROBE_S)
-            if not self.is_available:
+            if not self.is_available and not self._ledger.is_superseded:
                 await self.restore()
 
     async def restore_at_start(self) -> None:
@@ -89,19 +93,29 @@ class Recorder:
                     )
                     await self._import(change, Change(writes=(marker,)))
             await self._ledger.commit(self._note(len(held)))
-        except (StorageError, SQLAlchemyError):
+        except (StorageError, SQLAlchemyError, OSError):
             return
         if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
             _log.info("database back", imported=len(held))
             self._spool.clear()
 
     async def _import(self, change: Change, marker: Change) -> None:
+        if await is_in_log(self._ledger.engine, change):
+            # It was committed after all: the connection broke before the answer came.
+            await self._ledger.commit(marker)
+            return
         try:
             await self._ledger.commit(change + marker)
         except Contradicts as error:
             # One line that contradicts what stands must not keep the others out; its entries are kept, its rows are not.
             self._say_lost(change, error)
             await self._ledger.commit(Change(entries=change.entries) + marker)
+
+    def _put_aside(self, change: Change) -> None:
+        try:
+            self._spool.append(change)
+        except StorageError as error:
+            self._say_lost(change, error)
 
     def _say_lost(self, change: Change, error: StorageError) -> None:
         _log.error("not kept", reason=str(error), entries=[entry.kind for entry in change.entries])

@@ -139,6 +139,9 @@ ORDERS = Table(
     _number("since_ms"),
     _number("until_ms", optional=True),
     Column("is_released", Boolean, nullable=False),
+    _text("interlock", optional=True),
+    _text("condition", optional=True),
+    _text("second", optional=True),
 )
 
 ALARMS = Table("alarms", METADATA, _text("rule", key=True), Column("body", JSON, nullable=False))
@@ -148,6 +151,17 @@ RUNS = Table(
     METADATA,
     _text("id", key=True),
     _text("plan"),
+    _text("author"),
+    _text("state"),
+    _number("started_ms"),
+    Column("body", JSON, nullable=False),
+)
+
+REOPENINGS = Table(
+    "reopenings",
+    METADATA,
+    _text("id", key=True),
+    _text("reopening"),
     _text("author"),
     _text("state"),
     _number("started_ms"),
@@ -166,3 +180,14 @@ HAND_REPORTS = Table(
 
 IMPORTS = Table("imports", METADATA, _text("line", key=True), _number("at_ms"))
 """Lines of the spool that were imported, by their hash."""
+
+LEADER = Table("leader", METADATA, _text("id", key=True), _text("claim"), _text("replica"))
+"""At most one row: the claim that every transaction of the leader asks for, on PostgreSQL only."""
+
+REPLICAS = Table(
+    "replicas", METADATA, _text("replica", key=True), _text("claim"), _text("url"), _number("beat")
+)
+"""Every control that shares this database, and the beat by which the others see it; no part of the park's state."""
+
+HANDED = Table("handed", METADATA, _text("line", key=True), _text("replica"), _number("at_ms"), _text("body"))
+"""What a control that does not lead accepted and hands to the one that does, until that one has imported it."""

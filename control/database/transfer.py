@@ -4,11 +4,13 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from control.database.tables import METADATA
+from control.database.tables import LEADER, METADATA, REPLICAS
 from domain.errors import StorageError
 
 ROWS = 2_000
 """Rows written at a time."""
+_OF_THE_PLACE = {LEADER, REPLICAS}
+"""Who leads on one database is nothing to another."""
 
 
 async def copy_all(source: AsyncEngine, target: AsyncEngine) -> int:
@@ -23,6 +25,8 @@ async def copy_all(source: AsyncEngine, target: AsyncEngine) -> int:
             level = "REPEATABLE READ" if source.dialect.name == "postgresql" else "SERIALIZABLE"
             reading = await held.execution_options(isolation_level=level)
             for table in METADATA.sorted_tables:
+                if table in _OF_THE_PLACE:
+                    continue
                 if await copy.scalar(select(func.count()).select_from(table)):
                     raise StorageError(f"the target holds {table.name} already: copy into an empty database")
                 found = await reading.stream(select(table))

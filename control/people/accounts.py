@@ -100,6 +100,13 @@ class Accounts:
         self._links = {row.token_hash: row.username for row in links if row.used_ms is None}
         self._used = {row.token_hash for row in links if row.used_ms is not None}
 
+    def count_on(self, before: "Accounts") -> None:
+        """Keep the wrong PINs that `before` has counted: what is loaded again must not give a guesser new tries."""
+        for user in before.all():
+            now = self._users.get(user.username)
+            if now is not None and now.pin == user.pin and now.pin_failures < user.pin_failures:
+                self._users[user.username] = replace(now, pin_failures=user.pin_failures)
+
     @property
     def is_empty(self) -> bool:
         """Whether nobody exists yet: the first administrator may be made by token, and nobody else."""

@@ -1,0 +1,72 @@
+"""Puts what the API, the health server and Prometheus work with around a centre; opens no door itself."""
+
+from control.api.parts import Parts
+from control.commands.tags import Tags
+from control.core import Core
+from control.health import Health
+from control.live.hub import Hub
+from control.outside import Outside
+from control.people.limits import Strangers
+from control.replica.rank import LEADS, Rank
+from control.settings import ControlSettings
+from runtime.clock import Clock
+from stores.open import open_history
+
+
+def health_of(core: Core, outside: Outside, settings: ControlSettings, rank: Rank = LEADS) -> Health:
+    """Return what says how this control is."""
+    store = settings.store.kind if settings.store is not None else None
+    journal = core.journal
+    health = Health(
+        outside.link,
+        core.image,
+        core.book,
+        journal.recorder,
+        journal.audit,
+        core.term,
+        core.clock,
+        store=store,
+        rank=rank,
+    )
+    health.inbox = outside.inbox
+    return health
+
+
+def parts_of(
+    core: Core, outside: Outside, hub: Hub, health: Health, settings: ControlSettings, wall: Clock
+) -> Parts:
+    """Return what the API works with."""
+    store = settings.store
+    recorder = core.journal.recorder
+    return Parts(
+        park=core.park,
+        image=core.image,
+        view=core.view,
+        desk=core.desk,
+        book=core.book,
+        archive=core.archive,
+        orders=core.orders,
+        tags=Tags(core.park, core.orders, recorder, core.clock),
+        overrides=core.overrides,
+        runner=core.runner,
+        reopener=core.reopener,
+        alarms=core.alarms,
+        hand_reports=core.hand_reports,
+        hub=hub,
+        accounts=core.accounts,
+        sessions=core.sessions,
+        tokens=core.tokens,
+        strangers=Strangers(),
+        audit=core.journal.audit,
+        checkpoints=core.journal.checkpoints,
+        recorder=recorder,
+        history=open_history(store, park=core.park.id) if store is not None else None,
+        clock=core.clock,
+        wall=wall,
+        changes=core.changes,
+        health=health.body,
+        readiness=health.readiness,
+        registry=health.registry,
+        is_https=settings.api.is_https,
+        rank=health.rank,
+    )

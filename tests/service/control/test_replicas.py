@@ -1,0 +1,195 @@
+"""Two controls on one PostgreSQL: the other takes over whatever became of the first, nothing acts twice, one log stands."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from control.audit.copy import copy_log
+from control.audit.verify import AuditReport, verify_audit
+from control.database.connection import open_database
+from domain.command import Action
+from tests.service.control.console import CLOCK, Console, until
+from tests.service.control.pair import Pair, pair
+from tests.service.postgres import Postgres
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TAKE_OVER_S_MAX = 10.0
+"""Wall seconds from the leader's end until the other one leads."""
+
+
+@dataclass
+class House:
+    pair: Pair
+    operator: Console
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> AsyncIterator[House]:
+    def prepare(made: Pair) -> None:
+        made.east.opened |= {"hc_outlet", "ly_outlet", "qs_outlet"}
+
+    folder = tmp_path_factory.mktemp("pair")
+    async with pair(folder, postgres, prepare=prepare) as running:
+        admin = await running.first()
+        operator = await running.person(admin, "zhao", "operator", "shift_chief")
+        await running.is_live(operator)
+        yield House(running, operator, folder)
+
+
+async def verified(house: House) -> AuditReport:
+    """Copy the log out of the database, as an auditor would, and verify it against every checkpoint of both."""
+    engine = await open_database(house.pair.address)
+    copy = house.folder / f"log-{CLOCK.now_ms()}.sqlite"
+    try:
+        await copy_log(engine, copy)
+    finally:
+        await engine.dispose()
+    seals = [
+        file for name in ("a", "b") if (file := house.pair.state_of(name) / "checkpoints.jsonl").exists()
+    ]
+    return verify_audit(copy, seals[0], house.folder / "trusted.jwks", *seals[1:])
+
+
+def obeyed(house: House, actuator: str, action: Action) -> list[str]:
+    return [
+        item.command for item in house.pair.east.obeyed if (item.actuator, item.action) == (actuator, action)
+    ]
+
+
+async def asked_once(there: Console, actuator: str, command: str) -> bool:
+    """Wait until the leader's log tells of `command`; whether it tells of it once."""
+    for _ in range(400):
+        records = (await there.get("/audit", object=actuator, limit=500)).json()["records"]
+        asked = [item for item in records if item["kind"] == "command.request"]
+        count = sum(1 for item in asked if item["body"]["command"] == command)
+        if count:
+            return count == 1
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_the_standby_says_who_leads_and_takes_what_needs_no_leader(house: House) -> None:
+    there = house.pair.at("b", house.operator)
+    refused = await there.get("/alarms")
+    assert refused.status_code == 503
+    assert refused.json()["code"] == "standby"
+    assert refused.json()["reasons"][0]["values"]["leader"] == house.pair.url_of("a")
+    assert (await there.get("/session")).json()["user"]["username"] == "zhao", "one session, two controls"
+    selected = await there.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+    assert selected.status_code == 503
+    system = await house.pair.at("b", house.operator).get("/system")
+    assert system.json()["replica"]["leader"] == "a"
+    closed = await there.command("qs_outlet", "close")
+    assert closed.status_code == 202, closed.text
+    command = closed.json()["id"]
+    await there.state(command, "confirmed")
+    # The leader has it, follows it, and its log tells of it once.
+    assert await asked_once(house.operator, "qs_outlet", command)
+    await house.operator.state(command, "confirmed")
+    assert obeyed(house, "qs_outlet", Action.CLOSE) == [command]
+
+
+async def test_a_killed_leader_is_followed_in_the_middle_of_commands(house: House) -> None:
+    made, operator = house.pair, house.operator
+    before = made.east.term
+    made.east.travel_s = 4.0
+    try:
+        selected = await operator.post("/selects", {"actuator": "ly_outlet", "action": "open"})
+        assert selected.status_code == 409 or selected.is_success
+        going = (await operator.command("hc_outlet", "close")).json()
+        await operator.state(going["id"], "operating")
+        killed_s = CLOCK.monotonic()
+        made.kill("a")
+        there = made.at("b", operator)
+        # Nobody leads now, and a gate closes all the same.
+        meanwhile = await there.command("ly_outlet", "close")
+        assert meanwhile.status_code == 202, meanwhile.text
+        await made.ready("b", "leading")
+        took_s = CLOCK.monotonic() - killed_s
+        assert took_s < TAKE_OVER_S_MAX
+        print(f"taken over {took_s:.1f} s after kill -9")
+        await there.state(going["id"], "confirmed")
+        assert await asked_once(there, "ly_outlet", meanwhile.json()["id"])
+        await there.state(meanwhile.json()["id"], "confirmed")
+    finally:
+        made.east.travel_s = 0.2
+    assert obeyed(house, "hc_outlet", Action.CLOSE) == [going["id"]]
+    assert obeyed(house, "ly_outlet", Action.CLOSE) == [meanwhile.json()["id"]]
+    await until(lambda: made.east.term > before, why="the new leader claims the gateways")
+    house.operator = there
+    assert (await verified(house)).verified
+
+
+async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(house: House) -> None:
+    made, operator = house.pair, house.operator
+    made.start("a")
+    await made.ready("a")
+    await made.is_live_at("b", operator)
+    selected = await operator.post(
+        "/selects", {"actuator": "hc_outlet", "action": "open", "reason": "复核合格"}
+    )
+    assert selected.is_success, selected.text
+    made.send("b", signal.SIGSTOP)
+    frozen_s = CLOCK.monotonic()
+    await made.ready("a", "leading")
+    assert CLOCK.monotonic() - frozen_s < TAKE_OVER_S_MAX
+    made.send("b", signal.SIGCONT)
+    # The one that wakes believes to lead until its next breath; nothing of what it does then is written.
+    woken = await operator.command("hc_outlet", "open", select=selected.json()["id"])
+    assert woken.status_code in {409, 503}, woken.text
+    there = made.at("a", operator)
+    late = await there.command("hc_outlet", "open", select=selected.json()["id"])
+    assert late.status_code in {403, 404, 409}, late.text
+    assert obeyed(house, "hc_outlet", Action.OPEN) == []
+    await until(lambda: "stands by" in made.log_of("b").split("another leads")[-1], why="b stands by")
+    house.operator = there
+    assert (await verified(house)).verified
+
+
+async def test_a_leader_cut_off_from_the_database_closes_on_and_is_followed(house: House) -> None:
+    made, operator = house.pair, house.operator
+    made.east.opened |= {"qs_outlet"}
+    await made.east.data("qs_outlet/opened", "qs_outlet/closed")
+    await made.ready("b")
+    made.cables["a"].cut()
+    cut_s = CLOCK.monotonic()
+    closed = await operator.command("qs_outlet", "close")
+    assert closed.status_code == 202, closed.text
+    await made.ready("b", "leading")
+    assert CLOCK.monotonic() - cut_s < TAKE_OVER_S_MAX
+    there = made.at("b", operator)
+    made.cables["a"].mend()
+    await until(lambda: "stands by" in made.log_of("a").split("another leads")[-1], why="a stands by")
+    command = closed.json()["id"]
+    assert await asked_once(there, "qs_outlet", command)
+    await there.state(command, "confirmed")
+    house.operator = there
+    report = await verified(house)
+    assert report.verified, report.problems
+
+
+async def test_a_leader_that_ends_in_good_order_leaves_the_lead_at_once(house: House) -> None:
+    made = house.pair
+    ended_s = CLOCK.monotonic()
+    assert made.kill("b", signal.SIGTERM) == 0
+    await made.ready("a", "leading")
+    print(f"taken over {CLOCK.monotonic() - ended_s:.1f} s after an end in good order")
+    report = await verified(house)
+    assert report.verified, report.problems
+    for name in ("a", "b"):
+        assert "Traceback" not in made.log_of(name)
