@@ -13,6 +13,7 @@ from domain.interlock import Interlock
 from domain.logger import Factor, Logger
 from domain.order import OrderKind
 from domain.plan import Plan
+from domain.reopening import Reopening
 from domain.words import Words
 
 
@@ -327,6 +328,7 @@ class Park:
     alarms: tuple[AlarmRule, ...] = ()
     cutoffs: tuple[CutoffRule, ...] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    reopenings: Mapping[str, Reopening] = field(default_factory=dict)
     _of_device: Mapping[DeviceId, Sequence[Point]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

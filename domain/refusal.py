@@ -35,6 +35,7 @@ class Code(StrEnum):
     OVERRIDDEN = "interlock-overridden"
     KEEP_CLOSED = "keep-closed-order"
     KEEP_OPEN = "keep-open-order"
+    SAMPLES = "samples-missing"
     NOT_OURS = "not-this-gateway"
     UNKNOWN_ACTUATOR = "unknown-actuator"
     LINK = "link-lost"
@@ -72,6 +73,7 @@ WORDS: Mapping[Code, Words] = {
     Code.STALE_INPUT: Words("输入数据过期或存疑", "an input is stale or not good"),
     Code.KEEP_CLOSED: Words("禁开令有效(保持关闭)", "a keep-closed order stands"),
     Code.KEEP_OPEN: Words("禁关令有效(保持开启)", "a keep-open order stands"),
+    Code.SAMPLES: Words("合格样本不足", "passing samples are missing"),
     Code.NOT_OURS: Words("不属于本网关", "not a point of this gateway"),
     Code.OVERRIDDEN: Words("联锁已旁路", "an interlock is overridden"),
     Code.UNKNOWN_ACTUATOR: Words("未知设备", "no such actuator"),

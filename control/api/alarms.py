@@ -4,8 +4,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from control.api import find
-from control.api.models import NewAcknowledgement, NewTag
+from control.api.models import NewAcknowledgement
 from control.api.parts import Service, Who, area_of
 from control.api.problems import Problem, not_found
 from control.api.shapes import AlarmShape, OrderShape, says
@@ -54,20 +53,3 @@ async def orders(service: Service, who: Who) -> list[dict[str, Json]]:
     return [
         order_view(order) for order in service.orders.all_standing() if area is None or order.actuator in area
     ]
-
-
-@router.post("/tags", **says(OrderShape, 201))
-async def hang(body: NewTag, service: Service, who: Who) -> dict[str, Json]:
-    """Tag an actuator out for maintenance."""
-    found = find.actuator(body.actuator, who, service)
-    order = await service.tags.hang(
-        found.facility, by=who.username, reason=body.reason, until_ms=body.until_ms
-    )
-    return order_view(order)
-
-
-@router.delete("/tags", status_code=HTTPStatus.NO_CONTENT)
-async def take_down(actuator: str, service: Service, who: Who) -> None:
-    """Lift the tags of an actuator."""
-    found = find.actuator(actuator, who, service)
-    await service.tags.take_down(found.facility, by=who.username)

@@ -11,6 +11,7 @@ from control.api import (
     accounts,
     alarms,
     commands,
+    devices,
     health,
     live,
     park,
@@ -19,6 +20,7 @@ from control.api import (
     positions,
     problems,
     records,
+    reopenings,
 )
 from control.api.guard import PREFIX, guard
 from control.api.parts import Parts
@@ -63,7 +65,7 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
     )
     app.state.parts = parts
     app.state.problems = 0
-    for module in (people, positions, accounts, park, live, commands, plans, alarms, records):
+    for module in (people, positions, accounts, park, live, commands, plans, reopenings, alarms, devices, records):
         app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(guard)])
     app.include_router(health.router, dependencies=[Depends(guard)])
     problems.install(app)

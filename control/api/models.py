@@ -146,6 +146,22 @@ class NewApproval(Body):
 class Nothing(Body):
     """An empty object."""
 
+class NewReopening(Body):
+    content_hash: Hex
+    """Of what was shown: orders, samples, stages and definitions."""
+    reason: Said
+
+
+class NewConsent(Body):
+    """The second person's word on a reopening; for a river sluice with one of the two grounds."""
+
+    content_hash: Hex
+    dispatch_order: Said | None = None
+    emergency: Said | None = None
+    clearance: Literal[True]
+    """People and boats are clear."""
+
+
 
 class NewAcknowledgement(Body):
     occurrence: Annotated[int, Field(ge=1)]

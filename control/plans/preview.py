@@ -12,6 +12,7 @@ from domain.command import ACTION_WORDS
 from domain.ids import FacilityId, PointRef, point_ref
 from domain.park import Park
 from domain.plan import Plan, Step
+from domain.position import Position
 from domain.refusal import Cause, Code, Refused
 from domain.words import Words
 from wire.canonical import Json
@@ -66,14 +67,23 @@ def would(step: Step, view: View, person: Person) -> Verdict:
 
 def is_in_position(step: Step, image: Image, *, now_s: float) -> bool:
     """Whether fresh, good feedback proves that the step's target is reached already (I4)."""
-    actuator = image.park.actuators[step.actuator]
     wanted = target(step.action)
-    return wanted is not None and image.indication(actuator, now_s=now_s).position is wanted
+    return wanted is not None and stands_at(wanted, step.actuator, image, now_s=now_s)
+
+
+def stands_at(wanted: Position, actuator: FacilityId, image: Image, *, now_s: float) -> bool:
+    """Whether fresh, good feedback proves that `actuator` stands at `wanted` (I4)."""
+    return image.indication(image.park.actuators[actuator], now_s=now_s).position is wanted
 
 
 def evidence(step: Step, image: Image, *, now_s: float) -> dict[str, Json]:
+    """Return the limits on which the step's proof rests."""
+    return limits(step.actuator, image, now_s=now_s)
+
+
+def limits(facility: FacilityId, image: Image, *, now_s: float) -> dict[str, Json]:
     """Return the limits on which a position rests, in the form of a record's evidence."""
-    actuator = image.park.actuators[step.actuator]
+    actuator = image.park.actuators[facility]
     found: dict[str, Json] = {}
     for name in (actuator.feedback.opened, actuator.feedback.closed):
         ref = actuator.point(name)

@@ -23,7 +23,8 @@ from control.commands.tracked import Tracked
 from control.database.recorder import Recorder
 from control.database.tables import RUNS
 from control.live.image import Image
-from control.people.roles import Person, Role
+from control.people.roles import Person
+from control.plans.actor import actor
 from control.plans.compile import content_hash, is_known, needs_approval
 from control.plans.entries import given_up, summary, written
 from control.plans.entries import run as run_of
@@ -32,7 +33,7 @@ from control.plans.run import Run, StepRun, StepState, begin, ready, settled, vo
 from domain.admission import Direction, direction
 from domain.approval import Approval, consent
 from domain.command import State
-from domain.ids import CommandId, EnterpriseId
+from domain.ids import CommandId
 from domain.park import Park
 from domain.plan import Plan, Step
 from domain.refusal import Code
@@ -232,7 +233,8 @@ class Runner:
             accepted=frozenset({"*"}),
             consent=consent(run.approval) if run.approval is not None and is_approved else None,
         )
-        outcome = await self._desk.operate(request, _person(run), run=run.id)
+        person = actor(run.author, run.session, run.roles, run.enterprise)
+        outcome = await self._desk.operate(request, person, run=run.id)
         if not isinstance(outcome, Accepted):
             # The gate was to be kept at its safe position whoever brings it there: a hand that shuts it now finds it kept.
             await self._keep(run, step, order_id=secrets.token_hex(16))
@@ -302,14 +304,3 @@ class Runner:
 def _lacks_approval(reasons: Iterable[Json]) -> bool:
     """Whether the edge found the approval wanting: one that ran out on the way is asked for again."""
     return any(isinstance(item, dict) and item.get("code") == Code.APPROVAL.value for item in reasons)
-
-
-def _person(run: Run) -> Person:
-    """Return who asked for the run, with the authority they had when they did."""
-    return Person(
-        username=run.author,
-        display_name=run.author,
-        roles=frozenset(Role(role) for role in run.roles),
-        enterprise=EnterpriseId(run.enterprise) if run.enterprise is not None else None,
-        session=run.session,
-    )

@@ -10,6 +10,7 @@ from domain.words import Words
 from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven, unsafe_stops
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.plans import read_plans
+from runtime.parkfiles.reopenings import read_reopenings
 from runtime.parkfiles.rules import Locks, read_alarms, read_cutoffs, read_interlocks
 from runtime.parkfiles.sites import Sites, read_sites
 from runtime.parkfiles.waterways import check_waterways
@@ -80,6 +81,7 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
         alarms=read_alarms(folder, sites, devices, faults),
         cutoffs=read_cutoffs(folder, sites, devices, faults),
         plans=read_plans(folder, sites, faults),
+        reopenings=read_reopenings(folder, sites, devices, faults),
     )
 
 

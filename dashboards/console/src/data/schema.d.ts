@@ -308,6 +308,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wishes
+         * @description Return what waits for a second person; what stands is among the orders.
+         */
+        get: operations["wishes_api_v1_overrides_get"];
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for the override of one interlock; it stands once a second person has agreed.
+         */
+        post: operations["ask_api_v1_overrides_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overrides/{override}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Lift
+         * @description Put the interlock back before the override's end, or take back what waits for a second person.
+         */
+        delete: operations["lift_api_v1_overrides__override__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overrides/{override}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Agree to an override as the second person: another identity in another session (I9).
+         */
+        post: operations["approve_api_v1_overrides__override__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/park": {
         parameters: {
             query?: never;
@@ -382,6 +446,146 @@ export interface paths {
          * @description Run the plan as it was shown.
          */
         post: operations["start_api_v1_plans__plan__runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopening-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs
+         * @description Return what was asked for, the newest first.
+         */
+        get: operations["runs_api_v1_reopening_runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopening-runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run
+         * @description Return one of them with every stage.
+         */
+        get: operations["run_api_v1_reopening_runs__run__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopening-runs/{run}/abort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Abort
+         * @description Begin nothing more; what moves goes on to its end, and every gate has its stop.
+         */
+        post: operations["abort_api_v1_reopening_runs__run__abort_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopening-runs/{run}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Consent as the second person, another identity in another session, to exactly this content (I9).
+         */
+        post: operations["approve_api_v1_reopening_runs__run__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopenings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reopenings
+         * @description Return the procedures, with what stands in the way of each and what its water has shown.
+         */
+        get: operations["reopenings_api_v1_reopenings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopenings/{reopening}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview
+         * @description Say what the procedure would release and open, in which order, and what is against it.
+         */
+        get: operations["preview_api_v1_reopenings__reopening__preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reopenings/{reopening}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Ask for the procedure as it was shown; a second person lets it begin.
+         */
+        post: operations["start_api_v1_reopenings__reopening__runs_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -799,14 +1003,54 @@ export interface paths {
         put?: never;
         /**
          * Hang
-         * @description Tag an actuator out for maintenance.
+         * @description Tag an actuator out for maintenance: it gets no remote output until the tag is lifted.
          */
         post: operations["hang_api_v1_tags_post"];
         /**
          * Take Down
-         * @description Lift the tags of an actuator.
+         * @description Lift one's own tags on an actuator.
          */
         delete: operations["take_down_api_v1_tags_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tags/{tag}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift Tag
+         * @description Lift one's own tag; of another's, ask the second of shift chief and engineer.
+         */
+        post: operations["lift_tag_api_v1_tags__tag__lift_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tags/{tag}/lift/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree To Lift
+         * @description Lift another's tag as the second person: another identity in another session (I9).
+         */
+        post: operations["agree_to_lift_api_v1_tags__tag__lift_approve_post"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -970,6 +1214,8 @@ export interface components {
             moving: boolean | null;
             /** Opening Percent */
             opening_percent: number | null;
+            /** Overrides */
+            overrides: components["schemas"]["OverrideShape"][];
             /**
              * Position
              * @enum {string}
@@ -986,6 +1232,15 @@ export interface components {
             /** Remote */
             remote: boolean | null;
             tagged: components["schemas"]["Tag"] | null;
+            /** Tags */
+            tags: components["schemas"]["Tag"][];
+            /** Waiting */
+            waiting: components["schemas"]["WishShape"][];
+        };
+        /** Agreement */
+        Agreement: {
+            /** Content Hash */
+            content_hash: string;
         };
         /** AlarmShape */
         AlarmShape: {
@@ -1311,6 +1566,12 @@ export interface components {
             /** Points */
             points: components["schemas"]["HistoryBucket"][];
         };
+        /** LiftShape */
+        LiftShape: {
+            /** Lifted */
+            lifted: boolean;
+            wish: components["schemas"]["WishShape"] | null;
+        };
         /** Link */
         Link: {
             /** Token */
@@ -1360,7 +1621,6 @@ export interface components {
             model_time_ms: number;
             /** N */
             n: number;
-            name: components["schemas"]["WordsShape"];
             /**
              * Orders
              * @default []
@@ -1428,6 +1688,23 @@ export interface components {
             /** Select */
             select?: string | null;
         };
+        /**
+         * NewConsent
+         * @description The second person's word on a reopening; for a river sluice with one of the two grounds.
+         */
+        NewConsent: {
+            /**
+             * Clearance
+             * @constant
+             */
+            clearance: true;
+            /** Content Hash */
+            content_hash: string;
+            /** Dispatch Order */
+            dispatch_order?: string | null;
+            /** Emergency */
+            emergency?: string | null;
+        };
         /** NewFactor */
         NewFactor: {
             /** Code */
@@ -1450,6 +1727,22 @@ export interface components {
              */
             position: "open" | "closed" | "between";
         };
+        /** NewLift */
+        NewLift: {
+            /** Reason */
+            reason: string;
+        };
+        /** NewOverride */
+        NewOverride: {
+            /** Actuator */
+            actuator: string;
+            /** Interlock */
+            interlock: string;
+            /** Reason */
+            reason: string;
+            /** Until Ms */
+            until_ms: number;
+        };
         /** NewPassword */
         NewPassword: {
             /** New */
@@ -1461,6 +1754,13 @@ export interface components {
         NewPin: {
             /** Pin */
             pin: string;
+        };
+        /** NewReopening */
+        NewReopening: {
+            /** Content Hash */
+            content_hash: string;
+            /** Reason */
+            reason: string;
         };
         /** NewRun */
         NewRun: {
@@ -1549,17 +1849,39 @@ export interface components {
             by: string;
             /** Id */
             id: string;
+            /** Interlock */
+            interlock?: string | null;
             /**
              * Kind
              * @enum {string}
              */
-            kind: "keep_closed" | "keep_open" | "tag_out";
+            kind: "keep_closed" | "keep_open" | "tag_out" | "override";
             /** Reason */
             reason: string;
+            /** Second */
+            second?: string | null;
             /** Since Ms */
             since_ms: number;
             /** Until Ms */
             until_ms: number | null;
+        };
+        /** OverrideShape */
+        OverrideShape: {
+            /** By */
+            by: string;
+            /** Id */
+            id: string;
+            /** Interlock */
+            interlock: string;
+            /** Reason */
+            reason: string;
+            /** Second */
+            second: string | null;
+            /** Since */
+            since: number;
+            /** Until */
+            until: number;
+            words: components["schemas"]["WordsShape"] | null;
         };
         /** Parameters */
         Parameters: {
@@ -1727,6 +2049,96 @@ export interface components {
             /** Zh */
             zh: string;
         };
+        /** ReopeningPreview */
+        ReopeningPreview: {
+            /** Actuators */
+            actuators: string[];
+            /** Approval Ms */
+            approval_ms: number;
+            /** Blocks */
+            blocks: components["schemas"]["Reason"][];
+            /** Content Hash */
+            content_hash: string;
+            /** Enterprise */
+            enterprise: string | null;
+            /** Id */
+            id: string;
+            name: components["schemas"]["WordsShape"];
+            /** Needs Basis */
+            needs_basis: boolean;
+            /** Orders */
+            orders: components["schemas"]["OrderShape"][];
+            /** Run */
+            run: string | null;
+            /** Stages */
+            stages: components["schemas"]["ReopeningStage"][];
+            water: components["schemas"]["WaterShape"];
+        };
+        /** ReopeningRunShape */
+        ReopeningRunShape: {
+            approval: components["schemas"]["ApprovalShape"] | null;
+            /** Author */
+            author: string;
+            cause: components["schemas"]["WordsShape"] | null;
+            /** Content Hash */
+            content_hash: string;
+            /** Ended Ms */
+            ended_ms: number | null;
+            /** Id */
+            id: string;
+            name: components["schemas"]["WordsShape"];
+            /** Orders */
+            orders: {
+                [key: string]: string[];
+            };
+            /** Reason */
+            reason: string;
+            /** Reopening */
+            reopening: string;
+            /** Samples */
+            samples: components["schemas"]["SampleShape"][];
+            /** Stages */
+            stages: components["schemas"]["StageRunShape"][];
+            /** Started Ms */
+            started_ms: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting_approval" | "running" | "done" | "stopped" | "voided" | "aborted";
+        };
+        /** ReopeningShape */
+        ReopeningShape: {
+            /** Actuators */
+            actuators: string[];
+            /** Enterprise */
+            enterprise: string | null;
+            /** Id */
+            id: string;
+            name: components["schemas"]["WordsShape"];
+            /** Orders */
+            orders: components["schemas"]["OrderShape"][];
+            /** Run */
+            run: string | null;
+            water: components["schemas"]["WaterShape"];
+        };
+        /** ReopeningStage */
+        ReopeningStage: {
+            /** Actuator */
+            actuator: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "release" | "move";
+            /** Observe S */
+            observe_s: number;
+            /** Refusals */
+            refusals: components["schemas"]["Reason"][];
+            words: components["schemas"]["WordsShape"];
+        };
         /**
          * Role
          * @description What a person may be; one person may be several.
@@ -1744,6 +2156,7 @@ export interface components {
             ended_ms: number | null;
             /** Id */
             id: string;
+            name: components["schemas"]["WordsShape"];
             /** Plan */
             plan: string;
             /** Reason */
@@ -1795,6 +2208,7 @@ export interface components {
             ended_ms: number | null;
             /** Id */
             id: string;
+            name: components["schemas"]["WordsShape"];
             /** Plan */
             plan: string;
             /** Reason */
@@ -1806,6 +2220,22 @@ export interface components {
              * @enum {string}
              */
             state: "running" | "waiting_approval" | "paused" | "done" | "done_with_failures" | "aborted";
+        };
+        /** SampleShape */
+        SampleShape: {
+            /** At Ms */
+            at_ms: number;
+            /** Values */
+            values: {
+                [key: string]: components["schemas"]["SampleValue"];
+            };
+        };
+        /** SampleValue */
+        SampleValue: {
+            /** Observed Ms */
+            observed_ms: number;
+            /** Value */
+            value: number | boolean | string;
         };
         /** SelectShape */
         SelectShape: {
@@ -1855,12 +2285,50 @@ export interface components {
             /** Username */
             username: string;
         };
+        /** StageRunShape */
+        StageRunShape: {
+            /** Actuator */
+            actuator: string;
+            /** Command */
+            command: string | null;
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            } | unknown[] | string | number | boolean | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "release" | "move";
+            /** Observe S */
+            observe_s: number;
+            /** Reasons */
+            reasons: ({
+                [key: string]: unknown;
+            } | unknown[] | string | number | boolean | null)[];
+            /** Since Ms */
+            since_ms: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "observing" | "confirmed" | "failed" | "skipped";
+            words: components["schemas"]["WordsShape"];
+        };
         /** Tag */
         Tag: {
             /** By */
             by: string;
+            /** Id */
+            id: string;
+            /** Overdue */
+            overdue: boolean;
             /** Reason */
             reason: string;
+            /** Since */
+            since: number;
             /** Until */
             until: number | null;
         };
@@ -1968,6 +2436,24 @@ export interface components {
             /** Error Type */
             type: string;
         };
+        /** WaterShape */
+        WaterShape: {
+            /** Condition */
+            condition: string;
+            /** Every S */
+            every_s: number;
+            /** Passes */
+            passes: boolean;
+            /** Samples */
+            samples: components["schemas"]["SampleShape"][];
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "true" | "false" | "unknown";
+            /** Wanted */
+            wanted: number;
+        };
         /** WhyShape */
         WhyShape: {
             /** Allowed */
@@ -1978,6 +2464,40 @@ export interface components {
             refusals: components["schemas"]["Reason"][];
             /** Warnings */
             warnings: components["schemas"]["Reason"][];
+        };
+        /**
+         * WishShape
+         * @description What waits for a second person.
+         */
+        WishShape: {
+            /** Actuator */
+            actuator: string;
+            /** Asked Ms */
+            asked_ms: number;
+            /** By */
+            by: string;
+            /** Condition */
+            condition: string | null;
+            /** Content Hash */
+            content_hash: string;
+            /** Ends Ms */
+            ends_ms: number | null;
+            /** Id */
+            id: string;
+            /** Interlock */
+            interlock: string | null;
+            /** Lapses Ms */
+            lapses_ms: number;
+            /** Order */
+            order: string;
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "override" | "lift";
+            words: components["schemas"]["WordsShape"] | null;
         };
         /** WordsShape */
         WordsShape: {
@@ -2655,6 +3175,159 @@ export interface operations {
             };
         };
     };
+    wishes_api_v1_overrides_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WishShape"][];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    ask_api_v1_overrides_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOverride"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WishShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    lift_api_v1_overrides__override__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                override: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    approve_api_v1_overrides__override__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                override: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Agreement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
     park_api_v1_park_get: {
         parameters: {
             query?: never;
@@ -2793,6 +3466,294 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    runs_api_v1_reopening_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningRunShape"][];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    run_api_v1_reopening_runs__run__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningRunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    abort_api_v1_reopening_runs__run__abort_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningRunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    approve_api_v1_reopening_runs__run__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConsent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningRunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    reopenings_api_v1_reopenings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningShape"][];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    preview_api_v1_reopenings__reopening__preview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reopening: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningPreview"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    start_api_v1_reopenings__reopening__runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reopening: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReopening"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReopeningRunShape"];
                 };
             };
             /** @description problem (RFC 9457) */
@@ -3796,6 +4757,83 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    lift_tag_api_v1_tags__tag__lift_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLift"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiftShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    agree_to_lift_api_v1_tags__tag__lift_approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tag: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Agreement"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
