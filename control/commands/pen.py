@@ -31,5 +31,6 @@ class Pen:
             challenge=challenge,
             definition=self._view.definition(actuator),
             evidence=self._view.evidence(actuator),
+            skew_ms=self._view.skew_ms(actuator),
         )
         return tracked.signed(phase, self._signer.sign(command_body(body)))

@@ -95,6 +95,11 @@ class View:
             return None
         return pulse.newest.challenge
 
+    def skew_ms(self, actuator: FacilityId) -> int:
+        """Return by how much the clock of the actuator's gateway runs ahead of ours (see `Pulse.skew_ms`)."""
+        pulse, clock = self._image.pulses[self.park.gateway_of(actuator)], self._clock
+        return pulse.skew_ms(now_ms=clock.now_ms(), now_s=clock.monotonic(), speed=clock.speed)
+
     def evidence(self, actuator: FacilityId) -> tuple[Evidence, ...]:
         """Return what the centre sees of points behind other gateways that the actuator's interlocks use."""
         found = self.park.actuators[actuator]
