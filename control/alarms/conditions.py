@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from control.alarms.watch import SystemRule
-from domain.ids import RuleId
+from domain.ids import FacilityId, RuleId
 from domain.park import Park
 from domain.words import Words
 from wire.messages import Record
@@ -35,6 +35,17 @@ def journal_full(park: Park, gateway: str) -> SystemRule:
     )
 
 
+def tag_overdue(park: Park, actuator: FacilityId) -> SystemRule:
+    """A tag-out that hangs beyond its announced end: it stands all the same, and somebody should look."""
+    name = park.facilities[actuator].words
+    return SystemRule(
+        id=RuleId(f"system_tag_{actuator}"),
+        words=Words(f"{name.zh}检修挂牌超期未摘", f"{name.en}: tagged out beyond the announced end"),
+        severity=3,
+        facility=actuator,
+    )
+
+
 def reported(record: Record, park: Park) -> SystemRule | None:
     """Return the alarm that a record of an edge calls for; None when it is no cause for one."""
     kind = _KINDS.get(record.kind)
@@ -50,6 +61,8 @@ def every(park: Park) -> Iterator[SystemRule]:
     for gateway in park.gateways:
         yield offline(park, gateway)
         yield journal_full(park, gateway)
+    for actuator in park.actuators:
+        yield tag_overdue(park, actuator)
     for kind in _EVENTS:
         for place in (*park.facilities, *park.gateways):
             yield _event(kind, place, park)

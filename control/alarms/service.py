@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from control.alarms.conditions import DATABASE, every, journal_full, offline, reported
+from control.alarms.conditions import DATABASE, every, journal_full, offline, reported, tag_overdue
 from control.alarms.entries import alarm, written
 from control.alarms.watch import Watch
 from control.audit.entry import SYSTEM
 from control.bell import Bell
+from control.commands.orders import Orders
 from control.database.recorder import Recorder
 from control.database.tables import ALARMS
 from control.live.image import Image
@@ -28,12 +29,23 @@ WAITING_MAX = 10_000
 class Alarms:
     """The park's alarms."""
 
-    def __init__(self, watch: Watch, image: Image, recorder: Recorder, clock: Clock, changes: Bell) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        image: Image,
+        recorder: Recorder,
+        clock: Clock,
+        changes: Bell,
+        *,
+        orders: Orders | None = None,
+    ) -> None:
+        """`orders` are those whose tags are watched for their announced end."""
         self.watch = watch
         self._image = image
         self._recorder = recorder
         self._clock = clock
         self._changes = changes
+        self._orders = orders
         self._began_s = clock.monotonic()
         self._waiting: list[Alarm] = []
         self._noted: dict[RuleId, tuple[object, int]] = {}
@@ -93,6 +105,13 @@ class Alarms:
             found.append(self.watch.holds(offline(park, gateway), is_so=is_silent, now_ms=now_ms))
             is_full = pulse.newest is not None and pulse.newest.journal_full
             found.append(self.watch.holds(journal_full(park, gateway), is_so=is_full, now_ms=now_ms))
+        if self._orders is not None:
+            overdue = {order.actuator for order in self._orders.held.overdue(now_ms=now_ms)}
+            found += [
+                self.watch.holds(tag_overdue(park, key), is_so=key in overdue, now_ms=now_ms)
+                for key in park.actuators
+                if key in overdue or self.watch.holding(tag_overdue(park, key).id)
+            ]
         self._note(*(item for item in found if item is not None))
 
     def _note(self, *alarms: Alarm) -> None:

@@ -80,6 +80,10 @@ class Watch:
         self.alarms[rule.id] = after
         return after
 
+    def holding(self, rule: RuleId) -> bool:
+        """Whether the condition of a rule holds as last noted."""
+        return AlarmEvent.CLEAR in TRANSITIONS[self.of(rule).state]
+
     def happened(self, rule: SystemRule, *, now_ms: int) -> Alarm:
         """Note something that happened once: it is over, and stays until somebody has seen it."""
         self.holds(rule, is_so=True, now_ms=now_ms)

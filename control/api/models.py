@@ -18,6 +18,9 @@ Password = Annotated[str, StringConstraints(min_length=LENGTH_MIN, max_length=LE
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
+MS_MAX = 253_402_300_800_000
+"""The end of the year 9999, in milliseconds."""
+
 
 class Body(BaseModel):
     """An unknown field is an error: nobody gets more by asking for it."""
@@ -143,9 +146,6 @@ class NewApproval(Body):
         return self
 
 
-class Nothing(Body):
-    """An empty object."""
-
 class NewReopening(Body):
     content_hash: Hex
     """Of what was shown: orders, samples, stages and definitions."""
@@ -162,6 +162,9 @@ class NewConsent(Body):
     """People and boats are clear."""
 
 
+class Nothing(Body):
+    """An empty object."""
+
 
 class NewAcknowledgement(Body):
     occurrence: Annotated[int, Field(ge=1)]
@@ -171,7 +174,23 @@ class NewAcknowledgement(Body):
 class NewTag(Body):
     actuator: Id
     reason: Said
-    until_ms: int | None = None
+    until_ms: Annotated[int, Field(ge=0, le=MS_MAX)] | None = None
+
+
+class NewLift(Body):
+    reason: Said
+
+
+class NewOverride(Body):
+    actuator: Id
+    interlock: Id
+    reason: Said
+    until_ms: Annotated[int, Field(ge=0, le=MS_MAX)]
+
+
+class Agreement(Body):
+    content_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of what the second person was shown."""
 
 
 class NewHandReport(Body):

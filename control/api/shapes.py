@@ -173,9 +173,47 @@ class LivePoint(Shape):
 
 
 class Tag(Shape):
+    id: str
     by: str
     reason: str
+    since: int
     until: int | None
+    """The end as announced; it lifts nothing."""
+    overdue: bool
+
+
+class OverrideShape(Shape):
+    id: str
+    interlock: str
+    words: WordsShape | None
+    by: str
+    second: str | None
+    reason: str
+    since: int
+    until: int
+
+
+class WishShape(Shape):
+    """What waits for a second person."""
+
+    id: str
+    what: Literal["override", "lift"]
+    actuator: str
+    order: str
+    interlock: str | None
+    condition: str | None
+    words: WordsShape | None
+    by: str
+    reason: str
+    asked_ms: int
+    lapses_ms: int
+    ends_ms: int | None
+    content_hash: str
+
+
+class LiftShape(Shape):
+    lifted: bool
+    wish: WishShape | None
 
 
 class CommandBrief(Shape):
@@ -207,6 +245,9 @@ class ActuatorShape(Shape):
     fault: bool | None
     doubt: bool
     tagged: Tag | None
+    tags: list[Tag]
+    overrides: list[OverrideShape]
+    waiting: list[WishShape]
     keep_closed: list[str]
     command: CommandBrief | None
     hand_report: HandReportShape | None
@@ -240,17 +281,20 @@ class AlarmShape(Shape):
 
 class OrderShape(Shape):
     id: str
-    kind: Literal["keep_closed", "keep_open", "tag_out"]
+    kind: Literal["keep_closed", "keep_open", "tag_out", "override"]
     actuator: str
     by: str
     reason: str
     since_ms: int
     until_ms: int | None
+    interlock: str | None = None
+    second: str | None = None
 
 
 class RunSummary(Shape):
     id: str
     plan: str
+    name: WordsShape
     author: str
     reason: str
     started_ms: int
@@ -265,7 +309,6 @@ class LiveShape(Shape):
     n: int
     model_time_ms: int
     speed: float
-    name: WordsShape
     gateways: list[GatewayShape] = []
     points: dict[str, LivePoint] = {}
     actuators: dict[str, ActuatorShape] = {}

@@ -24,6 +24,7 @@ KIND_WORDS = {
     "journal": Words("日志盘状态", "journal's disk"),
     "start": Words("网关启动", "gateway started"),
     "crossing": Words("越限", "limit crossed"),
+    "override": Words("旁路起止", "override begun or ended"),
 }
 
 
@@ -57,6 +58,9 @@ def order_row(order: Order, *, is_released: bool = False) -> Write:
             "reason": order.reason,
             "since_ms": order.since_ms,
             "until_ms": order.until_ms,
+            "interlock": order.interlock,
+            "condition": order.condition,
+            "second": order.second,
             "is_released": is_released,
         },
     )

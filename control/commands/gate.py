@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from control.people.roles import Person, Role
 from control.people.standing import lacking, needs_of
 from domain.admission import Direction, Situation, admit, direction
-from domain.command import Action
 from domain.approval import Consent
+from domain.command import Action
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.interlock import Recall, Truth, forgotten
 from domain.operators import points_of
@@ -45,15 +45,15 @@ class Request:
         """For SET."""
         return self.parameters.get("opening_percent")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clear:
-    """It may go out."""
     @property
     def approved_by(self) -> str | None:
         """The second person; None: nobody approved."""
         return None if self.consent is None else self.consent.by
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clear:
+    """It may go out."""
 
     way: Direction
     warnings: tuple[Cause, ...]

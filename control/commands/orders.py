@@ -5,10 +5,17 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from control.commands.pending import Pending
 from control.database.tables import ORDERS
 from domain.ids import FacilityId, GatewayId
 from domain.order import Order, OrderKind, OrderSet
 from domain.park import Park
+from domain.refusal import Cause, Code
+from domain.words import Words
+
+WAITING_MAX = 20
+"""Wishes that may wait for a second person; one more is refused: each is a question to somebody."""
+TOO_MANY = Cause(code=Code.MODE, detail=Words("待复核的申请过多", "too many wait for a second person"))
 
 
 class Orders:
@@ -17,6 +24,8 @@ class Orders:
     def __init__(self, park: Park) -> None:
         self._park = park
         self.held = OrderSet()
+        self.waiting: dict[str, Pending] = {}
+        """What waits for a second person; kept in memory only: after a restart it is asked again."""
         self.revision = 0
         """Grows with every change, so that the edges are told at once."""
 
@@ -34,6 +43,9 @@ class Orders:
                     reason=row.reason,
                     since_ms=row.since_ms,
                     until_ms=row.until_ms,
+                    interlock=row.interlock,
+                    condition=row.condition,
+                    second=row.second,
                 )
                 for row in rows
             )
@@ -58,6 +70,15 @@ class Orders:
         """Return every order that stands, oldest first."""
         alive = (order for order in self.held.orders.values() if order.id not in self.held.tombstones)
         return tuple(sorted(alive, key=lambda order: (order.since_ms, order.id)))
+
+    @property
+    def is_waiting_full(self) -> bool:
+        """Whether no more may wait for a second person."""
+        return len(self.waiting) >= WAITING_MAX
+
+    def waiting_on(self, actuator: FacilityId) -> tuple[Pending, ...]:
+        """Return what waits for a second person on `actuator`."""
+        return tuple(item for item in self.waiting.values() if item.order.actuator == actuator)
 
     def of(self, gateway: GatewayId) -> OrderSet:
         """Return the part of the set that `gateway` has to hold."""

@@ -114,7 +114,13 @@ class Frame:
     def _all_actuators(self, now_s: float) -> dict[str, ViewBody]:
         return {
             key: actuator_view(
-                self._image, self._orders, self._book, actuator, self._hand_reports.of(key), now_s=now_s
+                self._image,
+                self._orders,
+                self._book,
+                actuator,
+                self._hand_reports.of(key),
+                now_s=now_s,
+                now_ms=self._clock.now_ms(),
             )
             for key, actuator in self._image.park.actuators.items()
         }

@@ -6,11 +6,13 @@ from control.alarms.entries import facility_of, words_of
 from control.alarms.watch import Watch
 from control.commands.book import Book
 from control.commands.orders import Orders
+from control.commands.pending import Pending
 from control.commands.tracked import Tracked
 from control.live.image import Image
 from domain.alarm import Alarm, AlarmState, Side
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.order import Order, OrderKind
+from domain.override import lock_of, stands
 from domain.park import Actuator, Park
 from domain.position import POSITION_WORDS
 from wire.canonical import Json
@@ -39,8 +41,12 @@ def actuator_view(
     hand_report: ViewBody | None,
     *,
     now_s: float,
+    now_ms: int | None = None,
 ) -> ViewBody:
-    """Return where an actuator stands, by its feedback alone, and apart from it what was commanded."""
+    """Return where an actuator stands, by its feedback alone, and apart from it what was commanded.
+
+    `now_ms` None: of what ends by itself everything is shown that was given.
+    """
     seen = image.indication(actuator, now_s=now_s)
     words = POSITION_WORDS[seen.position]
     feedback = actuator.feedback
@@ -64,11 +70,70 @@ def actuator_view(
         "remote": trusted(feedback.remote),
         "fault": trusted(feedback.fault),
         "doubt": book.doubt_since_s(actuator.facility) is not None,
-        "tagged": {"by": tags[0].by, "reason": tags[0].reason, "until": tags[0].until_ms} if tags else None,
+        "tagged": tag_view(tags[0], now_ms=now_ms) if tags else None,
+        "tags": [tag_view(tag, now_ms=now_ms) for tag in tags],
+        "overrides": [
+            override_view(order, actuator)
+            for order in orders.standing(actuator.facility, OrderKind.OVERRIDE)
+            if now_ms is None or stands(order, actuator, now_ms=now_ms)
+        ],
+        "waiting": [wish_view(wish, actuator) for wish in orders.waiting_on(actuator.facility)],
         "keep_closed": [order.id for order in orders.held.keeping(actuator.facility)],
         "command": _brief(newest) if newest is not None else None,
         "hand_report": hand_report,
     }
+
+
+def tag_view(tag: Order, *, now_ms: int | None) -> ViewBody:
+    """Return one tag-out."""
+    is_overdue = now_ms is not None and tag.until_ms is not None and tag.until_ms <= now_ms
+    return {
+        "id": tag.id,
+        "by": tag.by,
+        "reason": tag.reason,
+        "since": tag.since_ms,
+        "until": tag.until_ms,
+        "overdue": is_overdue,
+    }
+
+
+def override_view(order: Order, actuator: Actuator) -> ViewBody:
+    """Return one override that stands."""
+    return {
+        "id": order.id,
+        "interlock": order.interlock,
+        "words": _lock_words(order, actuator),
+        "by": order.by,
+        "second": order.second,
+        "reason": order.reason,
+        "since": order.since_ms,
+        "until": order.until_ms,
+    }
+
+
+def wish_view(wish: Pending, actuator: Actuator) -> ViewBody:
+    """Return what waits for a second person, with the hash by which that person says what they have seen."""
+    order = wish.order
+    return {
+        "id": wish.id,
+        "what": wish.what.value,
+        "actuator": order.actuator,
+        "order": order.id,
+        "interlock": order.interlock,
+        "condition": order.condition,
+        "words": _lock_words(order, actuator),
+        "by": wish.by,
+        "reason": wish.reason,
+        "asked_ms": wish.at_ms,
+        "lapses_ms": wish.until_ms,
+        "ends_ms": order.until_ms,
+        "content_hash": wish.content_hash,
+    }
+
+
+def _lock_words(order: Order, actuator: Actuator) -> ViewBody | None:
+    lock = lock_of(actuator, order.interlock) if order.interlock is not None else None
+    return {"zh": lock.words.zh, "en": lock.words.en} if lock is not None else None
 
 
 def gateway_view(image: Image, gateway: GatewayId, *, now_s: float) -> ViewBody:
@@ -120,6 +185,8 @@ def order_view(order: Order) -> ViewBody:
         "reason": order.reason,
         "since_ms": order.since_ms,
         "until_ms": order.until_ms,
+        "interlock": order.interlock,
+        "second": order.second,
     }
 
 
