@@ -1,0 +1,168 @@
+"""Control's database in memory, behind the few methods of SQLAlchemy's asynchronous engine that control uses.
+
+Held by tests/contract/test_control_database.py to the same behaviour as SQLite and PostgreSQL. Transactions run one after the
+other, so that a reader sees committed rows only; where a real database would make its caller wait, `pause` is awaited, which
+may raise what a database raises.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, Self, cast
+
+from sqlalchemy import Connection, Delete, Insert, create_engine
+from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import StaticPool
+
+from control.database.tables import METADATA
+
+What = Literal["read", "write", "commit"]
+Row = Mapping[str, Any]
+Written = tuple[str, str, Row]
+"""(table, insert or remove, row or key)."""
+
+
+async def _at_once(_what: What) -> None:
+    """Wait for nothing."""
+
+
+class MemoryDatabase:
+    """What lies on the database's disk: it outlives the process that uses it."""
+
+    def __init__(self) -> None:
+        self._engine = create_engine(
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        METADATA.create_all(self._engine)
+        self.connection = self._engine.connect()
+
+    def engine(
+        self,
+        pause: Callable[[What], Awaitable[None]] = _at_once,
+        on_commit: Callable[[Sequence[Written]], None] = lambda _: None,
+    ) -> "MemoryEngine":
+        """Open the database anew: what an earlier opening had begun and not committed is undone."""
+        self.connection.rollback()
+        return MemoryEngine(self.connection, pause, on_commit)
+
+    def rows(self) -> Mapping[str, tuple[Row, ...]]:
+        """Return everything as committed."""
+        found = {
+            table.name: tuple(dict(row) for row in self.connection.execute(table.select()).mappings())
+            for table in METADATA.sorted_tables
+        }
+        self.connection.rollback()
+        return found
+
+
+class MemoryEngine(AsyncEngine):
+    """One opening of the database."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        pause: Callable[[What], Awaitable[None]],
+        on_commit: Callable[[Sequence[Written]], None],
+    ) -> None:
+        self._held = connection
+        self._pause = pause
+        self._on_commit = on_commit
+        self._turn = asyncio.Lock()
+
+    @property  # type: ignore[misc]
+    def dialect(self) -> Dialect:
+        return self._held.dialect
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator["MemoryConnection"]:
+        yield MemoryConnection(self._held, self._pause, self._turn)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator["MemoryConnection"]:
+        async with self._turn:
+            made = MemoryConnection(self._held, self._pause, None)
+            try:
+                yield made
+                await self._pause("commit")
+            except BaseException:
+                self._held.rollback()
+                raise
+            self._held.commit()
+            self._on_commit(made.written)
+
+    def connect(self) -> Any:
+        return self._connected()
+
+    def begin(self) -> Any:
+        return self._begun()
+
+    async def dispose(self, close: bool = True) -> None:
+        """The rows stay."""
+
+
+class MemoryConnection:
+    """A connection; in a transaction it has the database to itself."""
+
+    def __init__(
+        self, held: Connection, pause: Callable[[What], Awaitable[None]], turn: asyncio.Lock | None
+    ) -> None:
+        self._held = held
+        self._pause = pause
+        self._turn = turn
+        self.written: list[Written] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._held.dialect
+
+    async def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement; outside a transaction it is one by itself."""
+        is_write = isinstance(statement, Insert | Delete)
+        await self._pause("write" if is_write else "read")
+        if self._turn is None:
+            if is_write:
+                self._note(statement, parameters)
+            return self._held.execute(statement, parameters)
+        async with self._turn:
+            found = self._held.execute(statement, parameters)
+            if found.returns_rows:
+                found = cast("CursorResult[Any]", found.freeze()())
+            self._held.commit()
+            return found
+
+    async def scalar(self, statement: Any, parameters: Any = None) -> Any:
+        return (await self.execute(statement, parameters)).scalar()
+
+    async def scalars(self, statement: Any, parameters: Any = None) -> Any:
+        return (await self.execute(statement, parameters)).scalars()
+
+    async def stream(self, statement: Any) -> "MemoryStream":
+        return MemoryStream(await self.execute(statement))
+
+    async def run_sync(self, doing: Callable[..., Any], *args: Any) -> Any:
+        return doing(self._held, *args)
+
+    async def execution_options(self, **_options: object) -> Self:
+        return self
+
+    def _note(self, statement: Insert | Delete, parameters: Any) -> None:
+        kind = "insert" if isinstance(statement, Insert) else "remove"
+        rows = parameters if isinstance(parameters, list) else [parameters]
+        for row in rows:
+            said = row if row is not None else statement.compile().params
+            self.written.append((str(statement.table), kind, said))
+
+
+class MemoryStream:
+    """Rows that come in parts."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def mappings(self) -> "MemoryStream":
+        return MemoryStream(self._found.mappings())
+
+    async def partitions(self, size: int) -> AsyncIterator[Sequence[Any]]:
+        for part in self._found.partitions(size):
+            yield part

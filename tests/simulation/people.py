@@ -1,0 +1,364 @@
+"""The people of the simulated world: operators who press what they may and what they may not, at the same gates at once.
+
+Each does one thing after the other, drawn from a table; whoever adds a thing that people can do adds a line to it. Everything
+is asked through the functions of control's routes, after the same look at session and rule as before every route.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from control.api import commands as routes
+from control.api import devices as device_routes
+from control.api import plans as plan_routes
+from control.api.models import NewApproval, NewCommand, NewRun, NewSelect, NewTag, Parameters
+from control.api.parts import Parts
+from control.api.problems import Problem
+from control.people.roles import Person, Role
+from domain.drive import Setpoint
+from domain.errors import StorageError
+from domain.ids import FacilityId
+from domain.park import Actuator, Park, SafePosition
+from tests.simulation.centre import Centre, NoAnswer
+from tests.simulation.ground import Ground
+from tests.simulation.loop import Sleep
+from tests.simulation.trace import Answered, Asked
+
+THINK_S = 1.1
+"""Virtual seconds on average between two things that one person does."""
+STAFF: Mapping[str, tuple[Role, ...]] = {
+    "wang": (Role.OPERATOR,),
+    "li": (Role.OPERATOR,),
+    "ma": (Role.OPERATOR,),
+    "zhao": (Role.OPERATOR, Role.SHIFT_CHIEF),
+    "chen": (Role.ENGINEER, Role.SHIFT_CHIEF),
+    "guest": (Role.VIEWER,),
+}
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came back."""
+
+    code: str
+    """`accepted`, the code of a refusal, or `no-answer`."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+
+class Town:
+    """Everybody."""
+
+    def __init__(self, ground: Ground, park: Park, centre: Centre) -> None:
+        self.ground = ground
+        self.park = park
+        self.centre = centre
+        self.draw: Random = ground.chance.people
+        self.outcomes: dict[str, int] = {}
+        """Answer → how often."""
+        self.is_closing = False
+        """Whether people have stopped asking."""
+        self._requests = 0
+        self._keys = 0
+        self.actuators = tuple(park.actuators.values())
+
+    async def live(self, name: str) -> None:
+        """Do one thing after the other until the world closes."""
+        acts = [act for act in ACTS if not act.roles or not set(act.roles).isdisjoint(STAFF[name])]
+        weights = [act.weight for act in acts]
+        await self.rest(3.0 * self.draw.random())
+        while not self.is_closing:
+            await self.draw.choices(acts, weights)[0].do(self, name)
+            await self.rest(self.draw.expovariate(1 / THINK_S))
+
+    async def rest(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        await Sleep(self.ground.loop, self.ground.loop.now_s + seconds)
+
+    async def ask(
+        self,
+        name: str,
+        what: str,
+        route: tuple[str, str],
+        doing: Callable[[Parts, Person], Awaitable[Any]],
+        **said: Any,
+    ) -> Reply:
+        """Ask control for something; the trace has the question and the answer."""
+        self._requests += 1
+        number, ground, centre = self._requests, self.ground, self.centre
+        ground.trace.put(
+            Asked(
+                at_s=ground.clock_s(),
+                request=number,
+                what=what,
+                person=name,
+                session=centre.sessions.get(name, ""),
+                roles=tuple(sorted(STAFF[name])),
+                **said,
+            )
+        )
+
+        async def guarded(parts: Parts) -> Any:
+            return await doing(parts, centre.who(name, *route))
+
+        try:
+            found = await centre.ask(guarded)
+        except NoAnswer:
+            self._count(what, "no-answer")
+            return Reply("no-answer")
+        except Problem as problem:
+            reasons = tuple(str(item["code"]) for item in problem.reasons if isinstance(item, dict))
+            reply = Reply(problem.code, reasons=reasons)
+        except StorageError:
+            reply = Reply("storage")
+        else:
+            reply = Reply("accepted", found if isinstance(found, dict) else {})
+        self._count(what, reply.code)
+        command = reply.body.get("id")
+        ground.trace.put(
+            Answered(
+                at_s=ground.clock_s(),
+                request=number,
+                code=reply.code,
+                reasons=reply.reasons,
+                command=command if isinstance(command, str) else None,
+            )
+        )
+        return reply
+
+    def pick(self, actuators: Sequence[Actuator] | None = None) -> Actuator:
+        """Return an actuator; some are pressed more than others."""
+        found = actuators or self.actuators
+        return (
+            found[min(int(self.draw.expovariate(0.35)), len(found) - 1)]
+            if self.draw.random() < 0.5
+            else (self.draw.choice(found))
+        )
+
+    def key(self) -> str:
+        """Return a new idempotency key."""
+        self._keys += 1
+        return f"key-{self._keys}"
+
+    async def operate(
+        self,
+        name: str,
+        actuator: FacilityId,
+        action: str,
+        *,
+        percent: float | None = None,
+        select: str | None = None,
+        key: str | None = None,
+    ) -> Reply:
+        """Press, and confirm the warnings that are shown, as most people do."""
+        accepted: tuple[str, ...] = ()
+        reply = Reply("")
+        for _ in range(2):
+            said = accepted
+
+            async def doing(parts: Parts, who: Person, accepted: tuple[str, ...] = said) -> Any:
+                body = NewCommand(
+                    actuator=actuator, action=action, parameters=Parameters(opening_percent=percent),
+                    reason="", select=select, accept_warnings=list(accepted),
+                )  # fmt: skip
+                return await routes.operate(body, parts, who, idempotency_key=key)
+
+            reply = await self.ask(
+                name, "operate", ("POST", "/commands"), doing,
+                actuator=actuator, action=action, opening_percent=percent, select=select, accepted=said,
+            )  # fmt: skip
+            if reply.code != "confirm-warnings" or self.draw.random() < 0.1:
+                return reply
+            accepted = tuple(sorted(set(reply.reasons)))
+            await self.rest(0.5 * self.draw.random())
+        return reply
+
+    async def select(
+        self, name: str, actuator: FacilityId, action: str, percent: float | None = None
+    ) -> Reply:
+        """Select for a move away from safe."""
+
+        async def doing(parts: Parts, who: Person) -> Any:
+            body = NewSelect(
+                actuator=actuator,
+                action=action,
+                parameters=Parameters(opening_percent=percent),
+                reason="",
+            )
+            return await routes.select(body, parts, who)
+
+        return await self.ask(
+            name,
+            "select",
+            ("POST", "/selects"),
+            doing,
+            actuator=actuator,
+            action=action,
+            opening_percent=percent,
+        )
+
+    async def cancel(self, name: str, actuator: FacilityId, select: str) -> Reply:
+        """Take a select back."""
+
+        async def doing(parts: Parts, who: Person) -> Any:
+            await routes.cancel(select, parts, who)
+
+        return await self.ask(
+            name, "cancel", ("DELETE", "/selects/{select}"), doing, actuator=actuator, select=select
+        )
+
+    def _count(self, what: str, code: str) -> None:
+        key = f"{what}: {code}"
+        self.outcomes[key] = self.outcomes.get(key, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that people do."""
+
+    do: Callable[[Town, str], Awaitable[object]]
+    weight: float
+    roles: tuple[Role, ...] = ()
+    """Who does it; empty: everybody tries."""
+
+
+def safe_action(actuator: Actuator) -> str:
+    """Return the action toward safe."""
+    return "close" if actuator.safe_position is SafePosition.CLOSED else "open"
+
+
+def away_action(actuator: Actuator) -> str:
+    """Return the action away from safe."""
+    return "open" if actuator.safe_position is SafePosition.CLOSED else "close"
+
+
+async def secure(town: Town, name: str) -> None:
+    """Move something toward safe; sometimes twice, with one key or with two."""
+    actuator = town.pick()
+    key = town.key() if town.draw.random() < 0.5 else None
+    reply = await town.operate(name, actuator.facility, safe_action(actuator), key=key)
+    if key is not None and town.draw.random() < 0.2 and reply.code in {"accepted", "no-answer"}:
+        await town.operate(name, actuator.facility, safe_action(actuator), key=key)
+
+
+async def open_up(town: Town, name: str) -> None:
+    """Select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
+    actuator, percent = town.pick(), None
+    action = away_action(actuator)
+    if isinstance(actuator.drive, Setpoint) and town.draw.random() < 0.7:
+        action, percent = "set", float(town.draw.choice((25, 50, 75, 100)))
+    selected = await town.select(name, actuator.facility, action, percent)
+    if selected.code != "accepted":
+        return
+    select = str(selected.body["id"])
+    how = town.draw.random()
+    await town.rest(town.draw.random() * (14.0 if how < 0.06 else 1.5))
+    if how > 0.93:
+        await town.cancel(name, actuator.facility, select)
+        return
+    if how > 0.90:
+        other = "close" if action == "open" else "open"
+        await town.operate(name, actuator.facility, other, select=select)
+    if how > 0.87:
+        stranger = town.draw.choice([key for key in STAFF if key != name])
+        await town.operate(stranger, actuator.facility, action, percent=percent, select=select)
+    await town.operate(
+        name, actuator.facility, action, percent=percent, select=select, key=town.key() if how < 0.4 else None
+    )
+    if how < 0.2:
+        await town.operate(name, actuator.facility, action, percent=percent, select=select)
+
+
+async def stop(town: Town, name: str) -> None:
+    """Stop something."""
+    await town.operate(name, town.pick().facility, "stop")
+
+
+async def verify(town: Town, name: str) -> None:
+    """Look at something."""
+    await town.operate(name, town.pick().facility, "verify")
+
+
+async def grab(town: Town, name: str) -> None:
+    """Open without a select, which nobody may."""
+    actuator = town.pick()
+    await town.operate(name, actuator.facility, away_action(actuator))
+
+
+async def run_plan(town: Town, name: str) -> None:
+    """Look at a one-key plan, start it, and sometimes call it off."""
+    plan = town.draw.choice(list(town.park.plans))
+
+    async def look(parts: Parts, who: Person) -> Any:
+        return await plan_routes.preview(plan, parts, who)
+
+    shown = await town.ask(name, "preview", ("GET", "/plans/{plan}/preview"), look, plan=plan)
+    if shown.code != "accepted":
+        return
+    content = str(shown.body["content_hash"])
+    await town.rest(town.draw.random())
+
+    async def start(parts: Parts, who: Person) -> Any:
+        body = NewRun(content_hash=content, reason="spill", accept_warnings=True)
+        return await plan_routes.start(plan, body, parts, who)
+
+    begun = await town.ask(
+        name, "run", ("POST", "/plans/{plan}/runs"), start, plan=plan, content_hash=content
+    )
+    if begun.code == "accepted" and town.draw.random() < 0.2:
+        await town.rest(6 * town.draw.random())
+        run = str(begun.body["id"])
+
+        async def abort(parts: Parts, who: Person) -> Any:
+            return await plan_routes.abort(run, parts, who)
+
+        await town.ask(name, "abort", ("POST", "/runs/{run}/abort"), abort, run=run)
+
+
+async def approve(town: Town, name: str) -> None:
+    """Approve what waits for a second person, even one's own."""
+    parts = town.centre.parts
+    waiting = [run for run in parts.runner.runs.values() if not run.is_over] if parts is not None else []
+    if not waiting:
+        return
+    run = town.draw.choice(waiting).id
+
+    async def doing(parts: Parts, who: Person) -> Any:
+        return await plan_routes.approve(run, NewApproval(dispatch_order="DD-7", clearance=True), parts, who)
+
+    await town.ask(name, "approve", ("POST", "/runs/{run}/approve"), doing, run=run)
+
+
+async def tag(town: Town, name: str) -> None:
+    """Hang a tag, and lift it some time later."""
+    actuator = town.pick().facility
+
+    async def hang(parts: Parts, who: Person) -> Any:
+        return await device_routes.hang(NewTag(actuator=actuator, reason="检修"), parts, who)
+
+    await town.ask(name, "tag", ("POST", "/tags"), hang, actuator=actuator)
+    await town.rest(2 + 8 * town.draw.random())
+
+    async def lift(parts: Parts, who: Person) -> Any:
+        return await device_routes.take_down(actuator, parts, who)
+
+    for _ in range(5):
+        reply = await town.ask(name, "untag", ("DELETE", "/tags"), lift, actuator=actuator)
+        if reply.code not in {"no-answer", "storage"}:
+            return
+        await town.rest(2.0)
+
+
+_OPERATORS = (Role.OPERATOR, Role.SHIFT_CHIEF)
+ACTS: tuple[Act, ...] = (
+    Act(secure, 40),
+    Act(open_up, 45, _OPERATORS),
+    Act(stop, 9),
+    Act(verify, 3),
+    Act(grab, 3),
+    Act(run_plan, 0.6, _OPERATORS),
+    Act(approve, 2, _OPERATORS),
+    Act(tag, 1.5, (Role.SHIFT_CHIEF, Role.ENGINEER)),
+)
+"""What people do, how often, and who."""

@@ -1,0 +1,127 @@
+"""Looks at the simulated world as its screens do, counts what came to be, and says when everything has come to rest."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from control.live.views import actuator_view, alarm_view, point_view
+from domain.park import Park
+from tests.simulation.centre import Centre
+from tests.simulation.edge import Edge
+from tests.simulation.ground import Ground
+from tests.simulation.loop import Sleep
+from tests.simulation.trace import AlarmShown, Committed, Held, Recorded, Row, Seen, Shown, Tables
+from wire.canonical import Json
+from wire.messages import order_body
+
+LOOK_S = 1.5
+"""Virtual seconds between two looks at the screen."""
+
+
+class Watchers:
+    """Everybody who only looks."""
+
+    def __init__(self, ground: Ground, park: Park, centre: Centre, edges: tuple[Edge, ...]) -> None:
+        self._ground = ground
+        self._park = park
+        self._centre = centre
+        self._edges = edges
+        self._at = 0
+        self._ids: set[str] = set()
+        self._actuators = tuple(park.actuators.values())
+        self._points = tuple(park.points)
+        self._turn = 0
+
+    @property
+    def commands(self) -> int:
+        """How many commands came to be, as counted."""
+        return len(self._ids)
+
+    def count(self) -> None:
+        """Count what came to be since the last time."""
+        events = self._ground.trace.events
+        for event in events[self._at :]:
+            if isinstance(event, Committed):
+                self._ids.update(
+                    str(row["id"])
+                    for table, kind, row in event.writes
+                    if (table, kind) == ("commands", "insert")
+                )
+            elif isinstance(event, Recorded) and event.kind == "command":
+                self._ids.add(str(event.body["id"]))
+        self._at = len(events)
+
+    async def watch(self) -> None:
+        """Look at the screen from time to time, for ever."""
+        ground = self._ground
+        while True:
+            await Sleep(ground.loop, ground.loop.now_s + LOOK_S)
+            if self._centre.is_alive and self._centre.parts is not None:
+                self._look()
+
+    def is_quiet(self) -> bool:
+        """Whether every process lives, no command is open, no record waits and nothing travels."""
+        core = self._centre.core
+        if core is None or not self._centre.is_alive or not core.journal.recorder.is_available:
+            return False
+        if any(True for _ in core.book.open()) or any(not run.is_over for run in core.runner.runs.values()):
+            return False
+        for edge in self._edges:
+            if edge.core is None or not edge.is_alive or edge.core.records.pending:
+                return False
+            if not edge.core.outside.link.is_connected:
+                return False
+        return not any(item.is_moving for _, item in self._ground.plant.every())
+
+    def outcomes(self) -> Mapping[str, int]:
+        """Return how the commands ended, by state."""
+        rows = self._centre.database.rows()
+        return dict(sorted(Counter(str(row["state"]) for row in rows["commands"]).items()))
+
+    def last(self) -> None:
+        """Put into the trace what everybody holds at the end."""
+        ground = self._ground
+        ground.trace.put(Tables(at_s=ground.clock_s(), rows=self._centre.database.rows()))
+        core = self._centre.core
+        if core is not None:
+            held = core.orders.held
+            self._hold(
+                "control",
+                {key: order_body(item) for key, item in held.orders.items()},
+                held.tombstones,
+                core.term.number,
+            )
+        for edge in self._edges:
+            if edge.core is not None:
+                ledger = edge.core.storage.ledger
+                orders = {key: order_body(item) for key, item in ledger.orders.orders.items()}
+                self._hold(edge.gateway, orders, ledger.orders.tombstones, ledger.term)
+
+    def _hold(self, where: str, orders: Mapping[str, Json], tombstones: frozenset[str], term: int) -> None:
+        found: dict[str, Row] = {key: item for key, item in sorted(orders.items()) if isinstance(item, dict)}
+        self._ground.trace.put(
+            Held(
+                at_s=self._ground.clock_s(),
+                where=where,
+                orders=found,
+                tombstones=tuple(sorted(tombstones)),
+                term=term,
+            )
+        )
+
+    def _look(self) -> None:
+        parts, core, ground = self._centre.parts, self._centre.core, self._ground
+        assert parts is not None
+        assert core is not None
+        now_s, life = self._centre.clock.monotonic(), self._centre.life
+        self._turn += 1
+        for actuator in self._actuators[self._turn % 2 :: 2]:
+            report = parts.hand_reports.of(actuator.facility)
+            view = actuator_view(parts.image, parts.orders, parts.book, actuator, report, now_s=now_s)
+            ground.trace.put(Shown(at_s=ground.clock_s(), life=life, view=view))
+        for ref in self._points[self._turn % 16 :: 16]:
+            view = point_view(parts.image, ref, now_s=now_s)
+            ground.trace.put(Seen(at_s=ground.clock_s(), life=life, point=ref, view=view))
+        if self._turn % 4 == 0:
+            for alarm in parts.alarms.watch.standing():
+                view = alarm_view(alarm, parts.alarms.watch, self._park)
+                ground.trace.put(AlarmShown(at_s=ground.clock_s(), life=life, view=view))
