@@ -94,7 +94,7 @@ async def _work(
     outside = meet(core, partial(MqttLink, broker, clock=clock), signer, verifier, frame, seat=seat)
     rank = LEADS if lead is None else Rank(is_certain=lambda: lead.is_certain, body=lead.body)
     health = health_of(core, outside, settings, rank)
-    parts = parts_of(core, outside, Hub(frame, park, clock), health, settings, wall)
+    parts = parts_of(core, Hub(frame, park, clock), health, settings, wall)
     app = Counted(application(parts), health.registry, wall)
     http = HttpServer(app, host=settings.api.host, port=settings.api.port)
     http.listen()

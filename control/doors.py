@@ -32,9 +32,7 @@ def health_of(core: Core, outside: Outside, settings: ControlSettings, rank: Ran
     return health
 
 
-def parts_of(
-    core: Core, outside: Outside, hub: Hub, health: Health, settings: ControlSettings, wall: Clock
-) -> Parts:
+def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wall: Clock) -> Parts:
     """Return what the API works with."""
     store = settings.store
     recorder = core.journal.recorder

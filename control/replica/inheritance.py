@@ -11,7 +11,7 @@ from control.commands.tracked import Tracked, tracked
 from control.database.change import Change
 from control.plans.entries import run as run_of
 from control.plans.run import Run
-from domain.command import Phase, State
+from domain.command import Phase
 from domain.errors import RemoteProtocolError
 from domain.order import Order
 from wire.fields import Fields
@@ -61,15 +61,14 @@ def left(change: Change) -> Left:
 
 
 def void(commands: Iterable[Tracked]) -> tuple[Tracked, ...]:
-    """Return those of another term's `commands` that were never let out and must not be now: moves away from safe (I2)."""
+    """Return those of another term's `commands` that must not be let out any more: away from safe and not operated (I2).
+
+    A select of that term is void at the edge as soon as it hears of this one; who held it selects again.
+    """
     return tuple(
         item
         for item in commands
-        if item.is_away
-        and not item.state.is_final
-        and item.wanted is not None
-        and item.wanted not in item.sent
-        if item.state in {State.REQUESTED, State.APPROVED, State.SELECTED} and Phase.OPERATE not in item.sent
+        if item.is_away and not item.state.is_final and Phase.OPERATE not in item.sent
     )
 
 

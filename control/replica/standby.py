@@ -57,7 +57,7 @@ async def stand_by(
         body=lead.body,
     )
     health = health_of(core, outside, settings, rank)
-    api = application(parts_of(core, outside, Hub(frame, park, clock), health, settings, wall))
+    api = application(parts_of(core, Hub(frame, park, clock), health, settings, wall))
     people.api = api
     http = HttpServer(Counted(api, health.registry, wall), host=settings.api.host, port=settings.api.port)
     http.listen()

@@ -16,12 +16,11 @@ class Watching(Records):
     _seen: dict[Key, None] | None = None
 
     async def take_all(self, records: Iterable[Record]) -> None:
-        """Follow what is ours among `records`."""
+        """Follow the commands that were asked for here; of everything else the leader knows."""
         for record in records:
-            await self.take(record)
+            self._follow(record)
 
-    async def take(self, record: Record) -> None:
-        """Follow a command that was asked for here; of everything else the leader knows."""
+    def _follow(self, record: Record) -> None:
         command = named(record)
         if command is None or self._book.get(command) is None:
             return

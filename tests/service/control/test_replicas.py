@@ -114,7 +114,7 @@ async def test_a_killed_leader_is_followed_in_the_middle_of_commands(house: Hous
         going = (await operator.command("hc_outlet", "close")).json()
         await operator.state(going["id"], "operating")
         killed_s = CLOCK.monotonic()
-        made.kill("a")
+        await asyncio.to_thread(made.kill, "a")
         there = made.at("b", operator)
         # Nobody leads now, and a gate closes all the same.
         meanwhile = await there.command("ly_outlet", "close")
@@ -122,7 +122,6 @@ async def test_a_killed_leader_is_followed_in_the_middle_of_commands(house: Hous
         await made.ready("b", "leading")
         took_s = CLOCK.monotonic() - killed_s
         assert took_s < TAKE_OVER_S_MAX
-        print(f"taken over {took_s:.1f} s after kill -9")
         await there.state(going["id"], "confirmed")
         assert await asked_once(there, "ly_outlet", meanwhile.json()["id"])
         await there.state(meanwhile.json()["id"], "confirmed")
@@ -186,9 +185,10 @@ async def test_a_leader_cut_off_from_the_database_closes_on_and_is_followed(hous
 async def test_a_leader_that_ends_in_good_order_leaves_the_lead_at_once(house: House) -> None:
     made = house.pair
     ended_s = CLOCK.monotonic()
-    assert made.kill("b", signal.SIGTERM) == 0
+    # In a thread: the cables to the database lie in this loop.
+    assert await asyncio.to_thread(made.kill, "b", signal.SIGTERM) == 0
     await made.ready("a", "leading")
-    print(f"taken over {CLOCK.monotonic() - ended_s:.1f} s after an end in good order")
+    assert CLOCK.monotonic() - ended_s < TAKE_OVER_S_MAX
     report = await verified(house)
     assert report.verified, report.problems
     for name in ("a", "b"):
