@@ -9,6 +9,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from domain.ids import PointRef
 from domain.operators import FORMS, Count, Held, OperatorError, Rate, operator, reference, timed
@@ -38,6 +39,8 @@ class Truth(Enum):
         return {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE, Truth.UNKNOWN: Truth.UNKNOWN}[self]
 
 
+EXPRESSIONS_MAX = 10_000
+"""Conditions of which is remembered what they read, so that nobody walks a tree at every poll."""
 Recall = Callable[[str], Truth | float | None]
 """What was seen over time: text of an operator → its truth, or its rate in base units per second; None: nothing is known."""
 
@@ -60,18 +63,28 @@ class Expression:
     @property
     def references(self) -> frozenset[PointRef]:
         """The points that it reads."""
-        return frozenset(_references(self.tree))
+        return _read_by(self)
 
     @property
     def timed(self) -> tuple[Held | Rate, ...]:
         """Its operators that rest on the past, the inner ones first."""
-        return tuple(timed(self.tree))
+        return _timed_in(self)
 
     def __hash__(self) -> int:
         return hash(self.text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and self.text == other.text
+
+
+@lru_cache(maxsize=EXPRESSIONS_MAX)
+def _read_by(expression: Expression) -> frozenset[PointRef]:
+    return frozenset(_references(expression.tree))
+
+
+@lru_cache(maxsize=EXPRESSIONS_MAX)
+def _timed_in(expression: Expression) -> tuple[Held | Rate, ...]:
+    return tuple(timed(expression.tree))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

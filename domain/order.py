@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from domain.ids import FacilityId, GatewayId
 from domain.words import Words
@@ -30,6 +31,8 @@ class OrderKind(StrEnum):
     """The word in the park's folder no longer counts."""
 
 
+ORDERS_MAX = 100_000
+"""Orders whose text is kept for the hash of a set, which is asked for at every heartbeat."""
 KEEPING = frozenset({OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN})
 """What keeps an actuator at its safe position."""
 KIND_WORDS: Mapping[OrderKind, Words] = {
@@ -117,11 +120,10 @@ class OrderSet:
 
     def hash(self) -> str:
         """Return the SHA-256 (hex) over orders and tombstones in a fixed order."""
-        content = {
-            "orders": [asdict(self.orders[key]) for key in sorted(self.orders)],
-            "tombstones": sorted(self.tombstones),
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        orders = ", ".join(_text(self.orders[key]) for key in sorted(self.orders))
+        tombstones = json.dumps(sorted(self.tombstones), ensure_ascii=False)
+        content = f'{{"orders": [{orders}], "tombstones": {tombstones}}}'
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def _alive(self, actuator: FacilityId, kinds: frozenset[OrderKind]) -> tuple[Order, ...]:
         found = (
@@ -130,6 +132,11 @@ class OrderSet:
             if order.actuator == actuator and order.kind in kinds and order.id not in self.tombstones
         )
         return tuple(sorted(found, key=lambda order: (order.since_ms, order.id)))
+
+
+@lru_cache(maxsize=ORDERS_MAX)
+def _text(order: Order) -> str:
+    return json.dumps(asdict(order), sort_keys=True, ensure_ascii=False)
 
 
 def named_by(order: str) -> GatewayId | None:

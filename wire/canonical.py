@@ -14,7 +14,28 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 def dumps(value: Json) -> bytes:
     """Return the canonical bytes. Raises LocalProtocolError-worthy ValueError on NaN, infinities and integers ≥ 2⁵³."""
+    if _is_plain(value):
+        # The same bytes, ten times sooner: most of what is signed is text, and C's encoder escapes and sorts as RFC 8785 has it.
+        return _PLAIN.encode(value).encode()
     return rfc8785.dumps(value)
+
+
+_PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_INTEGER_MAX = 2**53 - 1
+
+
+def _is_plain(value: Json) -> bool:
+    """Whether both encoders spell `value` alike: no floats, whole numbers below 2⁵³, keys that sort alike in every encoding."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -_INTEGER_MAX <= value <= _INTEGER_MAX  # type: ignore[operator]
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(item) for key, item in value.items())  # type: ignore[union-attr]
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))  # type: ignore[arg-type]
+    return False
 
 
 def loads(data: bytes) -> dict[str, Json]:

@@ -1,9 +1,18 @@
 """Canonical JSON: one spelling out; in, only what every reader would read alike."""
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.errors import RemoteProtocolError
-from wire.canonical import digest, dumps, loads
+from wire.canonical import Json, digest, dumps, loads
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text() | st.floats(-1e20, 1e20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=5),
+    max_leaves=20,
+)
 
 
 def test_one_spelling() -> None:
@@ -13,6 +22,16 @@ def test_one_spelling() -> None:
     )
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+@given(value=ANY)
+def test_the_short_way_spells_like_the_long_one(value: Json) -> None:
+    assert dumps(value) == rfc8785.dumps(value)
+
+
+def test_every_control_character_is_spelled_alike() -> None:
+    said = {"".join(map(chr, range(0x80))): "".join(map(chr, range(0x2100)))}
+    assert dumps(said) == rfc8785.dumps(said)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53])
