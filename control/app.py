@@ -119,13 +119,8 @@ async def _work(
         intake = Intake(core, clock)
         await intake.take_all()
         tasks.start(intake.run(), name="intake")
-    for name, running in outside.work():
+    for name, running in (*outside.work(), *core.work()):
         tasks.start(running, name=name)
-    tasks.start(core.runner.run(), name="plans")
-    tasks.start(core.reopener.run(), name="reopenings")
-    tasks.start(core.alarms.run(), name="alarms")
-    tasks.start(journal.recorder.run(), name="recorder")
-    tasks.start(journal.checkpoints.run(), name="checkpoints")
     tasks.start(parts.hub.run(), name="live")
     tasks.start(metrics.run(), name="metrics")
     tasks.start(http.run(), name="http")

@@ -1,5 +1,6 @@
 """The centre without its doors: database, live image, commands, plans and alarms, put together and loaded."""
 
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -39,6 +40,8 @@ from runtime.clock import Clock
 from runtime.supervisor import Supervised
 from wire.signing import Signer
 
+Work = tuple[str, Coroutine[object, object, None]]
+"""A name, and what runs under it for ever."""
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
@@ -78,6 +81,14 @@ class Core:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+
+    def work(self) -> Iterable[Work]:
+        """Return what runs for ever but what speaks with the broker."""
+        yield "plans", self.runner.run()
+        yield "reopenings", self.reopener.run()
+        yield "alarms", self.alarms.run()
+        yield "recorder", self.journal.recorder.run()
+        yield "checkpoints", self.journal.checkpoints.run()
 
 
 async def open_journal(

@@ -1,13 +1,13 @@
 """The centre's side of the broker: its link, what it hears, what it sends, and how it keeps the edges; opens no port."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from control.commands.overrides import Overrides
 from control.commands.records import Records
 from control.commands.sender import Sender
-from control.core import Core
+from control.core import Core, Work
 from control.edge import Edge
 from control.inbox import Inbox
 from control.live.frame import Frame
@@ -17,9 +17,6 @@ from domain.ids import PointRef
 from runtime.mqtt import MqttLink, Subscription, Will
 from wire.signing import Signer, Verifier
 from wire.topics import SPARKPLUG, Channel, host_id, ours, state
-
-Work = tuple[str, Coroutine[object, object, None]]
-"""A name, and what runs under it for ever."""
 
 
 class MakeLink(Protocol):
