@@ -31,7 +31,7 @@ LENGTH_DIGITS_MAX = 12
 BODY_BYTES_MAX = 64_000
 """Of a request; no body of ours is longer."""
 
-_SECURITY = {
+SECURITY = {
     # ECharts sets styles on elements; scripts come from our own files only.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -82,7 +82,7 @@ async def _safely(request: Request, call_next: Next) -> Response:
         response: Response = problems.too_large()
     else:
         response = await call_next(request)
-    for name, value in _SECURITY.items():
+    for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     is_asset = request.url.path.startswith("/assets/")
     response.headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_asset else "no-store")

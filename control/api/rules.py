@@ -28,6 +28,7 @@ class Area(StrEnum):
     POINT = "point"
     TAG = "tag"
     OVERRIDE = "override"
+    REOPENING = "reopening"
     USER = "username"
     TOKEN = "token"  # noqa: S105 (the name of a route's part)
 
@@ -110,12 +111,12 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/runs/{run}/pause"): _rule(_ACT, Area.RUN),
     ("POST", "/runs/{run}/resume"): _rule(_ACT, Area.RUN),
     ("GET", "/reopenings"): _rule(_STAFF),
-    ("GET", "/reopenings/{reopening}/preview"): _rule(_STAFF),
-    ("POST", "/reopenings/{reopening}/runs"): _rule(_CONTROL_ROOM),
+    ("GET", "/reopenings/{reopening}/preview"): _rule(_STAFF, Area.REOPENING),
+    ("POST", "/reopenings/{reopening}/runs"): _rule(_CONTROL_ROOM, Area.REOPENING),
     ("GET", "/reopening-runs"): _rule(_STAFF),
-    ("GET", "/reopening-runs/{run}"): _rule(_STAFF),
-    ("POST", "/reopening-runs/{run}/approve"): _rule(_CONTROL_ROOM),
-    ("POST", "/reopening-runs/{run}/abort"): _rule(_CONTROL_ROOM),
+    ("GET", "/reopening-runs/{run}"): _rule(_STAFF, Area.REOPENING),
+    ("POST", "/reopening-runs/{run}/approve"): _rule(_CONTROL_ROOM, Area.REOPENING),
+    ("POST", "/reopening-runs/{run}/abort"): _rule(_CONTROL_ROOM, Area.REOPENING),
     ("GET", "/alarms"): _rule(_SEE, Area.FILTERED),
     ("POST", "/alarms/{alarm}/acknowledge"): _rule(_ACT, Area.ALARM),
     ("GET", "/orders"): _rule(_SEE, Area.FILTERED),
@@ -166,6 +167,13 @@ ANSWERED_BY_ALL = frozenset(
 
 NOT_CONFINED = frozenset(
     {
+        ("GET", "/reopenings"),
+        ("GET", "/reopenings/{reopening}/preview"),
+        ("POST", "/reopenings/{reopening}/runs"),
+        ("GET", "/reopening-runs"),
+        ("GET", "/reopening-runs/{run}"),
+        ("POST", "/reopening-runs/{run}/approve"),
+        ("POST", "/reopening-runs/{run}/abort"),
         ("GET", "/audit"),
         ("GET", "/audit/checkpoint"),
         ("GET", "/audit/export"),
@@ -214,6 +222,8 @@ HEARS_PIN = WITH_PIN | {("POST", "/commands")}
 FRESH = frozenset(
     {
         ("POST", "/selects"),
+        ("POST", "/reopenings/{reopening}/runs"),
+        ("POST", "/reopening-runs/{run}/approve"),
         ("POST", "/runs/{run}/approve"),
         ("POST", "/tags/{tag}/lift"),
         ("POST", "/tags/{tag}/lift/approve"),

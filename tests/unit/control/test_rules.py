@@ -12,7 +12,8 @@ from control.people.roles import Role
 
 PUBLIC_ROUTES = {
     ("GET", "/setup"), ("POST", "/setup"), ("POST", "/session"), ("POST", "/session/link"),
-    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics"),
+    ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/health/leading"),
+    ("GET", "/metrics"),
 }  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_only_what_must_be_public_is() -> None:
 def test_a_route_with_an_id_is_held_against_an_area(key: tuple[str, str]) -> None:
     assert RULES[key].area not in {Area.NONE, Area.FILTERED}
     name = re.findall(r"{(\w+)}", key[1])[0]
-    assert RULES[key].area.value in {name, "command"}
+    assert RULES[key].area.value in {name, "command", "reopening"}
 
 
 def test_a_confined_person_gets_nothing_of_the_whole_park() -> None:
@@ -52,7 +53,7 @@ def test_a_confined_person_gets_nothing_of_the_whole_park() -> None:
     own_session = {key for key, rule in RULES.items() if rule.is_for_people and key[1].startswith("/session")}
     for key in enterprise - own_session:
         assert RULES[key].area is not Area.NONE, key
-    people = {Area.NONE, Area.USER, Area.TOKEN}
+    people = {Area.NONE, Area.USER, Area.TOKEN, Area.REOPENING}
     whole = {key for key, rule in RULES.items() if rule.area in people and rule.roles is not None}
     assert whole - own_session == set(NOT_CONFINED)
 
