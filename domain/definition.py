@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
+from domain.drive import Drive
 from domain.park import Actuator, Park
 
 
@@ -17,7 +18,7 @@ def definition_hashes(park: Park, actuator: Actuator) -> tuple[str, str]:
     own = (getattr(actuator.feedback, name) for name in ("opened", "closed", "remote"))
     limits = [asdict(park.points[actuator.point(name)].register) for name in own if name is not None]
     drive: dict[str, object] = {
-        "drive": [type(actuator.drive).__name__, asdict(actuator.drive)],
+        "drive": [type(actuator.drive).__name__, _driven(actuator.drive)],
         "device": [device.id, device.unit_id],
         "safe": actuator.safe_position,
         "limits": limits,
@@ -38,6 +39,11 @@ def definition_hashes(park: Park, actuator: Actuator) -> tuple[str, str]:
         "travel": [actuator.travel_time_s, actuator.reversing_pause_s],
     }
     return _hash(drive), _hash(whole)
+
+
+def _driven(drive: Drive) -> dict[str, object]:
+    """Return a drive's fields; what was added later and is not used leaves the hash as it was."""
+    return {key: value for key, value in asdict(drive).items() if (key, value) != ("step_percent", None)}
 
 
 def _hash(content: dict[str, object]) -> str:

@@ -1,5 +1,6 @@
 """How an actuator's PLC wants to be driven, and which register writes one action takes; decides the writes, sends none."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -83,6 +84,8 @@ class Setpoint:
     """Address of the set-point in tenths of a percent, 0–1000."""
     stop: int
     """Coil that stops the travel."""
+    step_percent: float | None = None
+    """Away from safe the set-point goes no further at once than this, and on only when the gate is there; None: at once."""
 
 
 Drive = MomentaryCoils | MaintainedCoil | CommandWord | Setpoint
@@ -106,6 +109,22 @@ def writes(drive: Drive, action: Action, *, opening_percent: float | None = None
             return None if code is None else (Write(table=Table.HOLDING, address=drive.word, value=code),)
         case Setpoint():
             return _setpoint(drive, action, opening_percent)
+
+
+def echo_of(drive: Drive, action: Action) -> int | None:
+    """Return what the PLC shows once it has taken the command; None: it shows nothing of it."""
+    if not isinstance(drive, CommandWord) or drive.echo is None:
+        return None
+    return {Action.OPEN: drive.open, Action.CLOSE: drive.close, Action.STOP: drive.stop}.get(action)
+
+
+def stages(drive: Drive, *, start_percent: float, end_percent: float) -> Sequence[float]:
+    """Return the openings at which a move stops over before its end; empty when the drive goes there at once."""
+    if not isinstance(drive, Setpoint) or drive.step_percent is None:
+        return ()
+    way = 1.0 if end_percent > start_percent else -1.0
+    count = math.ceil(abs(end_percent - start_percent) / drive.step_percent - 1e-9)
+    return tuple(round(start_percent + way * drive.step_percent * number, 1) for number in range(1, count))
 
 
 def _pulse(drive: MomentaryCoils, action: Action) -> Sequence[Write] | None:

@@ -10,7 +10,7 @@ from gateway.backfill import Backfill
 from gateway.challenges import Challenges
 from gateway.desk import Desk
 from gateway.edge_node import EdgeNode
-from gateway.executor import Executor, Spawn
+from gateway.executor import Executor
 from gateway.field import Field, Station
 from gateway.heartbeat import Pulse
 from gateway.image import DeviceImage
@@ -20,11 +20,14 @@ from gateway.lane import Lane
 from gateway.outside import MakeLink, Outside
 from gateway.overrides import Overrides
 from gateway.publisher import Publisher
+from gateway.pulses import Spawn
 from gateway.records import Records
 from gateway.recovery import recover
 from gateway.storage import Storage
 from gateway.telemetry_metrics import TelemetryMetrics
+from gateway.telling import Telling
 from gateway.transcript import Transcript
+from gateway.travels import Travels
 from gateway.unbelieved import Unbelieved
 from gateway.watch import Watch
 from runtime.clock import Clock
@@ -70,7 +73,15 @@ class Core:
     def recover(self) -> None:
         """Say of what was being executed when the last run ended that its outcome is not known."""
         storage = self.storage
-        recover(storage.ledger, self.field, self.executor, self.transcript, self.records, epoch=storage.epoch)
+        recover(
+            storage.ledger,
+            self.field,
+            self.executor,
+            self.transcript,
+            self.records,
+            epoch=storage.epoch,
+            now_ms=self.clock.now_ms(),
+        )
 
     def work(self, watch: Callable[[str], Callable[[], None]]) -> Iterable[Work]:
         """Return everything that runs for ever but polls and the broker; `watch` gives what a task calls at every turn."""
@@ -131,7 +142,7 @@ def assemble(
     field = Field(park, stations, clock, others=others)
     publisher = Publisher(node, field.images, storage.samples, live, clock=clock, metrics=metrics)
     transcript = Transcript(storage.ledger, records, field, clock=clock, metrics=metrics)
-    executor = Executor(field, transcript, clock=clock, spawn=spawn)
+    executor = Executor(field, transcript, Travels(storage.ledger, field), clock=clock, spawn=spawn)
     overrides = Overrides(field, storage.ledger, records, clock, lambda: storage.times.is_off)
     watch = Watch(
         field,
@@ -210,6 +221,7 @@ def assemble(
         park=park.id,
         gateway=gateway,
         clock=clock,
+        compare=Telling(storage.ledger, records, field.definitions).heard,
     )
     return Core(
         clock=clock,

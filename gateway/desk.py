@@ -194,8 +194,15 @@ class Desk:
                 is_fresh=self._freshness(message, way),
                 warnings=admission.warnings,
                 instead_of=message.instead_of,
+                is_admitted=lambda: self._against(message, actuator),
             )
         )
+
+    def _against(self, message: CommandMessage, actuator: Actuator) -> tuple[Cause, ...]:
+        """Return what stands against going on with a move that is being executed in steps."""
+        situation = replace(self._situation(message), executing=None)
+        admission = admit(actuator, message.action, situation, opening_percent=_percent(message))
+        return admission.reasons if isinstance(admission, Refused) else ()
 
     def _cancel(self, message: CommandMessage, entry: Entry) -> None:
         held = self._selects.get(message.actuator)
@@ -277,6 +284,8 @@ class Desk:
             executing=self._executor.executing(message.actuator),
             is_in_doubt=self._executor.is_in_doubt(actuator),
             recall=recall,
+            drive=self._definitions[actuator.facility][0],
+            author=message.author,
             overridden=self._overrides.of(actuator.facility),
         )
 

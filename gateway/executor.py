@@ -3,22 +3,37 @@
 What may be moved was decided before (gateway.desk); how a move ended is decided by gateway.proof.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from domain.admission import Direction
+from domain.admission import Direction, direction
 from domain.command import Action, Event, State
-from domain.drive import MaintainedCoil, MomentaryCoils, Repeat, Write, writes
+from domain.drive import (
+    CommandWord,
+    MaintainedCoil,
+    MomentaryCoils,
+    Repeat,
+    Table,
+    Write,
+    echo_of,
+    stages,
+    writes,
+)
 from domain.errors import LinkError, LinkLost, LinkTimeout
-from domain.ids import FacilityId
+from domain.ids import CommandId, FacilityId
 from domain.park import Actuator
 from domain.position import Position, indicate
 from domain.refusal import Cause, Code
 from domain.words import Words
 from gateway.field import Field
 from gateway.job import Job
+from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
-from gateway.proof import Outcome, outcome
+from gateway.poll_plan import Block
+from gateway.proof import Goal, Outcome, outcome
+from gateway.pulses import Pulses, Spawn
 from gateway.transcript import Transcript
+from gateway.travels import Travels
 from runtime.clock import Clock
 from runtime.log import logger
 
@@ -30,32 +45,44 @@ SILENCE_GRACE_S = 1.5
 """Wall seconds after the time-out in which a reading must come, or the outcome is unknown."""
 RETRY_S = 0.3
 """Wall seconds between attempts to reach a PLC with a move toward safe that has not been sent."""
-TAKE_BACK_S = 1.0
-"""Wall seconds between attempts to end a pulse whose PLC was lost while it lasted."""
+ECHO_READS_MAX = 5
+"""Readings of a command word's echo: a PLC needs a turn of its program to show what it has taken."""
 WATCH_LATE_S = 3600.0
 """Wall seconds for which a movement is held to be the late effect of a write that was not proved in time (I3)."""
 
+_END = {Position.OPEN: Action.OPEN, Position.CLOSED: Action.CLOSE}
+_OPPOSITE = {Position.OPEN: Position.CLOSED, Position.CLOSED: Position.OPEN}
 _NO_CONNECTION = Words("连不上控制柜", "the cabinet takes no connection")
 
-Spawn = Callable[[Coroutine[object, object, None], str], object]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A move that was written and not proved in time: a movement now may be its late effect (I3)."""
+
+    command: CommandId
+    action: Action
+    way: Direction
+    until_s: float
+    """Monotonic: until when it is watched."""
 
 
 class Executor:
-    """The only one that writes to PLCs."""
+    """The only one that moves anything."""
 
-    def __init__(self, field: Field, transcript: Transcript, *, clock: Clock, spawn: Spawn) -> None:
+    def __init__(
+        self, field: Field, transcript: Transcript, travels: Travels, *, clock: Clock, spawn: Spawn
+    ) -> None:
         self._field = field
         self._transcript = transcript
+        self._travels = travels
         self._clock = clock
         self._spawn = spawn
         self._running: dict[FacilityId, Job] = {}
         self._doubts: dict[FacilityId, float] = {}
         """Actuator → when its last outcome was unknown."""
-        self._late: dict[FacilityId, tuple[Job, float]] = {}
-        """Actuator → the last move that was written and not proved in time, and until when it is watched."""
+        self._late: dict[FacilityId, Late] = {}
         self._ended_s: dict[FacilityId, float] = {}
-        self._on: set[FacilityId] = set()
-        """Actuators whose pulse has still to be taken back."""
+        self._pulses = Pulses(field, clock=clock, spawn=spawn)
         self._log = logger("executor")
 
     def executing(self, actuator: FacilityId) -> Action | None:
@@ -65,7 +92,7 @@ class Executor:
 
     def is_busy(self, actuator: FacilityId) -> bool:
         """Whether something is still to be written to its PLC or to be proved by it."""
-        return actuator in self._running or actuator in self._on
+        return actuator in self._running or actuator in self._pulses.on
 
     def was_just_moving(self, actuator: FacilityId) -> bool:
         """Whether a command of ours moves it, or did within the last seconds in which readings may still be under way."""
@@ -84,14 +111,25 @@ class Executor:
         del self._doubts[actuator.facility]
         return False
 
-    def recover(self, actuator: FacilityId) -> None:
-        """After a restart: the outcome of what was being executed is not known."""
-        self._doubts[actuator] = self._clock.monotonic()
+    def recover(self, entry: Entry, *, age_s: float) -> None:
+        """After a restart: what `entry` asked for `age_s` seconds ago may or may not have been done, and may yet be."""
+        actuator = self._field.actuators[entry.actuator]
+        self._doubts[entry.actuator] = self._clock.monotonic()
+        self.watch_late(entry, actuator, for_s=WATCH_LATE_S - age_s)
 
-    def late_move(self, actuator: FacilityId) -> Job | None:
+    def watch_late(self, entry: Entry, actuator: Actuator, *, for_s: float = WATCH_LATE_S) -> None:
+        """Hold a movement within `for_s` wall seconds to be the late effect of `entry`."""
+        if for_s <= 0 or entry.action is Action.VERIFY:
+            return
+        way = direction(actuator, entry.action, opening_percent=entry.parameters.get("opening_percent"))
+        self._late[entry.actuator] = Late(
+            command=entry.id, action=entry.action, way=way, until_s=self._clock.monotonic() + for_s
+        )
+
+    def late_move(self, actuator: FacilityId) -> Late | None:
         """Return the move that was not proved in time, of which a movement now may be the late effect; None: none."""
         found = self._late.get(actuator)
-        return found[0] if found is not None and self._clock.monotonic() < found[1] else None
+        return found if found is not None and self._clock.monotonic() < found.until_s else None
 
     def start(self, job: Job) -> None:
         """Execute `job`, which was admitted and whose intent is kept: it takes over, joins, or begins."""
@@ -115,16 +153,17 @@ class Executor:
                     ),
                 ),
             )
-        before = running if running is not None else self._unproved_other_way(job)
+        is_turning = self._is_unproved_other_way(job) if running is None else running.has_written
+        job.travel_timeout_s = self._travels.timeout_s(job.actuator, job.action)
         self._running[facility] = job
         self._late.pop(facility, None)
-        self._spawn(self._run(job, before), f"{job.action.value} {facility}")
+        self._spawn(self._run(job, is_turning=is_turning), f"{job.action.value} {facility}")
 
-    async def _run(self, job: Job, before: Job | None) -> None:
+    async def _run(self, job: Job, *, is_turning: bool) -> None:
         station = self._field.station_of(job.actuator)
         try:
             with station.poller.hurry(self._field.groups_of(job.actuator)):
-                pause_s = await self._reverse(job, before)
+                pause_s = await self._reverse(job, is_turning=is_turning)
                 found = await self._move(job, pause_s)
             if found is not None:
                 self._end(job, found)
@@ -137,15 +176,15 @@ class Executor:
         station = self._field.station_of(job.actuator)
         self._operating(job)
         with station.poller.hurry(self._field.groups_of(job.actuator)):
-            found = await self._prove(job, self._clock.monotonic(), is_answered=True)
+            found = await self._prove(job, job.goal, self._clock.monotonic(), is_answered=True)
         if found is not None:
             self._end(job, found)
 
-    async def _reverse(self, job: Job, before: Job | None) -> float:
+    async def _reverse(self, job: Job, *, is_turning: bool) -> float:
         """Stop the move that was taken over and let the drive rest; return the wall seconds that this took."""
         drive = job.actuator.drive
         stop = writes(drive, Action.STOP)
-        is_moving = (before is not None and before.has_written) or self._would_be_upset(job)
+        is_moving = is_turning or self._would_be_upset(job)
         if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
             return 0.0
         begun_s = self._clock.monotonic()
@@ -170,35 +209,52 @@ class Executor:
         reading = self._field.reading(job.actuator.point(moving))
         return reading.is_trusted and reading.value is True
 
-    def _unproved_other_way(self, job: Job) -> Job | None:
-        """Return a move the other way that ended unproved: the drive may still be on its way, or start late."""
+    def _is_unproved_other_way(self, job: Job) -> bool:
+        """Whether a move the other way ended unproved: the drive may still be on its way, or start late."""
         late = self.late_move(job.actuator.facility)
-        return late if late is not None and late.action is not job.action else None
+        return late is not None and late.action is not job.action
 
     async def _move(self, job: Job, pause_s: float) -> Outcome | None:
+        """Write and prove, in the steps that the drive wants; None when another command has taken over."""
+        for percent in self._stages(job):
+            found = await self._stage(job, Action.SET, percent, Goal(percent=percent), pause_s)
+            if found is None or found.event is not Event.POSITION_REACHED:
+                return found
+            against = job.is_admitted()
+            if against:
+                return _stopped_over(percent, against)
+        return await self._stage(job, job.action, job.opening_percent, job.goal, pause_s)
+
+    def _stages(self, job: Job) -> Sequence[float]:
+        name = job.actuator.feedback.position
+        if job.way is not Direction.AWAY_FROM_SAFE or name is None:
+            return ()
+        reading = self._field.reading(job.actuator.point(name))
+        end = {Action.OPEN: 100.0, Action.CLOSE: 0.0}.get(job.action, job.opening_percent)
+        if end is None or not reading.is_trusted or not isinstance(reading.value, float):
+            return ()
+        return stages(job.actuator.drive, start_percent=reading.value, end_percent=end)
+
+    async def _stage(
+        self, job: Job, action: Action, percent: float | None, goal: Goal, pause_s: float
+    ) -> Outcome | None:
         """Write once and prove; None when another command has taken over."""
-        commands = writes(job.actuator.drive, job.action, opening_percent=job.opening_percent)
+        commands = writes(job.actuator.drive, action, opening_percent=percent)
         assert commands
-        is_answered = True
+        is_answered, start = True, self._shown(job)
         while True:
             try:
                 await self._send(job, list(commands), grace_s=pause_s)
                 break
             except Withheld:
-                return (
-                    None
-                    if job.is_over
-                    else Outcome(
-                        event=Event.TIME_OUT,
-                        causes=(
-                            Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write")),
-                        ),
-                    )
-                )
+                if job.is_over:
+                    return None
+                stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
+                return _not_written(job, Event.TIME_OUT, stale)
             except LinkLost as error:
                 lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                 if job.way is Direction.AWAY_FROM_SAFE:
-                    return Outcome(event=Event.REFUSE, causes=(lost,))
+                    return _not_written(job, Event.REFUSE, lost)
                 if job.is_over:
                     return None
                 if not job.may_write(pause_s):
@@ -212,7 +268,13 @@ class Executor:
                 refused = Cause(code=Code.HEALTH, detail=f"PLC: Modbus {error.code}")
                 return Outcome(event=Event.DEVICE_REFUSED, causes=(refused,))
         self._operating(job)
-        return await self._prove(job, self._clock.monotonic(), is_answered=is_answered)
+        since_s = self._clock.monotonic()
+        found = await self._prove(job, goal, since_s, is_answered=is_answered)
+        is_there = found is not None and found.event is Event.POSITION_REACHED
+        if is_there and goal.position in _END and start is _OPPOSITE[goal.position]:
+            job.travel_s = (self._clock.monotonic() - since_s) * self._clock.speed
+            self._travels.measured(job.actuator, _END[goal.position], job.travel_s)
+        return found
 
     async def _send(self, job: Job, commands: list[Write], *, grace_s: float) -> None:
         """Send the writes of one order. The first is withheld unless the job still stands and is fresh (I3).
@@ -231,45 +293,31 @@ class Executor:
             await link.write(commands[0], permit=permit)
         finally:
             if job.has_written:
-                for write in commands[1:]:
-                    await self._clock.sleep(0.0, floor_s=write.after_s)
-                    await self._take_back(job, write)
+                await self._pulses.end(job.actuator, commands[1:])
 
-    async def _take_back(self, job: Job, write: Write) -> None:
-        """End a pulse now, or beside whatever follows: a coil left on stands against the next command."""
-        if not await self._has_taken_back(job, write):
-            self._log.error("pulse not taken back yet", actuator=job.actuator.facility)
-            self._spawn(self._take_back_later(job, write), f"take back {job.actuator.facility}")
+    def _shown(self, job: Job) -> Position:
+        names = job.actuator.feedback
+        opened, closed = job.actuator.point(names.opened), job.actuator.point(names.closed)
+        return indicate(self._field.reading(opened), self._field.reading(closed)).position
 
-    async def _take_back_later(self, job: Job, write: Write) -> None:
-        facility = job.actuator.facility
-        self._on.add(facility)
-        until_s = self._clock.monotonic() + WATCH_LATE_S
+    async def _echoed(self, job: Job) -> int | None:
+        """Return what the PLC shows of the command that it has taken; None: nothing, or it does not answer."""
+        drive = job.actuator.drive
+        assert isinstance(drive, CommandWord)
+        assert drive.echo is not None
+        block = Block(table=Table.HOLDING, start=drive.echo, count=1, rows=())
         try:
-            while self._clock.monotonic() < until_s:
-                await self._clock.sleep(0.0, floor_s=TAKE_BACK_S)
-                if await self._has_taken_back(job, write):
-                    self._log.info("pulse taken back late", actuator=facility)
-                    return
-        finally:
-            self._on.discard(facility)
+            return int((await self._field.station_of(job.actuator).link.read(block))[0])
+        except (LinkError, DeviceRefused):
+            return None
 
-    async def _has_taken_back(self, job: Job, write: Write) -> bool:
-        """Return whether there is nothing more to try: the PLC took the write, or refuses it."""
-        try:
-            await self._field.station_of(job.actuator).link.write(write, permit=lambda: True)
-        except DeviceRefused as error:
-            self._log.error("pulse not taken back", actuator=job.actuator.facility, reason=str(error))
-        except LinkError:
-            return False
-        return True
-
-    async def _prove(self, job: Job, since_s: float, *, is_answered: bool) -> Outcome | None:
+    async def _prove(self, job: Job, goal: Goal, since_s: float, *, is_answered: bool) -> Outcome | None:
         """Watch the feedback until it proves an outcome; None when another command has taken over."""
         poller = self._field.station_of(job.actuator).poller
         # What was asked before the write proves nothing (I4): ask now, not when the next poll is due.
         poller.poll_now(self._field.groups_of(job.actuator))
         left_s, last_s, over_s = job.timeout_s, since_s, None
+        wanted = echo_of(job.actuator.drive, job.action) if is_answered else None
         while not job.is_over:
             await poller.polled(LOOK_S)
             now_s = self._clock.monotonic()
@@ -277,8 +325,10 @@ class Executor:
             last_s = now_s
             if over_s is None and left_s <= 0 and now_s - since_s >= TIMEOUT_FLOOR_S:
                 over_s = now_s
+            if wanted is not None and wanted != job.echo and job.echo_reads < ECHO_READS_MAX:
+                job.echo, job.echo_reads = await self._echoed(job), job.echo_reads + 1
             found = outcome(
-                job.goal,
+                goal,
                 self._field.seen(job.actuator, since_s if over_s is None else over_s),
                 is_time_out=over_s is not None,
                 is_silence=over_s is not None and now_s - over_s > SILENCE_GRACE_S,
@@ -292,7 +342,11 @@ class Executor:
         for one in (job, *job.joined):
             if not one.is_over and one.entry.state is not State.OPERATING:
                 self._transcript.advance(
-                    one.entry, Event.OPERATE, warnings=one.warnings, instead_of=one.instead_of
+                    one.entry,
+                    Event.OPERATE,
+                    warnings=one.warnings,
+                    instead_of=one.instead_of,
+                    execution=job.execution,
                 )
 
     def _end(self, job: Job, found: Outcome) -> None:
@@ -304,9 +358,25 @@ class Executor:
         if found.event is Event.SILENCE:
             self._doubts[facility] = now_s
         if found.event in {Event.SILENCE, Event.TRAVEL_EXCEEDED} and job.has_written:
-            self._late[facility] = (job, now_s + WATCH_LATE_S)
+            self.watch_late(job.entry, job.actuator)
         for one in (job, *job.joined):
             one.is_over = True
             self._transcript.advance(
-                one.entry, found.event, reasons=found.causes, warnings=one.warnings, instead_of=one.instead_of
+                one.entry,
+                found.event,
+                reasons=found.causes,
+                warnings=one.warnings,
+                instead_of=one.instead_of,
+                execution=job.execution,
             )
+
+
+def _not_written(job: Job, event: Event, cause: Cause) -> Outcome:
+    """Return how a move ends whose write was withheld; of one in steps the earlier were written: it stays where it stands."""
+    is_begun = job.entry.state is State.OPERATING
+    return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=(cause,))
+
+
+def _stopped_over(percent: float, against: tuple[Cause, ...]) -> Outcome:
+    words = Words(f"停在 {percent:g} %,不再开大", f"stays at {percent:g} %, goes no further")
+    return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.INTERLOCK, detail=words), *against))

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 from domain.admission import Direction, target
 from domain.command import Action
+from domain.drive import echo_of
 from domain.ids import CommandId
 from domain.park import Actuator
 from domain.refusal import Cause
 from gateway.ledger_entry import Entry
 from gateway.proof import Goal
+from wire.canonical import Json
 
 REST_TIMEOUT_S = 10.0
 """Model seconds for a stop to be seen."""
@@ -28,6 +30,15 @@ class Job:
     """Whether it may still be written (I3); the argument is wall seconds of grace for a pause that we inserted."""
     warnings: tuple[Cause, ...] = ()
     instead_of: CommandId | None = None
+    is_admitted: Callable[[], tuple[Cause, ...]] = tuple
+    """Asked again before each further step of a move in steps: what stands against it now."""
+    travel_timeout_s: float = 0.0
+    """Model seconds until a travel has failed, as learnt; 0: as declared."""
+    travel_s: float | None = None
+    """Model seconds that it took from limit to limit; None: it did not go that way, or not yet."""
+    echo: int | None = None
+    """What the PLC echoed of a command word; told with the outcome, and proof of nothing."""
+    echo_reads: int = 0
     joined: list["Job"] = field(default_factory=list)
     """Moves toward the same target that share the outcome."""
     has_written: bool = False
@@ -66,7 +77,18 @@ class Job:
             case Action.VERIFY:
                 return LOOK_TIMEOUT_S
             case _:
-                return self.actuator.travel_timeout_s
+                return self.travel_timeout_s or self.actuator.travel_timeout_s
+
+    @property
+    def execution(self) -> dict[str, Json]:
+        """How the drive goes about it, as it stands in records."""
+        told: dict[str, Json] = {"timeout_ms": round(1000 * self.timeout_s)}
+        if self.travel_s is not None:
+            told["travel_ms"] = round(1000 * self.travel_s)
+        wanted = echo_of(self.actuator.drive, self.action)
+        if wanted is not None:
+            told["echo"] = {"wanted": wanted, "read": self.echo}
+        return told
 
     def may_write(self, grace_s: float) -> bool:
         """Whether it, or one that shares its outcome, may still be written (I3)."""

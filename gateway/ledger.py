@@ -24,6 +24,11 @@ ENTRIES_MAX = 50_000
 BD_SEQ_MAX = 255
 """Sparkplug 3.0: bdSeq starts at 0 and turns after 255."""
 
+_TRAVEL = "travel "
+"""Before the name of a history among the single facts."""
+_KEPT = "kept "
+"""Before the name of an actuator there: what was proved of it under its orders."""
+
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
 create table if not exists command (
@@ -38,13 +43,17 @@ class Ledger:
     """The gateway's memory."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        """Use `open`."""
+        """Use `open`, or `on`."""
         self._database = database
         self._entries: dict[tuple[CommandId, Phase], Entry] = {}
         self._unwritten: set[tuple[CommandId, Phase]] = set()
         self._is_standing_unwritten = False
         self.term = 0
         self.orders = OrderSet()
+        self.travels: dict[str, str] = {}
+        """What gateway.travels keeps of each actuator and direction."""
+        self.kept: dict[str, str] = {}
+        """What gateway.guard keeps of each actuator that orders keep at its safe position."""
         self.bd_seq = BD_SEQ_MAX
         """The bdSeq of the last MQTT session, so that the first of all is 0."""
         self.has_met_broker = False
@@ -59,12 +68,17 @@ class Ledger:
             database = sqlite3.connect(path, isolation_level=None)
             database.execute("pragma journal_mode=wal")
             database.execute("pragma synchronous=full")
-            database.executescript(_SCHEMA)
-            ledger = cls(database)
-            ledger._load()
+            return cls.on(database)
         except sqlite3.Error as error:
             message = f"{path}: {error}"
             raise StorageError(message) from error
+
+    @classmethod
+    def on(cls, database: sqlite3.Connection) -> "Ledger":
+        """Use `database`, and read what an earlier run left in it. Raises sqlite3.Error."""
+        database.executescript(_SCHEMA)
+        ledger = cls(database)
+        ledger._load()
         return ledger
 
     def entry(self, command: CommandId, phase: Phase) -> Entry | None:
@@ -122,6 +136,27 @@ class Ledger:
         """Keep the number of the session that begins: the next goes on from it, after a restart too."""
         self.bd_seq = bd_seq
         self._try_standing()
+
+    def keep_travels(self, name: str, text: str) -> None:
+        """Keep a history of travels; one that a full disk does not take is learnt again."""
+        self.travels[name] = text
+        with contextlib.suppress(StorageError):
+            self._write("insert or replace into meta values (?,?)", [(f"{_TRAVEL}{name}", text)])
+
+    def keep_kept(self, actuator: str, text: str) -> None:
+        """Keep what was proved of an actuator under its orders; what a full disk does not take counts as never proved."""
+        self.kept[actuator] = text
+        with contextlib.suppress(StorageError):
+            self._write("insert or replace into meta values (?,?)", [(f"{_KEPT}{actuator}", text)])
+
+    def moves(self) -> Iterator[Entry]:
+        """Yield what was, or may have been, written to a PLC, oldest first."""
+        written = {State.OPERATING, State.CONFIRMED, State.FAILED, State.UNKNOWN, State.PREEMPTED}
+        return (
+            entry
+            for entry in self._entries.values()
+            if entry.phase is Phase.OPERATE and entry.action is not Action.VERIFY and entry.state in written
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -183,6 +218,10 @@ class Ledger:
                 self.term = int(value)
             elif key == "broker":
                 self.has_met_broker = value == "1"
+            elif key.startswith(_KEPT):
+                self.kept[key.removeprefix(_KEPT)] = value
+            elif key.startswith(_TRAVEL):
+                self.travels[key.removeprefix(_TRAVEL)] = value
             elif key == "bd_seq":
                 self.bd_seq = int(value) % (BD_SEQ_MAX + 1)
         held, dead = [], []

@@ -40,10 +40,16 @@ class Transcript:
         reasons: Sequence[Cause] = (),
         warnings: Sequence[Cause] = (),
         instead_of: CommandId | None = None,
+        execution: Mapping[str, Json] | None = None,
     ) -> None:
         """Take `entry` through `event` by the table of domain.command, and write it down."""
         self.enter(
-            entry, next_state(entry.state, event), reasons=reasons, warnings=warnings, instead_of=instead_of
+            entry,
+            next_state(entry.state, event),
+            reasons=reasons,
+            warnings=warnings,
+            instead_of=instead_of,
+            execution=execution,
         )
 
     def enter(
@@ -54,13 +60,19 @@ class Transcript:
         reasons: Sequence[Cause] = (),
         warnings: Sequence[Cause] = (),
         instead_of: CommandId | None = None,
+        execution: Mapping[str, Json] | None = None,
     ) -> None:
         """Write down that `entry` is now in `state`."""
         entry.state, entry.at_ms = state, self._clock.now_ms()
         actuator = self._field.actuators.get(entry.actuator)
         evidence = self._field.evidence(actuator) if actuator is not None else {}
         body = command_record(
-            entry, reasons=reasons, warnings=warnings, evidence=evidence, instead_of=instead_of
+            entry,
+            reasons=reasons,
+            warnings=warnings,
+            evidence=evidence,
+            instead_of=instead_of,
+            execution=execution,
         )
         known = entry.actuator if entry.actuator in self._field.park.actuators else None
         entry.record = self._records.make("command", body, actuator=known)
@@ -84,8 +96,9 @@ def command_record(
     warnings: Sequence[Cause] = (),
     evidence: Mapping[str, Json] | None = None,
     instead_of: CommandId | None = None,
+    execution: Mapping[str, Json] | None = None,
 ) -> dict[str, Json]:
-    """Return the body of a `command` record."""
+    """Return the body of a `command` record; `execution` tells how the drive went about it."""
     return {
         "id": entry.id,
         "phase": entry.phase.value,
@@ -99,6 +112,7 @@ def command_record(
         "warnings": [cause_form(cause) for cause in warnings],
         "evidence": dict(evidence or {}),
         "instead_of": instead_of,
+        "execution": dict(execution or {}),
     }
 
 

@@ -20,6 +20,7 @@ from domain.position import Position, indicate
 from domain.refusal import Admitted, Cause, Refused
 from gateway.executor import Executor
 from gateway.field import Field
+from gateway.guard import Guard
 from gateway.image import DeviceImage
 from gateway.job import Job
 from gateway.ledger import Ledger
@@ -66,6 +67,7 @@ class Watch:
         self._overrides = overrides
         self._clock = clock
         self._log = logger("watch")
+        self._guard = Guard(field, executor, ledger=ledger, records=records, clock=clock)
         self._cutoffs: list[CutoffWatch] = []
         self._alarms: dict[RuleId, tuple[AlarmRule, Alarm]] = {}
         self._positions: dict[FacilityId, Position] = {}
@@ -125,6 +127,7 @@ class Watch:
                 self._watch_mode(actuator)
             if self._is_new(image, actuator, (names.opened, names.closed)):
                 self._watch_position(actuator)
+                self._guard.look(image, actuator, self._bring_back)
 
     def orders_changed(self) -> None:
         """A rule is latched while an order that it made stands."""
@@ -204,6 +207,8 @@ class Watch:
             orders=self._ledger.orders,
             executing=self._executor.executing(actuator.facility),
             recall=self._field.memory.recall,
+            drive=self._field.definitions[actuator.facility][0],
+            author=author,
             overridden=self._overrides.of(actuator.facility),
         )
         admission = admit(actuator, action, situation)
@@ -223,6 +228,9 @@ class Watch:
                         warnings=warnings,
                     )
                 )
+
+    def _bring_back(self, actuator: Actuator, author: str, reason: str) -> None:
+        self._move_to_safe(actuator, _new_id(), author, reason)
 
     def _refuse(self, entry: Entry, reasons: tuple[Cause, ...]) -> None:
         self._transcript.enter(entry, State.REFUSED, reasons=reasons)
@@ -259,7 +267,7 @@ class Watch:
         if before is None or before is shown or self._executor.was_just_moving(facility):
             return
         late = self._executor.late_move(facility)
-        late_of = late.entry.id if late is not None else None
+        late_of = late.command if late is not None else None
         self._records.make(
             "moved_by_hand", {"from": before.value, "to": shown.value, "late_of": late_of}, actuator=facility
         )

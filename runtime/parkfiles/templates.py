@@ -150,6 +150,16 @@ class _SlotDraft:
                 message = f"is driven but reports no state `{field}`"
                 remedy = f"add the point `{field}` (bit) to the CSV or name another under feedback"
                 self._entry.fault("drive", message, remedy=remedy, kind="missing-feedback")
+        if (
+            isinstance(self.drive, Setpoint)
+            and self.drive.step_percent
+            and is_whole
+            and "position" not in names
+        ):
+            remedy = "add the point `position` to the CSV, or leave step_percent out"
+            self._entry.fault(
+                "drive", "goes in steps but reports no opening", remedy=remedy, kind="missing-feedback"
+            )
         return Feedback(
             opened=names.get("opened", ""),
             closed=names.get("closed", ""),
@@ -194,7 +204,11 @@ def _drive(entry: Entry, addressing: Addressing) -> Drive | None:
         drive = Setpoint(
             word=_address(entry, "word", Table.HOLDING, addressing),
             stop=_address(entry, "stop", Table.COIL, addressing),
+            step_percent=entry.number("step_percent", least=1, most=50)
+            if entry.has("step_percent")
+            else None,
         )
+        entry.may_have("step_percent")
     elif kind:
         remedy = f"write one of {', '.join(DRIVES)}"
         entry.fault("kind", f"`{kind}` is no drive", remedy=remedy, kind="wrong-choice")

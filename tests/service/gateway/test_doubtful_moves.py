@@ -10,6 +10,9 @@ import pytest
 from domain.command import Action, Phase
 from domain.drive import Pulse, Repeat, Table
 from domain.park import Tier
+from gateway.executor import Executor
+from gateway.recovery import recover
+from gateway.travels import Travels
 from gateway.watch import Watch
 from tests.service.gateway.test_random_commands import GATE, Bench
 
@@ -22,7 +25,25 @@ class Watched(Bench):
     def __init__(self, folder: Path, tier: Tier, pulse: Pulse) -> None:
         super().__init__(folder, Repeat.SAFE, tier=tier, pulse=pulse)
         field, transcript, ledger, records = self.parts
-        self.watch = Watch(field, self.executor, transcript, ledger=ledger, records=records, clock=self.clock)
+        self.watch = Watch(
+            field, self.executor, transcript,
+            ledger=ledger, records=records, overrides=self.overrides, clock=self.clock,
+        )  # fmt: skip
+
+    def restart(self) -> None:
+        """Die in the midst of everything, and begin again with what is on the disk."""
+        for task in self.tasks:
+            task.cancel()
+        self.tasks.clear()
+        field, transcript, ledger, records = self.parts
+        self.executor = Executor(
+            field, transcript, Travels(ledger, field), clock=self.clock, spawn=self._spawn
+        )
+        self.watch = Watch(
+            field, self.executor, transcript,
+            ledger=ledger, records=records, overrides=self.overrides, clock=self.clock,
+        )  # fmt: skip
+        recover(ledger, field, self.executor, transcript, records, epoch="f" * 32, now_ms=self.clock.now_ms())
 
     def _poll(self) -> None:
         super()._poll()
@@ -74,6 +95,63 @@ def test_a_late_opening_is_countered_but_never_on_a_river(tier: Tier, countered:
         assert (CLOSE_COIL in bench.link.sent) is countered
 
     play(what, tier)
+
+
+@pytest.mark.parametrize("after_s", [1.0, 150.0])
+def test_a_write_before_a_restart_that_takes_effect_late_is_countered(after_s: float) -> None:
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.link.mode = "silent"
+        command = bench.open()
+        await bench.step(after_s)
+        bench.restart()
+        await bench.step(2)
+        assert bench.state(command) == "unknown"
+        bench.link.mode = "up"
+        bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+        await bench.step(10)
+        assert any(body.get("late_of") == command for body in bench.said())
+        assert bench.own()[0] == "close"
+        assert CLOSE_COIL in bench.link.sent
+
+    play(what)
+
+
+def test_what_was_proved_before_a_restart_has_no_late_effect() -> None:
+    async def what(bench: Watched) -> None:
+        command = bench.open()
+        await bench.step(60)
+        assert bench.state(command) == "confirmed"
+        await bench.close()
+        bench.restart()
+        await bench.step(2)
+        bench.link.sent.clear()
+        bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+        await bench.step(10)
+        assert [body["late_of"] for body in bench.said() if "late_of" in body] == [None]
+        assert bench.own() == []
+
+    play(what)
+
+
+def test_the_travel_is_learnt_from_what_the_device_has_shown() -> None:
+    async def what(bench: Watched) -> None:
+        field, _, ledger, _ = bench.parts
+        gate = field.actuators[GATE]
+        declared_s = Travels(ledger, field).timeout_s(gate, Action.CLOSE)
+        for _ in range(3):
+            bench.open()
+            await bench.step(60)
+            await bench.close()
+        learnt_s = Travels(ledger, field).timeout_s(gate, Action.CLOSE)
+        assert declared_s == 1.5 * gate.travel_time_s
+        assert learnt_s <= declared_s
+        told = [body["execution"] for body in bench.said() if body.get("state") == "confirmed"]
+        travels = [item["travel_ms"] for item in told if "travel_ms" in item]
+        assert len(travels) >= 5
+        assert all(abs(item / 1000 - gate.travel_time_s) < 2 for item in travels)
+
+    play(what)
 
 
 @pytest.mark.parametrize("action", [Action.VERIFY, Action.CLOSE])

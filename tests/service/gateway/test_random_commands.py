@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from domain.approval import Consent
 from domain.command import TRANSITIONS, Action, Phase, State
 from domain.definition import definition_hashes
 from domain.drive import MomentaryCoils, Pulse, Repeat, Write
@@ -33,11 +34,13 @@ from gateway.field import Field, Station
 from gateway.image import DeviceImage
 from gateway.lane import Lane
 from gateway.ledger import Ledger
+from gateway.overrides import Overrides
 from gateway.plc import PlcLink, Withheld
 from gateway.poller import Poller
 from gateway.records import Records
 from gateway.telemetry_metrics import TelemetryMetrics
 from gateway.transcript import Transcript
+from gateway.travels import Travels
 from gateway.unbelieved import Unbelieved
 from runtime.clock import ManualClock
 from runtime.journal import Journal
@@ -87,6 +90,9 @@ class FakePoller:
     def hurry(self, groups: frozenset[str]) -> Iterator[None]:
         yield
 
+    def poll_now(self, groups: frozenset[str]) -> None:
+        """The next poll comes in its own time."""
+
     async def polled(self, timeout_s: float) -> None:
         self.done.clear()
         await self.done.wait()
@@ -132,12 +138,15 @@ class Bench:
         )
         self.parts = (field, transcript, ledger, records)
         self.tasks: list[asyncio.Task[object]] = []
-        self.executor = Executor(field, transcript, clock=self.clock, spawn=self._spawn)
+        self.executor = Executor(
+            field, transcript, Travels(ledger, field), clock=self.clock, spawn=self._spawn
+        )
+        self.overrides = Overrides(field, ledger, records, self.clock, lambda: False)
         self.challenges = Challenges()
         definitions = {str(GATE): definition_hashes(self.park, gate)}
         self.desk = Desk(
             field, self.executor, transcript, ledger=ledger, records=records, challenges=self.challenges,
-            unbelieved=Unbelieved(records, frozenset({GATE}), self.clock), definitions=definitions,
+            overrides=self.overrides, unbelieved=Unbelieved(records, frozenset({GATE}), self.clock), definitions=definitions,
             verifier=self.verifier, clock=self.clock, challenge_validity_s=60.0, is_full=lambda: False,
         )  # fmt: skip
         self.definition = definitions[str(GATE)]
@@ -164,6 +173,7 @@ class Bench:
             id=CommandId(command or secrets.token_hex(16)), phase=phase, park=self.park.id, gateway=GatewayId(GW),
             actuator=GATE, action=action, author="wang", reason="", expires_ms=self.clock.now_ms() + 60_000, term=1,
             definition=self.definition, challenge=challenge,
+            consent=Consent(by="li", content_hash="0" * 64, at_ms=self.clock.now_ms(), basis="调度 1"),
         )  # fmt: skip
         self.desk.take(self.signer.sign(command_body(message)))
         return message.id
