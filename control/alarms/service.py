@@ -1,6 +1,6 @@
 """Runs the alarms: feeds them with what the live image learns, writes what changed, and takes acknowledgements."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +11,7 @@ from control.alarms.watch import Watch
 from control.audit.entry import SYSTEM
 from control.bell import Bell
 from control.commands.orders import Orders
+from control.database.change import Change
 from control.database.recorder import Recorder
 from control.database.tables import ALARMS
 from control.live.image import Image
@@ -65,11 +66,24 @@ class Alarms:
         for ref in refs:
             self._note(*self.watch.see(ref, self._image.reading(ref, now_s=now_s), now_ms=now_ms))
 
-    def hear(self, record: Record) -> None:
-        """Take a record that an edge made."""
+    def hear(self, record: Record) -> Callable[[], Change] | None:
+        """Take a record that an edge made; return what is written of it in the record's own transaction (I12)."""
         rule = reported(record, self._image.park)
-        if rule is not None:
-            self._note(self.watch.happened(rule, now_ms=record.at_ms))
+        if rule is None:
+            return None
+        raised = self.watch.happened(rule, now_ms=record.at_ms)
+        self.changed.add(rule.id)
+        self._noted[rule.id] = (raised.state, raised.occurrence)
+        park, at_ms = self._image.park, self._clock.now_ms()
+
+        def change() -> Change:
+            said, now = (
+                written(item, self.watch, park, actor=SYSTEM, at_ms=at_ms)
+                for item in (raised, self.watch.of(rule.id))
+            )
+            return Change(writes=now.writes, entries=said.entries)
+
+        return change
 
     async def acknowledge(self, rule: RuleId, *, occurrence: int, severity: int, person: str) -> Alarm | None:
         """Acknowledge what `person` saw; None when something else stands now. Raises StorageError."""

@@ -5,21 +5,25 @@ While the database is gone a record already shows in memory, is not acknowledged
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from control.bell import Bell
 from control.commands.book import Book
+from control.commands.entries import row
 from control.commands.orders import Orders
 from control.commands.reports import named, report
-from control.database.change import Change
+from control.database.change import Change, Write
 from control.database.ledger import Contradicts, Ledger
 from control.database.recorder import Recorder
 from control.database.tables import RECORDS
 from domain.errors import LinkError, StorageError
-from domain.ids import GatewayId
+from domain.ids import CommandId, GatewayId
 from domain.park import Park
 from runtime.clock import Clock
 from runtime.mqtt import MqttLink
@@ -34,7 +38,8 @@ REMEMBERED_MAX = 20_000
 PENDING_MAX = 10_000
 """Records applied in memory and not yet committed; beyond it they wait at the edge."""
 
-Listener = Callable[[Record], None]
+Listener = Callable[[Record], Callable[[], Change] | None]
+"""Told of a record; what it has to write of it, asked for at the commit, is in the same transaction."""
 
 
 class Records:
@@ -67,7 +72,8 @@ class Records:
         self._committed: dict[Key, None] = {}
         self._highest: dict[tuple[GatewayId, str], int] = {}
         """The highest offset of an epoch that was ever committed: a higher one asks no database."""
-        self._pending: dict[Key, Change] = {}
+        self._pending: dict[Key, Sequence[Callable[[], Change]]] = {}
+        """What each is to write, as it stands when it is written."""
         self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
 
     async def take(self, record: Record) -> None:
@@ -87,12 +93,12 @@ class Records:
         return key
 
     async def _kept(self, key: Key) -> None:
-        change = self._pending.get(key)
-        if change is None and key not in self._committed:
+        parts = self._pending.get(key)
+        if parts is None and key not in self._committed:
             return  # more wait than we hold: the edge keeps it and says it again
-        if change is not None:
+        if parts is not None:
             try:
-                await self._recorder.commit(change)
+                await self._recorder.commit(reduce(add, (part() for part in parts)))
             except Contradicts:
                 pass  # it stands there already
             except StorageError:
@@ -116,7 +122,7 @@ class Records:
             except LinkError:
                 return  # the edge sends its records again, and is told again
 
-    def _absorb(self, record: Record) -> Change:
+    def _absorb(self, record: Record) -> Sequence[Callable[[], Change]]:
         command = named(record)
         held = self._book.get(command) if command is not None else None
         found = report(record, held, self._park, released=self._orders.held.tombstones)
@@ -128,10 +134,20 @@ class Records:
             self._orders.add(found.order)
             if found.is_released:
                 self._orders.release((found.order.id,))
-        for listener in self._listeners:
-            listener(record)
+        heard = [listener(record) for listener in self._listeners]
         self._changes.ring()
-        return found.change
+        return [partial(self._as_now, found.change), *(part for part in heard if part is not None)]
+
+    def _as_now(self, change: Change) -> Change:
+        """Return `change` with its rows as they stand now: what waited must not undo what was written meanwhile (I5)."""
+        return replace(change, writes=tuple(self._row_now(write) for write in change.writes))
+
+    def _row_now(self, write: Write) -> Write:
+        if write.table == "orders":
+            is_released = write.row["id"] in self._orders.held.tombstones
+            return replace(write, row={**write.row, "is_released": is_released})
+        held = self._book.get(CommandId(str(write.row["id"]))) if write.table == "commands" else None
+        return write if held is None else row(held)
 
     async def _is_committed(self, key: Key) -> bool:
         if key in self._committed:
