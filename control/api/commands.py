@@ -16,10 +16,10 @@ from control.commands.entries import causes
 from control.commands.gate import Clear, NeedsConfirmation, Request
 from control.commands.tracked import Tracked
 from control.live.views import command_view
-from domain.admission import Direction, direction
+from control.live.why_view import why_view
+from domain.admission import Direction, direction, truth_now
 from domain.command import Action
 from domain.ids import CommandId, FacilityId
-from domain.interlock import evaluate
 from domain.park import Actuator
 from domain.refusal import Refused
 from wire.canonical import Json
@@ -44,6 +44,7 @@ async def why(actuator: str, action: Action, service: Service, who: Who) -> dict
         "warnings": warnings,
         "refusals": refusals,
         "conditions": _conditions(found, action, service),
+        "tree": why_view(service.view.explain(found.facility, action, who)),
     }
 
 
@@ -167,7 +168,7 @@ def _conditions(actuator: Actuator, action: Action, service: Parts) -> list[dict
                     "stale": not reading.fresh,
                 }
             )
-        verdict = evaluate(lock.expression, situation.read, situation.unit_of).value
+        verdict = truth_now(lock, situation).value
         found.append(
             {
                 "text": lock.expression.text,

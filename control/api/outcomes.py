@@ -21,11 +21,46 @@ class Condition(Shape):
     values: list[ConditionValue]
 
 
+class WhyValue(Shape):
+    point: str
+    words: WordsShape
+    value: float | bool | str | None
+    unit: str
+    quality: QualityWord
+    reason: str | None
+    age_s: float | None
+    stale: bool
+
+
+class WhyNode(Shape):
+    """One condition of the tree: what it says, what it does to the action, and what would have to change."""
+
+    kind: Literal[
+        "action", "check", "permit", "inhibit", "several", "not", "compare", "state", "held", "constant"
+    ]
+    words: WordsShape
+    text: str
+    truth: Literal["true", "false", "unknown"]
+    wanted: bool
+    effect: Literal["passes", "warns", "blocks", "overridden"]
+    change: WordsShape | None
+    need: int | None
+    """Of its parts, how many must be as wanted."""
+    so_far_s: float | None
+    needed_s: float | None
+    code: str | None
+    interlock: str | None
+    override: str | None
+    values: list[WhyValue]
+    parts: list["WhyNode"]
+
+
 class WhyShape(Shape):
     allowed: bool
     warnings: list[Reason]
     refusals: list[Reason]
     conditions: list[Condition]
+    tree: WhyNode
 
 
 class SelectShape(Shape):

@@ -81,7 +81,7 @@ class Desk:
             return await self._decline(request, person, (cause,))
         tracked = self._pen.sign(self._new(request, person, wanted=Phase.SELECT, is_away=True))
         try:
-            await self._recorder.commit(asked(tracked, (), self._view.park, phase="select"))
+            await self._recorder.commit(asked(tracked, verdict.warnings, self._view.park, phase="select"))
         except StorageError:
             return await self._decline(request, person, (Cause(code=Code.AUDIT),))
         self._hold(tracked)
@@ -122,7 +122,7 @@ class Desk:
             return await self._stop_here(request, person, verdict)
         accepted = tuple(sorted({cause.code.value for cause in verdict.warnings}))
         if verdict.way is Direction.AWAY_FROM_SAFE:
-            return await self._operate_selected(request, person, select, idempotency_key)
+            return await self._operate_selected(request, person, select, idempotency_key, verdict.warnings)
         new = self._new(request, person, wanted=Phase.OPERATE, is_away=False)
         tracked = self._pen.sign(replace(new, accepted=accepted, run=run, idempotency_key=idempotency_key))
         # Held before it is kept: the same key asked twice at once must not make two commands.
@@ -161,7 +161,12 @@ class Desk:
         self._changes.ring()
 
     async def _operate_selected(
-        self, request: Request, person: Person, select: CommandId | None, key: str | None
+        self,
+        request: Request,
+        person: Person,
+        select: CommandId | None,
+        key: str | None,
+        warnings: tuple[Cause, ...],
     ) -> Outcome:
         tracked = self._book.get(select) if select is not None else None
         cause = self._not_selected(tracked, request, person)
@@ -169,18 +174,23 @@ class Desk:
             return await self._decline(request, person, (cause or Cause(code=Code.NOT_SELECTED),))
         self._operated.add(tracked.id)
         try:
-            return await self._operate_once(tracked, request, person, key)
+            return await self._operate_once(tracked, request, person, key, warnings)
         finally:
             self._operated.discard(tracked.id)
 
     async def _operate_once(
-        self, tracked: Tracked, request: Request, person: Person, key: str | None
+        self,
+        tracked: Tracked,
+        request: Request,
+        person: Person,
+        key: str | None,
+        warnings: tuple[Cause, ...],
     ) -> Outcome:
         command = replace(tracked.command, reason=request.reason)
         tracked = replace(tracked, command=command, wanted=Phase.OPERATE, idempotency_key=key)
         tracked = self._pen.sign(tracked)
         try:
-            await self._recorder.commit(asked(tracked, (), self._view.park, phase="operate"))
+            await self._recorder.commit(asked(tracked, warnings, self._view.park, phase="operate"))
         except StorageError:
             return await self._decline(request, person, (Cause(code=Code.AUDIT),))
         now = self._book.get(tracked.id)

@@ -96,10 +96,9 @@ def consider(
     if malformed is not None:
         return Refused(reasons=(malformed,))
     way = direction(actuator, request.action, opening_percent=request.opening_percent)
-    reasons = [
-        *_authority(request, person, park, way),
-        *_at_the_centre(way, link=link, definition=definition, is_recordable=is_recordable),
-    ]
+    reasons = beside(
+        request, person, park, way, link=link, definition=definition, is_recordable=is_recordable
+    )
     admission = admit(actuator, request.action, situation, opening_percent=request.opening_percent)
     if isinstance(admission, Refused):
         reasons += admission.reasons
@@ -107,9 +106,27 @@ def consider(
     if reasons:
         return Refused(reasons=tuple(reasons))
     open_warnings = [item for item in admission.warnings if not {item.code.value, "*"} & request.accepted]
-    if open_warnings:
+    # An override was answered for by two persons; it goes on the record with the command and is asked of nobody again.
+    if any(item.code is not Code.OVERRIDDEN for item in open_warnings):
         return NeedsConfirmation(warnings=admission.warnings)
     return Clear(way=way, warnings=admission.warnings)
+
+
+def beside(
+    request: Request,
+    person: Person,
+    park: Park,
+    way: Direction,
+    *,
+    link: Link,
+    definition: tuple[str, str],
+    is_recordable: bool,
+) -> list[Cause]:
+    """Return what stands against `request` at the centre, beside what `admit` says."""
+    return [
+        *_authority(request, person, park, way),
+        *_at_the_centre(way, link=link, definition=definition, is_recordable=is_recordable),
+    ]
 
 
 def evidence_for(

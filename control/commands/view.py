@@ -4,23 +4,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from control.commands.book import Book
-from control.commands.gate import Link, Request, Verdict, consider, evidence_for
+from control.commands.gate import Link, Request, Verdict, beside, consider, evidence_for
 from control.commands.orders import Orders
+from control.commands.why import centre
 from control.database.recorder import Recorder
 from control.live.image import Image
 from control.live.memory import Memory
 from control.people.roles import Person
 from control.people.standing import Standing
-from domain.admission import Situation
+from domain.admission import Situation, direction
 from domain.command import Action
 from domain.definition import definition_hashes
+from domain.explained import Node
+from domain.explanation import explain
 from domain.ids import CommandId, FacilityId, PointRef
 from domain.order import Order
 from domain.override import overridden
-from domain.park import Park
+from domain.park import Park, Tier
 from domain.sample import Reading
 from runtime.clock import Clock
 from wire.messages import Evidence
+
+SET_PERCENT = 50.0
+"""The opening by which a set-point is explained before one is named."""
 
 
 class View:
@@ -79,10 +85,34 @@ class View:
 
     def allows(self, actuator: FacilityId, action: Action, person: Person) -> Verdict:
         """Decide as if `person` had accepted every warning: what the screen shows before the button is pressed."""
-        percent = {"opening_percent": 50.0} if action is Action.SET else {}
+        percent = {"opening_percent": SET_PERCENT} if action is Action.SET else {}
         request = Request(actuator=actuator, action=action, parameters=percent, accepted=frozenset({"*"}))
         # What is asked about is the device: a proof that has grown old is asked for when the button is pressed.
         return self.consider(request, replace(person, standing=Standing.FRESH))
+
+    def explain(self, actuator: FacilityId, action: Action, person: Person) -> Node:
+        """Return everything that stands for or against `action` now, for `person` as in `allows`."""
+        found, facility = self.park.actuators[actuator], self.park.facilities[actuator]
+        percent = SET_PERCENT if action is Action.SET else None
+        way = direction(found, action, opening_percent=percent)
+        reasons = beside(
+            Request(actuator=actuator, action=action),
+            replace(person, standing=Standing.FRESH),
+            self.park,
+            way,
+            link=self._link(actuator),
+            definition=self._definitions[actuator],
+            is_recordable=self._recorder.is_available,
+        )
+        return explain(
+            found,
+            action,
+            self.situation(actuator),
+            self.park,
+            opening_percent=percent,
+            so_far_s=self.memory.so_far_s,
+            more=centre(reasons, way, is_river=facility.tier is Tier.RIVER),
+        )
 
     def definition(self, actuator: FacilityId) -> tuple[str, str]:
         """Return the hashes of the actuator's definition as control holds it (I18)."""

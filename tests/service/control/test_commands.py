@@ -22,6 +22,7 @@ class House:
     admin: Console
     operator: Console
     chief: Console
+    engineer: Console
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -33,8 +34,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         admin = await made.first()
         operator = await made.person(admin, "zhao", "operator")
         chief = await made.person(admin, "qian", "shift_chief")
+        engineer = await made.person(admin, "sun", "engineer")
         await made.is_live(operator)
-        yield House(made, admin, operator, chief)
+        yield House(made, admin, operator, chief, engineer)
 
 
 def codes(response: Any) -> list[str]:
@@ -186,6 +188,93 @@ async def test_an_interlock_a_tag_and_local_refuse_in_words(house: House) -> Non
         "command.refused",
         "tag.hung",
     ]
+
+
+async def test_why_answers_for_any_action_with_the_whole_tree(house: House) -> None:
+    await house.rig.east.put("ly_analyser/cod", 400.0)
+    await value(house, "ly_analyser/cod", 400.0)
+    tree = (await house.operator.get("/actuators/ly_diversion/why", action="close")).json()["tree"]
+    assert tree["effect"] == "blocks"
+    assert {"blocks", "passes"} <= {part["effect"] for part in tree["parts"]}
+    lock = next(part for part in tree["parts"] if part["interlock"] == "slow_quality")
+    assert "化学需氧量须 ≤ 100 mg/L,现为 400 mg/L,差 300 mg/L" in lock["change"]["zh"]
+    leaf = lock["parts"][0]["parts"][0]
+    assert (leaf["kind"], leaf["truth"], leaf["values"][0]["value"]) == ("compare", "false", 400.0)
+    assert leaf["values"][0]["age_s"] < 5
+    await house.rig.east.put("ly_analyser/cod", 20.0)
+    for action in ("open", "stop", "set", "verify"):
+        answer = await house.operator.get("/actuators/river_sluice_1/why", action=action)
+        assert answer.status_code == 200, answer.text
+    tree = (await house.chief.get("/actuators/river_sluice_2/why", action="open")).json()["tree"]
+    clean = next(part for part in tree["parts"] if part["interlock"] == "targets_clean")
+    assert (clean["parts"][0]["kind"], clean["parts"][0]["needed_s"]) == ("held", 60.0)
+    assert 0 <= clean["parts"][0]["so_far_s"] <= 60.0
+
+
+async def test_an_override_takes_two_persons_and_lets_one_interlock_through(house: House) -> None:
+    east = house.rig.east
+    assert (await house.operator.command("bh_outlet", "close")).status_code == 202
+    await until(lambda: "bh_outlet" not in east.opened, why="it is shut")
+    await east.put("bh_analyser/cod", 400.0)
+    await value(house, "bh_analyser/cod", 400.0)
+    opening = {"actuator": "bh_outlet", "action": "open"}
+    await until_codes(house, opening, ["blocked-by-interlocking"])
+
+    until_ms = (await house.operator.live())["model_time_ms"] + 3_600_000
+    wish = {"actuator": "bh_outlet", "interlock": "slow_quality", "reason": "标定", "until_ms": until_ms}
+    assert (await house.operator.post("/overrides", wish)).status_code == 403
+    assert codes(await house.chief.post("/overrides", {**wish, "actuator": "river_sluice_1"})) == [
+        "blocked-by-mode"
+    ]
+    asked = (await house.chief.post("/overrides", wish)).json()
+    live = await house.operator.live()
+    assert live["actuators"]["bh_outlet"]["waiting"][0]["id"] == asked["id"]
+    word, path = {"content_hash": asked["content_hash"]}, f"/overrides/{asked['id']}"
+    assert codes(await house.chief.post(f"{path}/approve", word)) == ["approval-missing"]
+    assert codes(await house.engineer.post(f"{path}/approve", {"content_hash": "0" * 64})) == [
+        "approval-missing"
+    ]
+    given = await house.engineer.post(f"{path}/approve", word)
+    assert given.status_code == 200, given.text
+    assert (await house.engineer.post(f"{path}/approve", word)).status_code == 404
+    await until(lambda: asked["id"] in east.orders.orders, why="the edge holds the override")
+    assert east.orders.orders[asked["id"]].second == "sun"
+    shown = (await house.operator.live())["actuators"]["bh_outlet"]["overrides"]
+    assert [(item["interlock"], item["by"], item["second"]) for item in shown] == [
+        ("slow_quality", "qian", "sun")
+    ]
+
+    selected = await house.operator.post("/selects", opening)
+    assert selected.status_code == 201, selected.text
+    assert (await house.operator.delete(f"/selects/{selected.json()['id']}")).status_code == 204
+    assert (await house.operator.delete(path)).status_code == 204
+    await until_codes(house, opening, ["blocked-by-interlocking"])  # once the select is taken back
+    await until(lambda: asked["id"] in east.orders.tombstones, why="the edge knows that it is lifted")
+    await east.put("bh_analyser/cod", 20.0)
+    kinds = [item["kind"] for item in (await audit(house, "bh_outlet"))["records"]]
+    assert [kind for kind in kinds if kind.startswith("override")] == [
+        "override.lifted",
+        "override.given",
+        "override.asked",
+    ]
+
+
+async def test_a_tag_is_lifted_by_who_hung_it_or_by_chief_and_engineer(house: House) -> None:
+    tag = (await house.engineer.post("/tags", {"actuator": "qs_sewage", "reason": "换阀杆"})).json()["id"]
+    assert codes(await house.chief.delete("/tags", actuator="qs_sewage")) == ["tagged-out"]
+    wish = (await house.chief.post(f"/tags/{tag}/lift", {"reason": "本人已离厂"})).json()["wish"]
+    agreed = await house.engineer.post(f"/tags/{tag}/lift/approve", {"content_hash": wish["content_hash"]})
+    assert agreed.status_code == 204, agreed.text
+    assert (await house.operator.live())["actuators"]["qs_sewage"]["tagged"] is None
+
+
+async def until_codes(house: House, opening: dict[str, str], wanted: list[str]) -> None:
+    for _ in range(100):
+        found = codes(await house.operator.post("/selects", opening))
+        if found == wanted:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"never {wanted}: {found}")
 
 
 async def test_what_the_edge_refuses_is_said_with_its_reason(house: House) -> None:

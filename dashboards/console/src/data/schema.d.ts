@@ -452,6 +452,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proposal
+         * @description Propose a plan for a spill at a facility, over the gates that work now.
+         */
+        get: operations["proposal_api_v1_proposals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/proposals/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description Run the proposal as it was shown; one that would be another by now is shown again first.
+         */
+        post: operations["start_api_v1_proposals_runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reopening-runs": {
         parameters: {
             query?: never;
@@ -1566,6 +1606,15 @@ export interface components {
             /** Points */
             points: components["schemas"]["HistoryBucket"][];
         };
+        /** HoldShape */
+        HoldShape: {
+            /** Gate */
+            gate: string;
+            /** Inflow M3 H */
+            inflow_m3_h: number | null;
+            /** Pools */
+            pools: string[];
+        };
         /** LiftShape */
         LiftShape: {
             /** Lifted */
@@ -1754,6 +1803,18 @@ export interface components {
         NewPin: {
             /** Pin */
             pin: string;
+        };
+        /** NewProposalRun */
+        NewProposalRun: {
+            /** Content Hash */
+            content_hash: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
+            /** Source */
+            source: string;
         };
         /** NewReopening */
         NewReopening: {
@@ -2033,6 +2094,26 @@ export interface components {
             code?: string | null;
             /** Password */
             password?: string | null;
+        };
+        /** ProposalShape */
+        ProposalShape: {
+            /** Cut */
+            cut: string[];
+            /** Free M3 */
+            free_m3: number;
+            /** Gaps */
+            gaps: components["schemas"]["WordsShape"][];
+            /** Holds */
+            holds: components["schemas"]["HoldShape"][];
+            /** Inflow M3 H */
+            inflow_m3_h: number | null;
+            /** Kept */
+            kept: string[];
+            preview: components["schemas"]["PreviewShape"];
+            /** Source */
+            source: string;
+            /** Time To Full S */
+            time_to_full_s: number | null;
         };
         /** Reason */
         Reason: {
@@ -2454,6 +2535,49 @@ export interface components {
             /** Wanted */
             wanted: number;
         };
+        /**
+         * WhyNode
+         * @description One condition of the tree: what it says, what it does to the action, and what would have to change.
+         */
+        WhyNode: {
+            change: components["schemas"]["WordsShape"] | null;
+            /** Code */
+            code: string | null;
+            /**
+             * Effect
+             * @enum {string}
+             */
+            effect: "passes" | "warns" | "blocks" | "overridden";
+            /** Interlock */
+            interlock: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "action" | "check" | "permit" | "inhibit" | "several" | "not" | "compare" | "state" | "held" | "constant";
+            /** Need */
+            need: number | null;
+            /** Needed S */
+            needed_s: number | null;
+            /** Override */
+            override: string | null;
+            /** Parts */
+            parts: components["schemas"]["WhyNode"][];
+            /** So Far S */
+            so_far_s: number | null;
+            /** Text */
+            text: string;
+            /**
+             * Truth
+             * @enum {string}
+             */
+            truth: "true" | "false" | "unknown";
+            /** Values */
+            values: components["schemas"]["WhyValue"][];
+            /** Wanted */
+            wanted: boolean;
+            words: components["schemas"]["WordsShape"];
+        };
         /** WhyShape */
         WhyShape: {
             /** Allowed */
@@ -2462,8 +2586,30 @@ export interface components {
             conditions: components["schemas"]["Condition"][];
             /** Refusals */
             refusals: components["schemas"]["Reason"][];
+            tree: components["schemas"]["WhyNode"];
             /** Warnings */
             warnings: components["schemas"]["Reason"][];
+        };
+        /** WhyValue */
+        WhyValue: {
+            /** Age S */
+            age_s: number | null;
+            /** Point */
+            point: string;
+            /**
+             * Quality
+             * @enum {string}
+             */
+            quality: "good" | "uncertain" | "bad";
+            /** Reason */
+            reason: string | null;
+            /** Stale */
+            stale: boolean;
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number | boolean | string | null;
+            words: components["schemas"]["WordsShape"];
         };
         /**
          * WishShape
@@ -3456,6 +3602,89 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    proposal_api_v1_proposals_get: {
+        parameters: {
+            query: {
+                source: string;
+                inflow_m3_h?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+            /** @description problem (RFC 9457) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemShape"];
+                };
+            };
+        };
+    };
+    start_api_v1_proposals_runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProposalRun"];
             };
         };
         responses: {
