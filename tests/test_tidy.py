@@ -270,6 +270,15 @@ def test_architecture_is_short_and_names_what_exists() -> None:
     assert not [path for path in quoted_paths(text) if not (ROOT / path).exists()]
 
 
+def test_every_invariant_says_what_holds_it_and_what_shows_it() -> None:
+    text = (ROOT / "docs" / "safety.md").read_text("utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| I\d+ ", line)]
+    assert [row[0].removeprefix("| ") for row in rows] == [f"I{number}" for number in range(1, 19)]
+    for row in rows:
+        assert all(quoted_paths(cell) for cell in row[2:]), row[0]
+    assert not [path for path in quoted_paths(text) if not (ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_readme_names_what_exists(readme: str) -> None:
     text = (ROOT / readme).read_text("utf-8")
