@@ -229,6 +229,10 @@ class Feedback:
     over_torque: str | None = None
     power: str | None = None
     position: str | None = None
+    local_switches: str | None = None
+    """The PLC's count of switchings between local and remote; with `boots` it proves that nobody was at it meanwhile."""
+    boots: str | None = None
+    """The PLC's count of its starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Takes what arrives from the broker, one message after the other, and gives each to whom it concerns."""
 
+from collections.abc import Callable
+
 from domain.errors import RemoteProtocolError
 from domain.order import OrderSet
 from gateway.backfill import Backfill
@@ -49,7 +51,9 @@ class Intake:
         park: str,
         gateway: str,
         clock: Clock,
+        compare: Callable[[OrderSet, int], None] = lambda _said, _term: None,
     ) -> None:
+        """`compare` is given what the centre holds of our orders, and its term."""
         self._link = link
         self._desk = desk
         self._watch = watch
@@ -61,6 +65,7 @@ class Intake:
         self._verifier = verifier
         self._who = (park, gateway)
         self._clock = clock
+        self._compare = compare
         self._reborn_s = -REBIRTH_S_MIN
         self._log = logger("intake")
 
@@ -96,6 +101,8 @@ class Intake:
             return
         self._desk.raise_term(message.term)
         coming = message.orders
+        if message.term >= self._ledger.term:
+            self._compare(coming, message.term)
         if message.term < self._ledger.term:
             coming = OrderSet(orders=coming.orders)
         merged = self._ledger.orders.merged(coming)

@@ -68,10 +68,20 @@ def every(park: Park) -> Iterator[SystemRule]:
             yield _event(kind, place, park)
 
 
-_KINDS = {"moved_by_hand": "moved", "cutoff": "cutoff", "refused_write": "write", "command": "forged"}
+_KINDS = {
+    "reassert": "unkept",
+    "moved_by_hand": "moved",
+    "cutoff": "cutoff",
+    "refused_write": "write",
+    "command": "forged",
+}
 """Kinds of an edge's records, and the alarms that they call for."""
 _EVENTS = {
     "moved": (Words("非本系统动作", "moved by another hand"), 2),
+    "unkept": (
+        Words("离开禁令保持的安全位,请确认关回", "not where an order keeps it: confirm to bring it back"),
+        1,
+    ),
     "cutoff": (Words("边缘截断已动作", "edge cut-off has acted"), 1),
     "write": (Words("拒绝未签名写入", "unsigned write refused"), 2),
     "forged": (Words("拒绝无效签名命令", "forged command refused"), 1),

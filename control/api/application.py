@@ -19,6 +19,7 @@ from control.api import (
     plans,
     positions,
     problems,
+    proposals,
     records,
     reopenings,
 )
@@ -65,7 +66,20 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
     )
     app.state.parts = parts
     app.state.problems = 0
-    for module in (people, positions, accounts, park, live, commands, plans, reopenings, alarms, devices, records):
+    for module in (
+        people,
+        positions,
+        accounts,
+        park,
+        live,
+        commands,
+        plans,
+        proposals,
+        reopenings,
+        alarms,
+        devices,
+        records,
+    ):
         app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(guard)])
     app.include_router(health.router, dependencies=[Depends(guard)])
     problems.install(app)

@@ -146,6 +146,13 @@ class NewApproval(Body):
         return self
 
 
+class NewProposalRun(Body):
+    source: Id
+    """The facility where the spill is."""
+    content_hash: Hex
+    reason: Text = ""
+
+
 class NewReopening(Body):
     content_hash: Hex
     """Of what was shown: orders, samples, stages and definitions."""

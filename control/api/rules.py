@@ -110,6 +110,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/runs/{run}/abort"): _rule(_ACT, Area.RUN),
     ("POST", "/runs/{run}/pause"): _rule(_ACT, Area.RUN),
     ("POST", "/runs/{run}/resume"): _rule(_ACT, Area.RUN),
+    ("GET", "/proposals"): _rule(_STAFF),
+    ("POST", "/proposals/runs"): _rule(_CONTROL_ROOM),
     ("GET", "/reopenings"): _rule(_STAFF),
     ("GET", "/reopenings/{reopening}/preview"): _rule(_STAFF, Area.REOPENING),
     ("POST", "/reopenings/{reopening}/runs"): _rule(_CONTROL_ROOM, Area.REOPENING),
@@ -131,6 +133,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/audit"): _rule(_READ_AUDIT),
     ("GET", "/audit/checkpoint"): _rule(_READ_AUDIT),
     ("GET", "/audit/export"): _rule(_READ_AUDIT),
+    ("GET", "/audit/printout"): _rule(_READ_AUDIT),
     ("GET", "/audit/verify"): _rule(_READ_AUDIT),
     ("GET", "/history"): _rule(_SEE, Area.POINT),
     ("GET", "/system"): _rule(_STAFF),
@@ -149,6 +152,8 @@ ANSWERED_BY_ALL = frozenset(
         ("GET", "/actuators/{actuator}/hand-card"),
         ("POST", "/commands"),
         ("GET", "/commands/{command}"),
+        ("GET", "/proposals"),
+        ("POST", "/proposals/runs"),
         ("GET", "/reopenings"),
         ("GET", "/reopenings/{reopening}/preview"),
         ("POST", "/reopenings/{reopening}/runs"),
@@ -167,6 +172,8 @@ ANSWERED_BY_ALL = frozenset(
 
 NOT_CONFINED = frozenset(
     {
+        ("GET", "/proposals"),
+        ("POST", "/proposals/runs"),
         ("GET", "/reopenings"),
         ("GET", "/reopenings/{reopening}/preview"),
         ("POST", "/reopenings/{reopening}/runs"),
@@ -177,6 +184,7 @@ NOT_CONFINED = frozenset(
         ("GET", "/audit"),
         ("GET", "/audit/checkpoint"),
         ("GET", "/audit/export"),
+        ("GET", "/audit/printout"),
         ("GET", "/audit/verify"),
         ("GET", "/system"),
         ("GET", "/users"),
@@ -206,6 +214,7 @@ FROM_LOCKED = frozenset(
         ("GET", "/commands/{command}"),
         ("GET", "/plans"),
         ("GET", "/plans/{plan}/preview"),
+        ("GET", "/proposals"),
         ("GET", "/runs"),
         ("GET", "/runs/{run}"),
         ("GET", "/alarms"),
@@ -214,7 +223,7 @@ FROM_LOCKED = frozenset(
 )
 """What a locked operator position still does: it shows, it stops, and it is unlocked or left. Of commands the gate decides."""
 
-WITH_PIN = frozenset({("POST", "/plans/{plan}/runs")})
+WITH_PIN = frozenset({("POST", "/plans/{plan}/runs"), ("POST", "/proposals/runs")})
 """What a locked position does with its PIN: the one-key closure, as a single closure does at the gate."""
 
 HEARS_PIN = WITH_PIN | {("POST", "/commands")}

@@ -18,6 +18,7 @@ KIND_WORDS = {
     "command": Words("命令", "command"),
     "cutoff": Words("边缘截断动作", "edge cut-off"),
     "order": Words("边缘禁开令", "keep-closed order of the edge"),
+    "reassert": Words("禁令设备离开安全位", "not where an order keeps it"),
     "mode": Words("远程/就地切换", "remote/local switched"),
     "moved_by_hand": Words("非本系统动作", "moved by another hand"),
     "refused_write": Words("拒绝未签名写入", "unsigned write refused"),

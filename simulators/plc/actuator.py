@@ -34,6 +34,10 @@ class Actuator:
     """The drive's protection has tripped: it does not move until the fault is gone."""
     over_torque: bool = False
     """Tripped on a jam; the next start resets it."""
+    local_switches: int = 0
+    """How often its switch was turned, as its PLC counts."""
+    boots: int = 1
+    """How often its PLC has started."""
     jammed_at: float | None = None
     """An obstacle that the gate cannot pass, as an opening."""
 
@@ -108,15 +112,17 @@ def drive_to(actuator: Actuator, mechanics: Mechanics, asked: Asked) -> Outcome:
 
 def switched(actuator: Actuator, *, is_remote: bool) -> Actuator:
     """Return the actuator after its local/remote switch was turned; a travel under way stops."""
-    return (
-        actuator if actuator.is_remote == is_remote else replace(actuator, is_remote=is_remote, target=None)
-    )
+    if actuator.is_remote == is_remote:
+        return actuator
+    count = actuator.local_switches + 1
+    return replace(actuator, is_remote=is_remote, target=None, local_switches=count)
 
 
 def halted(actuator: Actuator, *, has_power: bool, has_fault: bool) -> Actuator:
     """Return the actuator with its supply and protection as given; without the one or with the other it stands."""
     target = actuator.target if has_power and not has_fault else None
-    return replace(actuator, has_power=has_power, has_fault=has_fault, target=target)
+    boots = actuator.boots + int(has_power and not actuator.has_power)
+    return replace(actuator, has_power=has_power, has_fault=has_fault, target=target, boots=boots)
 
 
 def _toward(opening: float, target: float, reach: float) -> float:

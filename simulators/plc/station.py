@@ -193,6 +193,8 @@ class Station:
             (names.over_torque, actuator.over_torque),
             (names.power, actuator.has_power),
             (names.position, round(actuator.opening * 100, 2)),
+            (names.local_switches, float(actuator.local_switches)),
+            (names.boots, float(actuator.boots)),
         )
         for point, value in shown:
             if point is not None and (ref := point_ref(name, point)) in self._refs:
@@ -205,6 +207,7 @@ class Station:
             for point in (
                 part.feedback.opened, part.feedback.closed, part.feedback.remote, part.feedback.moving,
                 part.feedback.fault, part.feedback.over_torque, part.feedback.power, part.feedback.position,
+                part.feedback.local_switches, part.feedback.boots,
             )
             if point is not None
         }  # fmt: skip
