@@ -61,7 +61,7 @@ class Sender:
                 while (void := self._book.take_void(self._heard_s)) is not None:
                     await self._desk.reissue(void)
                 for tracked in self._book.open():
-                    if tracked.id not in self._turning:
+                    if tracked.id not in self._turning and self._is_due(tracked):
                         self._turning.add(tracked.id)
                         turns.create_task(self._turn(tracked.id), name=f"send {tracked.id}")
                 self._end_doubts()
@@ -70,6 +70,17 @@ class Sender:
 
     def _heard_s(self, gateway: GatewayId) -> float:
         return self._image.pulses[gateway].received_s
+
+    def _is_due(self, tracked: Tracked) -> bool:
+        """Whether there is anything to do for `tracked` now: most looks at most commands find nothing."""
+        if tracked.is_awaiting:
+            phase = tracked.wanted
+            assert phase is not None
+            last_s = self._sent_s.get((tracked.id, phase))
+            if last_s is None or self._clock.monotonic() - last_s >= RESEND_S:
+                return True
+        actuator = self._image.park.actuators.get(tracked.command.actuator)
+        return is_overdue(tracked, actuator, now_ms=self._clock.now_ms(), speed=self._clock.speed)
 
     async def _turn(self, command: CommandId) -> None:
         try:
