@@ -23,6 +23,7 @@ from control.api import (
     records,
     reopenings,
 )
+from control.api.document import Documented
 from control.api.guard import PREFIX, guard
 from control.api.parts import Parts
 from dashboards import CONSOLE
@@ -56,7 +57,7 @@ Next = Callable[[Request], Awaitable[Response]]
 
 def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
     """Return the web application; without parts it only describes itself."""
-    app = FastAPI(
+    app = Documented(
         title="Stoplog control",
         version="1",
         description="The only door for people and systems. Problems are RFC 9457.",

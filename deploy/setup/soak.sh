@@ -28,6 +28,7 @@ play() {
 
 # New examples for every property: `make test` draws the same ones each time.
 EXPLORE=1 .venv/bin/python -m pytest -q -n 2 tests/properties tests/unit
+EXPLORE=1 .venv/bin/python -m pytest -q tests/service/control/test_document_holds.py
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
 .venv/bin/python -m tests.outage --hours 24 2>&1 | tee docs/soak-outage.txt

@@ -180,7 +180,7 @@ async def test_every_route_without_an_id_leaves_out_the_others(house: House, key
         assert not found or response.status_code != 200, found[:3]
 
 
-def carrying() -> list[tuple[str, str, str, dict[str, Any]]]:
+def carrying() -> list[tuple[str, str, str, dict[str, Any] | None]]:
     """Every request whose body or query names a thing: (method, path, query, body) with the other enterprise's."""
     ids = {"actuator": GATE, "point": f"{OTHER}_analyser/cod", "enterprise": OTHER}
     document = openapi()

@@ -323,7 +323,7 @@ export interface paths {
         put?: never;
         /**
          * Ask
-         * @description Ask for the override of one interlock; it stands once a second person has agreed.
+         * @description Ask for the override of one interlock; it stands once a second person has agreed. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["ask_api_v1_overrides_post"];
         delete?: never;
@@ -363,7 +363,7 @@ export interface paths {
         put?: never;
         /**
          * Approve
-         * @description Agree to an override as the second person: another identity in another session (I9).
+         * @description Agree to an override as the second person: another identity in another session (I9). It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["approve_api_v1_overrides__override__approve_post"];
         delete?: never;
@@ -443,7 +443,7 @@ export interface paths {
         put?: never;
         /**
          * Start
-         * @description Run the plan as it was shown.
+         * @description Run the plan as it was shown. At a locked position it takes the PIN.
          */
         post: operations["start_api_v1_plans__plan__runs_post"];
         delete?: never;
@@ -483,7 +483,7 @@ export interface paths {
         put?: never;
         /**
          * Start
-         * @description Run the proposal as it was shown; one that would be another by now is shown again first.
+         * @description Run the proposal as it was shown; one that would be another by now is shown again first. At a locked position it takes the PIN.
          */
         post: operations["start_api_v1_proposals_runs_post"];
         delete?: never;
@@ -563,7 +563,7 @@ export interface paths {
         put?: never;
         /**
          * Approve
-         * @description Consent as the second person, another identity in another session, to exactly this content (I9).
+         * @description Consent as the second person, another identity in another session, to exactly this content (I9). It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["approve_api_v1_reopening_runs__run__approve_post"];
         delete?: never;
@@ -623,7 +623,7 @@ export interface paths {
         put?: never;
         /**
          * Start
-         * @description Ask for the procedure as it was shown; a second person lets it begin.
+         * @description Ask for the procedure as it was shown; a second person lets it begin. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["start_api_v1_reopenings__reopening__runs_post"];
         delete?: never;
@@ -703,7 +703,7 @@ export interface paths {
         put?: never;
         /**
          * Approve
-         * @description Approve the river steps as the second person: another identity in another session (I9).
+         * @description Approve the river steps as the second person: another identity in another session (I9). It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["approve_api_v1_runs__run__approve_post"];
         delete?: never;
@@ -763,7 +763,7 @@ export interface paths {
         put?: never;
         /**
          * Select
-         * @description Select an actuator for a move away from safe; answers when the edge has.
+         * @description Select an actuator for a move away from safe; answers when the edge has. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["select_api_v1_selects_post"];
         delete?: never;
@@ -910,7 +910,7 @@ export interface paths {
         get?: never;
         /**
          * Set Pin
-         * @description Set the PIN by which a closure is asked for at a locked position.
+         * @description Set the PIN by which a closure is asked for at a locked position. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         put: operations["set_pin_api_v1_session_pin_put"];
         post?: never;
@@ -954,7 +954,7 @@ export interface paths {
         get?: never;
         /**
          * Confirm Second Factor
-         * @description Ask for a code at each sign-in from now on; an older secret is void, and every other session ends.
+         * @description Ask for a code at each sign-in from now on; an older secret is void, and every other session ends. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         put: operations["confirm_second_factor_api_v1_session_second_factor_put"];
         /**
@@ -1067,7 +1067,7 @@ export interface paths {
         put?: never;
         /**
          * Lift Tag
-         * @description Lift one's own tag; of another's, ask the second of shift chief and engineer.
+         * @description Lift one's own tag; of another's, ask the second of shift chief and engineer. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["lift_tag_api_v1_tags__tag__lift_post"];
         delete?: never;
@@ -1087,7 +1087,7 @@ export interface paths {
         put?: never;
         /**
          * Agree To Lift
-         * @description Lift another's tag as the second person: another identity in another session (I9).
+         * @description Lift another's tag as the second person: another identity in another session (I9). It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["agree_to_lift_api_v1_tags__tag__lift_approve_post"];
         delete?: never;
@@ -1111,7 +1111,7 @@ export interface paths {
         put?: never;
         /**
          * Make Token
-         * @description Make a token for a system, with a scope and an end. The secret is in this answer and never again.
+         * @description Make a token for a system, with a scope and an end. The secret is in this answer and never again. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["make_token_api_v1_tokens_post"];
         delete?: never;
@@ -1132,7 +1132,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke Token
-         * @description Let a token in no more, from this moment.
+         * @description Let a token in no more, from this moment. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         delete: operations["revoke_token_api_v1_tokens__token__delete"];
         options?: never;
@@ -1155,7 +1155,7 @@ export interface paths {
         put?: never;
         /**
          * Add User
-         * @description Add a user; nobody gives more authority than they have, and a password that was given is changed by who got it.
+         * @description Add a user; nobody gives more authority than they have, and a password that was given is changed by who got it. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         post: operations["add_user_api_v1_users_post"];
         delete?: never;
@@ -1179,7 +1179,7 @@ export interface paths {
         head?: never;
         /**
          * Change User
-         * @description Change a user's name, roles or forgotten password, or shut them out: their sessions end at once.
+         * @description Change a user's name, roles or forgotten password, or shut them out: their sessions end at once. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         patch: operations["change_user_api_v1_users__username__patch"];
         trace?: never;
@@ -1196,7 +1196,7 @@ export interface paths {
         post?: never;
         /**
          * Remove Second Factor
-         * @description Take a lost second factor off a user; every session of theirs ends.
+         * @description Take a lost second factor off a user; every session of theirs ends. It takes a proof (sign-in, password or code) of the last five minutes.
          */
         delete: operations["remove_second_factor_api_v1_users__username__second_factor_delete"];
         options?: never;
@@ -1547,11 +1547,6 @@ export interface components {
              * @enum {string}
              */
             state: "online" | "stale" | "offline";
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
         };
         /** HandCardShape */
         HandCardShape: {
@@ -2504,19 +2499,6 @@ export interface components {
             /** Username */
             username: string;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx?: Record<string, never>;
-            /** Input */
-            input?: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-        };
         /** WaterShape */
         WaterShape: {
             /** Condition */
@@ -2653,7 +2635,17 @@ export interface components {
             zh: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description problem (RFC 9457) */
+        Problem: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemShape"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -2681,24 +2673,8 @@ export interface operations {
                     "application/json": components["schemas"]["HandCardShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     hand_report_api_v1_actuators__actuator__hand_reports_post: {
@@ -2725,24 +2701,8 @@ export interface operations {
                     "application/json": components["schemas"]["HandReportShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     why_api_v1_actuators__actuator__why_get: {
@@ -2767,24 +2727,8 @@ export interface operations {
                     "application/json": components["schemas"]["WhyShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     alarms_api_v1_alarms_get: {
@@ -2807,24 +2751,8 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     acknowledge_api_v1_alarms__alarm__acknowledge_post: {
@@ -2851,24 +2779,8 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     audit_api_v1_audit_get: {
@@ -2895,24 +2807,8 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     checkpoint_api_v1_audit_checkpoint_get: {
@@ -2933,24 +2829,8 @@ export interface operations {
                     "application/json": components["schemas"]["CheckpointShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     export_api_v1_audit_export_get: {
@@ -2979,24 +2859,8 @@ export interface operations {
                     "text/csv": unknown;
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     verify_api_v1_audit_verify_get: {
@@ -3017,24 +2881,8 @@ export interface operations {
                     "application/json": components["schemas"]["AuditReportShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     commands_api_v1_commands_get: {
@@ -3058,24 +2906,8 @@ export interface operations {
                     "application/json": components["schemas"]["CommandShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     operate_api_v1_commands_post: {
@@ -3083,6 +2915,8 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string | null;
+                /** @description at a locked position: the PIN of who is signed in there */
+                "X-Stoplog-Pin"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3102,24 +2936,8 @@ export interface operations {
                     "application/json": components["schemas"]["CommandShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     command_api_v1_commands__command__get: {
@@ -3142,24 +2960,8 @@ export interface operations {
                     "application/json": components["schemas"]["CommandShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     history_api_v1_history_get: {
@@ -3185,24 +2987,8 @@ export interface operations {
                     "application/json": components["schemas"]["HistoryShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     snapshot_api_v1_live_get: {
@@ -3223,24 +3009,8 @@ export interface operations {
                     "application/json": components["schemas"]["LiveShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     names_api_v1_names_get: {
@@ -3263,24 +3033,8 @@ export interface operations {
                     };
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     orders_api_v1_orders_get: {
@@ -3301,24 +3055,8 @@ export interface operations {
                     "application/json": components["schemas"]["OrderShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     wishes_api_v1_overrides_get: {
@@ -3339,24 +3077,8 @@ export interface operations {
                     "application/json": components["schemas"]["WishShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     ask_api_v1_overrides_post: {
@@ -3381,24 +3103,8 @@ export interface operations {
                     "application/json": components["schemas"]["WishShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     lift_api_v1_overrides__override__delete: {
@@ -3419,15 +3125,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     approve_api_v1_overrides__override__approve_post: {
@@ -3454,24 +3153,8 @@ export interface operations {
                     "application/json": components["schemas"]["OrderShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     park_api_v1_park_get: {
@@ -3492,24 +3175,8 @@ export interface operations {
                     "application/json": components["schemas"]["ParkShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     plans_api_v1_plans_get: {
@@ -3530,24 +3197,8 @@ export interface operations {
                     "application/json": components["schemas"]["PlanShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     preview_api_v1_plans__plan__preview_get: {
@@ -3570,30 +3221,17 @@ export interface operations {
                     "application/json": components["schemas"]["PreviewShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     start_api_v1_plans__plan__runs_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description at a locked position: the PIN of who is signed in there */
+                "X-Stoplog-Pin"?: string;
+            };
             path: {
                 plan: string;
             };
@@ -3614,24 +3252,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     proposal_api_v1_proposals_get: {
@@ -3655,30 +3277,17 @@ export interface operations {
                     "application/json": components["schemas"]["ProposalShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     start_api_v1_proposals_runs_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description at a locked position: the PIN of who is signed in there */
+                "X-Stoplog-Pin"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3697,24 +3306,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     runs_api_v1_reopening_runs_get: {
@@ -3735,24 +3328,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningRunShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     run_api_v1_reopening_runs__run__get: {
@@ -3775,24 +3352,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningRunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     abort_api_v1_reopening_runs__run__abort_post: {
@@ -3819,24 +3380,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningRunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     approve_api_v1_reopening_runs__run__approve_post: {
@@ -3863,24 +3408,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningRunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     reopenings_api_v1_reopenings_get: {
@@ -3901,24 +3430,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     preview_api_v1_reopenings__reopening__preview_get: {
@@ -3941,24 +3454,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningPreview"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     start_api_v1_reopenings__reopening__runs_post: {
@@ -3985,24 +3482,8 @@ export interface operations {
                     "application/json": components["schemas"]["ReopeningRunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     runs_api_v1_runs_get: {
@@ -4023,24 +3504,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunSummary"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     run_api_v1_runs__run__get: {
@@ -4063,24 +3528,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     abort_api_v1_runs__run__abort_post: {
@@ -4107,24 +3556,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     approve_api_v1_runs__run__approve_post: {
@@ -4151,24 +3584,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     pause_api_v1_runs__run__pause_post: {
@@ -4195,24 +3612,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     resume_api_v1_runs__run__resume_post: {
@@ -4239,24 +3640,8 @@ export interface operations {
                     "application/json": components["schemas"]["RunShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     select_api_v1_selects_post: {
@@ -4281,24 +3666,8 @@ export interface operations {
                     "application/json": components["schemas"]["SelectShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     cancel_api_v1_selects__select__delete: {
@@ -4319,15 +3688,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     who_am_i_api_v1_session_get: {
@@ -4348,24 +3710,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     sign_in_api_v1_session_post: {
@@ -4390,24 +3736,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     sign_out_api_v1_session_delete: {
@@ -4426,6 +3756,8 @@ export interface operations {
                 };
                 content?: never;
             };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     act_api_v1_session_activity_post: {
@@ -4448,24 +3780,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     sign_in_by_link_api_v1_session_link_post: {
@@ -4490,24 +3806,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     lock_api_v1_session_lock_post: {
@@ -4530,24 +3830,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     change_password_api_v1_session_password_post: {
@@ -4570,15 +3854,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     set_pin_api_v1_session_pin_put: {
@@ -4601,24 +3878,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     drop_pin_api_v1_session_pin_delete: {
@@ -4637,24 +3898,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     prove_api_v1_session_proof_post: {
@@ -4679,24 +3924,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     confirm_second_factor_api_v1_session_second_factor_put: {
@@ -4719,15 +3948,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     offer_second_factor_api_v1_session_second_factor_post: {
@@ -4752,24 +3974,8 @@ export interface operations {
                     "application/json": components["schemas"]["FactorShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     unlock_api_v1_session_unlock_post: {
@@ -4794,24 +4000,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     setup_needed_api_v1_setup_get: {
@@ -4832,24 +4022,8 @@ export interface operations {
                     "application/json": components["schemas"]["SetupShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     set_up_api_v1_setup_post: {
@@ -4874,24 +4048,8 @@ export interface operations {
                     "application/json": components["schemas"]["NewUserShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     system_api_v1_system_get: {
@@ -4914,24 +4072,8 @@ export interface operations {
                     };
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     hang_api_v1_tags_post: {
@@ -4956,24 +4098,8 @@ export interface operations {
                     "application/json": components["schemas"]["OrderShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     take_down_api_v1_tags_delete: {
@@ -4994,15 +4120,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     lift_tag_api_v1_tags__tag__lift_post: {
@@ -5029,24 +4148,8 @@ export interface operations {
                     "application/json": components["schemas"]["LiftShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     agree_to_lift_api_v1_tags__tag__lift_approve_post: {
@@ -5071,15 +4174,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     tokens_api_v1_tokens_get: {
@@ -5100,24 +4196,8 @@ export interface operations {
                     "application/json": components["schemas"]["TokenShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     make_token_api_v1_tokens_post: {
@@ -5142,24 +4222,8 @@ export interface operations {
                     "application/json": components["schemas"]["NewTokenShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     revoke_token_api_v1_tokens__token__delete: {
@@ -5180,15 +4244,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     users_api_v1_users_get: {
@@ -5209,24 +4266,8 @@ export interface operations {
                     "application/json": components["schemas"]["UserShape"][];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     add_user_api_v1_users_post: {
@@ -5251,24 +4292,8 @@ export interface operations {
                     "application/json": components["schemas"]["UserShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     change_user_api_v1_users__username__patch: {
@@ -5295,24 +4320,8 @@ export interface operations {
                     "application/json": components["schemas"]["UserShape"];
                 };
             };
-            /** @description problem (RFC 9457) */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
-            /** @description problem (RFC 9457) */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemShape"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
     remove_second_factor_api_v1_users__username__second_factor_delete: {
@@ -5333,15 +4342,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
         };
     };
 }
