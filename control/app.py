@@ -10,6 +10,8 @@ import uvloop
 from control.api.application import application
 from control.api.counting import Counted
 from control.api.server import HttpServer
+from control.audit.elsewhere import open_elsewhere
+from control.audit.retention import Retention
 from control.core import Core, assemble, open_journal
 from control.database.connection import database_address, engine_of, migrated, sqlite_path
 from control.doors import health_of, parts_of
@@ -121,6 +123,7 @@ async def _work(
         tasks.start(intake.run(), name="intake")
     for name, running in (*outside.work(), *core.work()):
         tasks.start(running, name=name)
+    _look_after_audit(settings, core, health, tasks)
     tasks.start(parts.hub.run(), name="live")
     tasks.start(metrics.run(), name="metrics")
     tasks.start(http.run(), name="http")
@@ -135,6 +138,25 @@ async def _work(
         await outside.presence.leave()
         if not journal.ledger.is_superseded:
             await journal.checkpoints.seal()
+
+
+def _look_after_audit(settings: ControlSettings, core: Core, health: Health, tasks: Supervised) -> None:
+    """Bring checkpoints to the second host and old records to the archive, where the settings ask for it."""
+    block, journal = settings.audit, core.journal
+    if block.elsewhere is not None:
+        health.elsewhere = open_elsewhere(block.elsewhere, journal.checkpoints.paths.checkpoints, core.clock)
+        tasks.at_end(health.elsewhere.close)
+        tasks.start(health.elsewhere.run(), name="checkpoints elsewhere")
+    if block.keep_days is not None:
+        retention = Retention(
+            journal.ledger,
+            journal.audit,
+            journal.checkpoints,
+            core.clock,
+            keep_days=block.keep_days,
+            archive=settings.state / "archive",
+        )
+        tasks.start(retention.run(), name="retention")
 
 
 def _reloading(settings: ControlSettings, park: Park, health: Health, tasks: Supervised) -> Reloading[Park]:

@@ -19,6 +19,8 @@ from control.commands.overrides import Overrides
 from control.commands.pen import Pen
 from control.commands.term import Term
 from control.commands.view import View
+from control.commissioning.service import Commissioning
+from control.commissioning.travels import Travels
 from control.database.connection import open_database
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
@@ -72,6 +74,8 @@ class Core:
     orders: Orders
     view: View
     overrides: Overrides
+    commissioning: Commissioning
+    travels: Travels
     pen: Pen
     desk: Desk
     runner: Runner
@@ -87,6 +91,7 @@ class Core:
         yield "plans", self.runner.run()
         yield "reopenings", self.reopener.run()
         yield "alarms", self.alarms.run()
+        yield "commissioning", self.commissioning.run()
         yield "recorder", self.journal.recorder.run()
         yield "checkpoints", self.journal.checkpoints.run()
 
@@ -131,6 +136,7 @@ def _journal(
     paths = Paths(
         checkpoints=settings.state / "checkpoints.jsonl",
         trusted=settings.keys.trusted,
+        copies=settings.audit.copies,
     )
     checkpoints = Checkpoints(ledger, signer, clock, park=park.id, paths=paths)
     return Journal(
@@ -170,6 +176,10 @@ async def assemble(
     await hand_reports.load(engine)
     alarms = Alarms(Watch(park.alarms), image, recorder, clock, changes, orders=orders)
     await alarms.load(engine)
+    commissioning = Commissioning(park, image, orders, recorder, clock, changes)
+    await commissioning.load(engine)
+    travels = Travels(orders)
+    await travels.load(engine)
     view = View(park, image, orders, book, recorder, clock)
     pen = Pen(signer, view, term)
     desk = Desk(view, book, pen, recorder, clock, changes)
@@ -191,6 +201,8 @@ async def assemble(
         orders=orders,
         view=view,
         overrides=Overrides(park, orders, recorder, clock),
+        commissioning=commissioning,
+        travels=travels,
         pen=pen,
         desk=desk,
         runner=runner,

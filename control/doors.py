@@ -25,6 +25,7 @@ def health_of(core: Core, outside: Outside, settings: ControlSettings, rank: Ran
         journal.audit,
         core.term,
         core.clock,
+        checkpoints=journal.checkpoints,
         store=store,
         rank=rank,
     )
@@ -46,6 +47,8 @@ def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wa
         orders=core.orders,
         tags=Tags(core.park, core.orders, recorder, core.clock),
         overrides=core.overrides,
+        commissioning=core.commissioning,
+        travels=core.travels,
         runner=core.runner,
         reopener=core.reopener,
         alarms=core.alarms,

@@ -5,6 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
+from control.audit.checkpoints import Checkpoints
+from control.audit.elsewhere import Elsewhere
 from control.audit.log import AuditLog
 from control.commands.book import Book
 from control.commands.term import Term
@@ -32,10 +34,12 @@ class Health:
         term: Term,
         clock: Clock,
         *,
+        checkpoints: Checkpoints,
         store: str | None,
         rank: Rank = LEADS,
     ) -> None:
         self.rank = rank
+        self._checkpoints = checkpoints
         self._link = link
         self._image = image
         self._book = book
@@ -45,6 +49,8 @@ class Health:
         self._clock = clock
         self._store = store
         self.inbox: Inbox | None = None
+        self.elsewhere: Elsewhere | None = None
+        """The way of the checkpoints to a second host; None: there is none."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._gauges()
@@ -89,7 +95,13 @@ class Health:
                     "detail": "",
                     "spooled": self._recorder.spooled,
                 },
-                {"id": "audit", "ok": True, "detail": "", "records": self._audit.size},
+                {
+                    "id": "audit",
+                    "ok": not self._audit_faults(),
+                    "detail": "; ".join(self._audit_faults()),
+                    "records": self._audit.size,
+                    "waiting_bytes": self.elsewhere.waiting_bytes if self.elsewhere is not None else 0,
+                },
             ],
             "gateways": gateways,
         }
@@ -112,6 +124,12 @@ class Health:
         gauge("spooled_changes", "changes waiting beside the database").set_function(
             lambda: float(self._recorder.spooled)
         )
+        gauge("audit_waiting_bytes", "checkpoints that the second host has not taken").set_function(
+            lambda: float(self.elsewhere.waiting_bytes if self.elsewhere is not None else 0)
+        )
+        gauge("audit_faults", "ways of checkpoints out of this machine that fail").set_function(
+            lambda: float(len(self._audit_faults()))
+        )
         gauge("audit_records", "records in the audit log").set_function(lambda: float(self._audit.size))
         gauge("open_commands", "commands not ended").set_function(
             lambda: float(sum(1 for _ in self._book.open()))
@@ -131,6 +149,15 @@ class Health:
         )
         for gateway, pulse in self._image.pulses.items():
             heard.labels(gateway).set_function(partial(self._heard, pulse))
+
+    def _audit_faults(self) -> list[str]:
+        """Return what keeps checkpoints from leaving the machine."""
+        faults = [f"{file}: {reason}" for file, reason in self._checkpoints.failing.items()]
+        if self.elsewhere is not None and self.elsewhere.fault:
+            faults.append(f"second host: {self.elsewhere.fault}")
+        if self.elsewhere is not None and self.elsewhere.is_forked:
+            faults.append("the second host holds another log: a fork")
+        return faults
 
     def _standbys(self) -> float:
         others = self.rank.body().get("others")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from control.audit.settings import AuditBlock
 from control.people.policy import Policy
 from control.replica.settings import ReplicaBlock
 from runtime.settings import Block, CommonSettings, PortOrNone
@@ -59,6 +60,7 @@ class ControlSettings(CommonSettings):
     demo: DemoBlock | None = None
     broker_wait_s: float = Field(default=10.0, ge=0, le=600)
     """Wall seconds to wait for the broker at the start; then control ends and says so. Once it runs, it never gives up."""
+    audit: AuditBlock = AuditBlock()
     replica: ReplicaBlock = ReplicaBlock()
     """Counts on PostgreSQL only: a SQLite file has one control."""
     device_overrides: Path | None = None

@@ -12,6 +12,7 @@ import typer
 from domain.errors import StoplogError
 from runtime.exits import exit_of
 from runtime.supervisor import words_of
+from stoplog.commissioning import app as commissioning_app
 from stoplog.demo.failure import PartFailedError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ database_app = typer.Typer(no_args_is_help=True, help="Control's database.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the audit log.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Look at what ingest did not store, and why.")
 store_app = typer.Typer(no_args_is_help=True, help="Take care of what ingest keeps.")
+app.add_typer(commissioning_app, name="commissioning")
 app.add_typer(journal_app, name="journal")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(store_app, name="store")
@@ -255,15 +257,51 @@ def store_backup(
 @audit_app.command("verify")
 def audit_verify(
     database: Annotated[Path, typer.Argument(help="The control database, an SQLite file.")],
-    checkpoints: Annotated[Path | None, typer.Option(help="Exported checkpoints to hold it against.")] = None,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option(help="Exported checkpoints to hold it against; may be given several times."),
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option(help="Public keys (JWK set) that signed the checkpoints.")
+    ] = None,
+    printed: Annotated[
+        str | None, typer.Option(help='What a printed checkpoint says: "SIZE CODE" or "SIZE ROOT".')
     ] = None,
 ) -> None:
     """Verify the audit log off-line: every record, their order, and the exported checkpoints."""
     from stoplog.audit import run_verify
 
-    raise typer.Exit(run_verify(database, checkpoints, keys))
+    raise typer.Exit(run_verify(database, checkpoints or (), keys, printed))
+
+
+@audit_app.command("receive")
+def audit_receive(
+    to: Annotated[Path, typer.Option(help="The folder that keeps them, one file a park.")],
+    keys: Annotated[Path, typer.Option(help="Public keys (JWK set) of the controls that are believed.")],
+    certificate: Annotated[Path, typer.Option(help="This host's certificate, a PEM file.")],
+    key: Annotated[Path, typer.Option(help="Its private key.")],
+    listen: Annotated[str, typer.Option(help="Address and port.")] = "0.0.0.0:8443",
+    client_ca: Annotated[
+        Path | None, typer.Option(help="The authority that the certificates of controls come from.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the bearer token that controls send.")
+    ] = None,
+) -> None:
+    """Receive checkpoints on a second host: what control's key has signed is kept, and a fork is said."""
+    from stoplog.receive import run_receive
+
+    raise typer.Exit(
+        run_receive(
+            listen=listen,
+            to=to,
+            keys=keys,
+            certificate=certificate,
+            key=key,
+            client_ca=client_ca,
+            token_file=token_file,
+        )
+    )
 
 
 @app.command("backup-key")

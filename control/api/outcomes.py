@@ -61,6 +61,8 @@ class WhyShape(Shape):
     refusals: list[Reason]
     conditions: list[Condition]
     tree: WhyNode
+    overridable: list[str]
+    """Interlocks whose override this person may ask for now."""
 
 
 class SelectShape(Shape):
@@ -202,6 +204,7 @@ class AuditReportShape(Shape):
     problems: list[str]
     sealed: int
     root: str
+    pruned: int
 
 
 class HistoryBucket(Shape):

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 
 from control.api.outcomes import AuditPage, AuditReportShape, CheckpointShape, HistoryShape
 from control.api.parts import Service, Who
@@ -17,9 +17,11 @@ from control.api.problems import Problem, not_found
 from control.api.shapes import ProblemShape, says
 from control.audit.export import csv_lines, json_lines
 from control.audit.log import Query as AuditQuery
+from control.audit.printout import Printed, page
 from control.audit.proofs import inclusion_proofs
 from control.audit.verify import verify_audit
 from domain.ids import PointRef
+from domain.words import Words
 from wire.canonical import Json
 
 router = APIRouter(tags=["records"])
@@ -29,6 +31,13 @@ BUCKETS_MAX = 2_000
 _PROBLEM = {"model": ProblemShape, "description": "problem (RFC 9457)"}
 _FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/jsonl": {}, "text/csv": {}}, "description": "the records as a file"},
+    "4XX": _PROBLEM,
+    "503": _PROBLEM,
+}
+
+
+_PAGES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {}}, "description": "the checkpoint for paper"},
     "4XX": _PROBLEM,
     "503": _PROBLEM,
 }
@@ -44,14 +53,27 @@ class ExportFormat(StrEnum):
 @router.get("/audit", **says(AuditPage))
 async def audit(
     service: Service,
+    *,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[int | None, Query(ge=0)] = None,
     actor: str | None = None,
     object: str | None = None,  # noqa: A002  (the audit's own word)
     kind: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    text: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
 ) -> dict[str, object]:
-    """Return audit records, the newest first."""
-    query = AuditQuery(limit=limit, before=before, actor=actor, object=object, kind=kind)
+    """Return audit records, the newest first; `text` stands somewhere in each."""
+    query = AuditQuery(
+        limit=limit,
+        before=before,
+        actor=actor,
+        object=object,
+        kind=kind,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        text=text,
+    )
     records = await service.audit.records(query)
     return {"records": records, "size": service.audit.size, "root": service.audit.root}
 
@@ -65,11 +87,12 @@ async def export(
     kind: str | None = None,
     from_ms: int | None = None,
     to_ms: int | None = None,
+    text: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
 ) -> StreamingResponse:
     """Return the chosen records as a file, the oldest first; JSON lines carry the proof of each against a new checkpoint."""
     await service.checkpoints.seal()
     size = int(str((service.checkpoints.newest or {}).get("size", 0)))
-    query = AuditQuery(actor=actor, object=object, kind=kind, from_ms=from_ms, to_ms=to_ms)
+    query = AuditQuery(actor=actor, object=object, kind=kind, from_ms=from_ms, to_ms=to_ms, text=text)
     kept = await service.audit.kept(query, size=size)
     if format is ExportFormat.CSV:
         lines, media = csv_lines(kept), "text/csv; charset=utf-8"
@@ -86,6 +109,29 @@ async def checkpoint(service: Service) -> dict[str, Json]:
     """Seal the log now and return the signed checkpoint."""
     await service.checkpoints.seal()
     return dict(service.checkpoints.newest or {})
+
+
+@router.get("/audit/printout", response_class=HTMLResponse, responses=_PAGES)
+async def printout(service: Service) -> HTMLResponse:
+    """Seal the log now and return the checkpoint as a page to print, sign and put away."""
+    await service.checkpoints.seal()
+    sealed = service.checkpoints.newest
+    if sealed is None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage")
+    size = int(str(sealed["size"]))
+    last = await service.audit.records(AuditQuery(limit=1, before=size))
+    words = last[0]["words"] if last else None
+    newest = Words(str(words["zh"]), str(words["en"])) if isinstance(words, dict) else Words("", "")
+    said = Printed(
+        park=service.park.id,
+        name=service.park.words,
+        size=size,
+        root=str(sealed["root"]),
+        at_ms=int(str(sealed["at_ms"])),
+        token=str(sealed["token"]),
+        newest=newest,
+    )
+    return HTMLResponse(page(said))
 
 
 @router.get("/audit/verify", **says(AuditReportShape))

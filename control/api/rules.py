@@ -27,6 +27,7 @@ class Area(StrEnum):
     ALARM = "alarm"
     POINT = "point"
     TAG = "tag"
+    CHECK = "check"
     OVERRIDE = "override"
     REOPENING = "reopening"
     USER = "username"
@@ -50,6 +51,8 @@ _SEE = frozenset(Role)
 _STAFF = frozenset(Role) - {_R.ENTERPRISE, _R.SYSTEM}
 _ACT = frozenset({_R.OPERATOR, _R.SHIFT_CHIEF, _R.ENTERPRISE})
 _CONTROL_ROOM = frozenset({_R.OPERATOR, _R.SHIFT_CHIEF})
+_ENGINEER = frozenset({_R.ENGINEER})
+"""Of commands: only on a device that they check just now, which the gate decides."""
 _TAG = frozenset({_R.SHIFT_CHIEF, _R.ENGINEER})
 _READ_AUDIT = frozenset({_R.AUDITOR, _R.SHIFT_CHIEF, _R.OPERATOR, _R.ENGINEER, _R.ADMINISTRATOR})
 _PEOPLE = frozenset({_R.ADMINISTRATOR, _R.ENGINEER})
@@ -96,9 +99,17 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/actuators/{actuator}/why"): _rule(_SEE, Area.ACTUATOR),
     ("GET", "/actuators/{actuator}/hand-card"): _rule(_SEE, Area.ACTUATOR),
     ("POST", "/actuators/{actuator}/hand-reports"): _rule(_ACT, Area.ACTUATOR),
-    ("POST", "/selects"): _rule(_CONTROL_ROOM, Area.ACTUATOR),
-    ("DELETE", "/selects/{select}"): _rule(_CONTROL_ROOM, Area.COMMAND),
-    ("POST", "/commands"): _rule(_ACT, Area.ACTUATOR),
+    ("GET", "/actuators/{actuator}/travel"): _rule(_SEE, Area.ACTUATOR),
+    ("POST", "/actuators/{actuator}/commissioning/void"): _own(_ENGINEER, Area.ACTUATOR),
+    ("GET", "/commissioning"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/commissioning"): _own(_ENGINEER, Area.ACTUATOR),
+    ("GET", "/commissioning/{check}"): _rule(_STAFF, Area.CHECK),
+    ("POST", "/commissioning/{check}/confirmations"): _own(_ENGINEER, Area.CHECK),
+    ("POST", "/commissioning/{check}/signature"): _own(_ENGINEER, Area.CHECK),
+    ("DELETE", "/commissioning/{check}"): _own(_ENGINEER, Area.CHECK),
+    ("POST", "/selects"): _rule(_CONTROL_ROOM | _ENGINEER, Area.ACTUATOR),
+    ("DELETE", "/selects/{select}"): _rule(_CONTROL_ROOM | _ENGINEER, Area.COMMAND),
+    ("POST", "/commands"): _rule(_ACT | _ENGINEER, Area.ACTUATOR),
     ("GET", "/commands"): _rule(_SEE, Area.FILTERED),
     ("GET", "/commands/{command}"): _rule(_SEE, Area.COMMAND),
     ("GET", "/plans"): _rule(_SEE, Area.FILTERED),
@@ -238,6 +249,9 @@ FRESH = frozenset(
         ("POST", "/tags/{tag}/lift/approve"),
         ("POST", "/overrides"),
         ("POST", "/overrides/{override}/approve"),
+        ("POST", "/actuators/{actuator}/commissioning/void"),
+        ("POST", "/commissioning"),
+        ("POST", "/commissioning/{check}/signature"),
         ("PUT", "/session/second-factor"),
         ("PUT", "/session/pin"),
         ("POST", "/users"),

@@ -25,6 +25,8 @@ class Paths:
 
     checkpoints: Path
     trusted: Path
+    copies: tuple[Path, ...] = ()
+    """Files to which every checkpoint goes besides; one that takes nothing stops nobody."""
 
 
 class Checkpoints:
@@ -37,6 +39,8 @@ class Checkpoints:
         self._park = park
         self.paths = paths
         self._sealed = -1
+        self.failing: dict[Path, str] = {}
+        """Copies that took nothing the last time, and why."""
         self.newest: Mapping[str, Json] | None = None
         """The last one made since start."""
 
@@ -49,6 +53,8 @@ class Checkpoints:
     async def seal(self) -> None:
         """Sign the tree as committed now, unless that was done."""
         tree = self._ledger.tree
+        if self._ledger.is_superseded:
+            return
         if tree.size == self._sealed:
             return
         said: dict[str, Json] = {
@@ -66,11 +72,27 @@ class Checkpoints:
         except (OSError, StorageError) as error:
             _log.warning("checkpoint not kept", reason=str(error))
             return
+        self._copy({**said, "token": token})
         self._sealed = tree.size
         self.newest = {**said, "token": token}
 
     def _export(self, line: Mapping[str, Json]) -> None:
-        with self.paths.checkpoints.open("ab") as file:
-            file.write(dumps(dict(line)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _append(self.paths.checkpoints, line)
+
+    def _copy(self, line: Mapping[str, Json]) -> None:
+        for file in self.paths.copies:
+            try:
+                _append(file, line)
+            except OSError as error:
+                if file not in self.failing:
+                    _log.warning("checkpoint not copied", file=str(file), reason=str(error))
+                self.failing[file] = str(error)
+            else:
+                self.failing.pop(file, None)
+
+
+def _append(to: Path, line: Mapping[str, Json]) -> None:
+    with to.open("ab") as file:
+        file.write(dumps(dict(line)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

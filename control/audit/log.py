@@ -31,6 +31,8 @@ class Query:
     """Only records of this model time and later; None: from the first."""
     to_ms: int | None = None
     """Only records before this model time; None: up to now."""
+    text: str | None = None
+    """Only records in which this stands somewhere, case counting; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,9 @@ class AuditLog:
 
 
 def _chosen(query: Query) -> Iterator[ColumnElement[bool]]:
+    yield AUDIT.c.record != ""  # the content of the others lies in the archive
+    if query.text is not None:
+        yield AUDIT.c.record.contains(query.text, autoescape=True)
     if query.before is not None:
         yield AUDIT.c.seq < query.before
     if query.actor is not None:

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,27 +28,26 @@ class AuditReport:
     problems: tuple[str, ...]  # the first hundred
     sealed: int = 0  # records covered by the newest checkpoint; later ones rest on the database alone
     root: str = ""
+    pruned: int = 0  # records whose content has left for the archive: their hash alone is here
 
 
-def verify_audit(
-    database: Path, checkpoints: Path, trusted: Path | None = None, *others: Path
-) -> AuditReport:
-    """Check the log in a SQLite file against checkpoints, and copies of them kept elsewhere; `trusted` is the JWK set
-    with control's public key: without it signatures are not checked, only what they cover.
-    """
+def verify_audit(log: Path, checkpoints: Path, trusted: Path | None = None, *others: Path) -> AuditReport:
+    """Check the log in a SQLite file against checkpoints from every place; `trusted`: the JWK set with control's public key."""
     problems: list[str] = []
     seals = _seals((checkpoints, *others), trusted, problems)
-    tree, roots = Tree(), {0: Tree().root()}
-    for leaf in _leaves(database, problems):
+    sealed = max(seals, default=0)
+    tree, roots, empty, left = Tree(), {0: Tree().root()}, set[int](), set[int]()
+    for leaf in _leaves(log, problems, sealed, empty, left):
         tree.append(leaf)
         if tree.size in seals:
             roots[tree.size] = tree.root()
+    problems += [f"record {number}: empty, and no later one says why" for number in sorted(empty - left)]
     for size, (root, where) in sorted(seals.items()):
         if size > tree.size:
             problems.append(f"{where}: it covers {size} records, the log has {tree.size}: truncated")
         elif roots[size] != root:
             problems.append(f"{where}: the first {size} records do not have the root {root}")
-    return AuditReport(tree.size, not problems, tuple(problems[:100]), max(seals, default=0), tree.root())
+    return AuditReport(tree.size, not problems, tuple(problems[:100]), sealed, tree.root(), len(empty))
 
 
 def verify_export(export: Path, checkpoints: Path, trusted: Path | None = None, *others: Path) -> AuditReport:
@@ -109,35 +109,35 @@ def _climb(found: bytes, index: int, size: int, path: Sequence[bytes]) -> str:
     return found.hex()
 
 
-def _leaves(database: Path, problems: list[str]) -> Iterator[bytes]:
-    """Yield the hash of every record as it stands, noting where a row contradicts itself."""
-    if not database.is_file():
-        problems.append(f"{database}: no such file")
-        return
-    connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+def _leaves(log: Path, problems: list[str], sealed: int, empty: set[int], left: set[int]) -> Iterator[bytes]:
+    """Yield the hash of every record as it stands; note where a row contradicts itself, what is empty and what may be."""
     try:
-        wanted = "SELECT record, hash, seq, at_ms, actor, kind, object FROM audit ORDER BY seq"
-        for number, (record, stored, *columns) in enumerate(connection.execute(wanted)):
-            yield _leaf(number, record, stored, columns, problems)
-    except sqlite3.Error as error:
-        problems.append(f"{database}: {error}")
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(f"{log.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            wanted = "SELECT record, hash, seq, at_ms, actor, kind, object FROM audit ORDER BY seq"
+            for number, (record, stored, *columns) in enumerate(connection.execute(wanted)):
+                if columns[0] != number:
+                    problems.append(f"record {columns[0]}: number {number} is missing or doubled")
+                leaf = hashlib.sha256(b"\x00" + record.encode()).digest() if record else bytes.fromhex(stored)
+                if leaf.hex() != stored:
+                    problems.append(f"record {number}: its content does not have its hash")
+                if record == "":
+                    empty.add(number)
+                else:  # only a record that is sealed may say that others have left: whoever empties one cannot sign
+                    _look(number, record, columns, problems, left if number < sealed else set())
+                yield leaf
+    except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
+        problems.append(f"{log}: not a log: {error}")
 
 
-def _leaf(number: int, record: str, stored: str, columns: list[object], problems: list[str]) -> bytes:
-    leaf = hashlib.sha256(b"\x00" + record.encode()).digest()
-    if columns[0] != number:
-        problems.append(f"record {columns[0]}: number {number} is missing or doubled")
-    if leaf.hex() != stored:
-        problems.append(f"record {number}: its content does not have its hash")
+def _look(number: int, record: str, columns: list[object], problems: list[str], left: set[int]) -> None:
     try:
         said = json.loads(record)
         if [said[key] for key in ("seq", "at_ms", "actor", "kind", "object")] != columns:
             problems.append(f"record {number}: its columns say something else than its content")
+        if said["kind"] == "audit.pruned":
+            left.update(range(int(said["body"]["first"]), min(int(said["body"]["last"]) + 1, number)))
     except (ValueError, KeyError, TypeError):
         problems.append(f"record {number}: not a record")
-    return leaf
 
 
 def _seals(files: Sequence[Path], trusted: Path | None, problems: list[str]) -> dict[int, tuple[str, str]]:

@@ -21,7 +21,12 @@ async def is_in_log(engine: AsyncEngine, change: Change) -> bool:
     async with engine.connect() as connection:
         for entry in change.entries:
             wanted = (AUDIT.c.object == entry.object) & (AUDIT.c.at_ms == entry.at_ms)
-            same = wanted & (AUDIT.c.kind == entry.kind) & (AUDIT.c.actor == entry.actor)
+            same = (
+                wanted
+                & (AUDIT.c.record != "")
+                & (AUDIT.c.kind == entry.kind)
+                & (AUDIT.c.actor == entry.actor)
+            )
             records = await connection.scalars(select(AUDIT.c.record).where(same))
             if not any(_says(record, entry) for record in records):
                 return False

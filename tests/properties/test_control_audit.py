@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,53 +17,8 @@ from control.audit.log import Kept
 from control.audit.proofs import inclusion_proofs
 from control.audit.tree import Frontier, leaf_hash, node_hash
 from control.audit.verify import _climb, verify_audit, verify_export
-from control.database.connection import database_address, migrate
 from domain.words import Words
-from wire.signing import Role, load_signer, new_key, public_part
-
-KEY = new_key(kid="control-1", role=Role.CONTROL, identity="control")
-SIGNER = load_signer(json.dumps(KEY))
-
-
-class Log:
-    """A log as control leaves it: the database, the exported checkpoints, the trusted key."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        self.database, self.checkpoints = folder / "control.sqlite", folder / "checkpoints.jsonl"
-        self.trusted = folder / "trusted.jwks"
-        self.trusted.write_text(json.dumps({"keys": [public_part(KEY)]}))
-        migrate(database_address(f"sqlite:///{self.database}"))
-        tree = Frontier()
-        rows = []
-        lines = []
-        for seq in range(size):
-            entry = Entry(
-                at_ms=1000 + seq,
-                actor="zhao",
-                kind="k",
-                object="o",
-                words=Words("词", "w"),
-                body={"n": seq % 2},
-            )
-            record = record_bytes(entry, seq)
-            leaf = leaf_hash(record)
-            tree = tree.appended(leaf)
-            rows.append((seq, entry.at_ms, "zhao", "k", "o", record.decode(), leaf.hex()))
-            if seq % 3 == 2 or seq == size - 1:
-                said = {"size": tree.size, "root": tree.root.hex()}
-                lines.append(json.dumps({**said, "token": SIGNER.sign(said).decode()}))
-        self.sql(lambda it: it.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", rows))
-        self.checkpoints.write_text("\n".join(lines) + "\n")
-
-    def sql(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        connection = sqlite3.connect(self.database)
-        with connection:
-            work(connection)
-        connection.close()
-
-    @property
-    def is_whole(self) -> bool:
-        return verify_audit(self.database, self.checkpoints, self.trusted).verified
+from tests.properties.audit_logs import SIGNER, Log, copy, rehash
 
 
 @pytest.fixture(scope="module")
@@ -73,20 +27,6 @@ def template() -> Path:
     folder = Path(tempfile.mkdtemp())
     Log(folder, 10)
     return folder
-
-
-def copy(template: Path) -> Log:
-    folder = Path(tempfile.mkdtemp())
-    for file in ("control.sqlite", "checkpoints.jsonl", "trusted.jwks"):
-        (folder / file).write_bytes((template / file).read_bytes())
-    made = object.__new__(Log)
-    made.database, made.checkpoints = folder / "control.sqlite", folder / "checkpoints.jsonl"
-    made.trusted = folder / "trusted.jwks"
-    return made
-
-
-def rehash(record: str) -> str:
-    return leaf_hash(record.encode()).hex()
 
 
 def test_a_log_as_it_was_left_is_whole(template: Path) -> None:
@@ -184,36 +124,6 @@ def test_a_fork_is_found(template: Path) -> None:
     other.checkpoints.write_text(line + "\n")
     report = verify_audit(log.database, log.checkpoints, log.trusted, other.checkpoints)
     assert any("a fork" in problem for problem in report.problems)
-
-
-@pytest.mark.parametrize("bit", range(7))  # the eighth makes no text of it
-def test_every_bit_of_every_record_counts(template: Path, bit: int) -> None:
-    log = copy(template)
-    connection = sqlite3.connect(log.database)
-    rows = connection.execute("SELECT seq, record FROM audit").fetchall()
-    connection.close()
-    checked = 0
-    for seq, record in rows[::3]:
-        data = record.encode()
-        for place in range(0, len(data), 5):
-            edited = data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
-            text = edited.decode("utf-8", "surrogateescape")
-            if text == record or not _is_text(text):
-                continue
-            log.sql(
-                lambda it, text=text, seq=seq: it.execute(
-                    "UPDATE audit SET record = ?, hash = ? WHERE seq = ?", (text, rehash(text), seq)
-                )
-            )
-            checked += 1
-            assert not log.is_whole
-        log.sql(
-            lambda it, record=record, seq=seq: it.execute(
-                "UPDATE audit SET record = ?, hash = ? WHERE seq = ?", (record, rehash(record), seq)
-            )
-        )
-        assert log.is_whole
-    assert checked > 40
 
 
 def test_the_verifier_stands_alone(template: Path, tmp_path: Path) -> None:
@@ -321,14 +231,6 @@ def _defined(leaves: list[bytes]) -> bytes:
 def _changed_line(before: str, after: str) -> tuple[str, str]:
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     return next(pair for pair in pairs if pair[0] != pair[1])
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_json(line: str) -> bool:

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/actuators/{actuator}/commissioning/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Void
+         * @description Declare void whatever was signed for an actuator; it obeys nobody until it is checked again. It takes a proof (sign-in, password or code) of the last five minutes.
+         */
+        post: operations["void_api_v1_actuators__actuator__commissioning_void_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/actuators/{actuator}/hand-card": {
         parameters: {
             query?: never;
@@ -38,6 +58,26 @@ export interface paths {
          * @description Note what a named person reports of a gate moved by hand; it is shown apart from proof.
          */
         post: operations["hand_report_api_v1_actuators__actuator__hand_reports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actuators/{actuator}/travel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Travel
+         * @description Return how long its travels take, and after how long one has failed.
+         */
+        get: operations["travel_api_v1_actuators__actuator__travel_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -113,7 +153,7 @@ export interface paths {
         };
         /**
          * Audit
-         * @description Return audit records, the newest first.
+         * @description Return audit records, the newest first; `text` stands somewhere in each.
          */
         get: operations["audit_api_v1_audit_get"];
         put?: never;
@@ -156,6 +196,26 @@ export interface paths {
          * @description Return the chosen records as a file, the oldest first; JSON lines carry the proof of each against a new checkpoint.
          */
         get: operations["export_api_v1_audit_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/printout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Printout
+         * @description Seal the log now and return the checkpoint as a page to print, sign and put away.
+         */
+        get: operations["printout_api_v1_audit_printout_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -222,6 +282,94 @@ export interface paths {
         get: operations["command_api_v1_commands__command__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commissioning": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Overview
+         * @description Return how every actuator stands: signed for, by whom, and whether it is being checked.
+         */
+        get: operations["overview_api_v1_commissioning_get"];
+        put?: never;
+        /**
+         * Begin
+         * @description Begin the point-to-point check of an actuator; until it is signed only its engineer commands it. It takes a proof (sign-in, password or code) of the last five minutes.
+         */
+        post: operations["begin_api_v1_commissioning_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commissioning/{check}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description Return a check that goes on.
+         */
+        get: operations["show_api_v1_commissioning__check__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Abandon
+         * @description End a check without a signature.
+         */
+        delete: operations["abandon_api_v1_commissioning__check__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commissioning/{check}/confirmations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description Note what somebody beside the gate has seen.
+         */
+        post: operations["confirm_api_v1_commissioning__check__confirmations_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/commissioning/{check}/signature": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign
+         * @description Sign for a complete check; the actuator is commandable from then on, until its drive is edited. It takes a proof (sign-in, password or code) of the last five minutes.
+         */
+        post: operations["sign_api_v1_commissioning__check__signature_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1234,6 +1382,8 @@ export interface components {
         /** ActuatorShape */
         ActuatorShape: {
             command: components["schemas"]["CommandBrief"] | null;
+            /** Commissioning */
+            commissioning: string | null;
             /** Doubt */
             doubt: boolean;
             /** Fault */
@@ -1243,6 +1393,8 @@ export interface components {
             hand_report: components["schemas"]["HandReportShape"] | null;
             /** Id */
             id: string;
+            /** Is Commissioned */
+            is_commissioned: boolean;
             /** Keep Closed */
             keep_closed: string[];
             /**
@@ -1364,6 +1516,8 @@ export interface components {
         AuditReportShape: {
             /** Problems */
             problems: string[];
+            /** Pruned */
+            pruned: number;
             /** Records */
             records: number;
             /** Root */
@@ -1372,6 +1526,56 @@ export interface components {
             sealed: number;
             /** Verified */
             verified: boolean;
+        };
+        /** CheckItemShape */
+        CheckItemShape: {
+            /** Action */
+            action: ("open" | "close" | "stop" | "set" | "verify") | null;
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            } | unknown[] | string | number | boolean | null;
+            how: components["schemas"]["WordsShape"];
+            /** Id */
+            id: string;
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "point" | "action" | "travel" | "site";
+            /** Point */
+            point: string | null;
+            /** Seen Ms */
+            seen_ms: number | null;
+            words: components["schemas"]["WordsShape"];
+        };
+        /** CheckShape */
+        CheckShape: {
+            /** Actuator */
+            actuator: string;
+            /** By */
+            by: string;
+            /** Drive */
+            drive: string;
+            /** Ended Ms */
+            ended_ms: number | null;
+            /** Id */
+            id: string;
+            /** Items */
+            items: components["schemas"]["CheckItemShape"][];
+            /** Missing */
+            missing: number;
+            /** Signed By */
+            signed_by: string | null;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "running" | "signed" | "abandoned" | "void";
+            /** Started Ms */
+            started_ms: number;
+            /** Witness */
+            witness: string | null;
         };
         /** CheckpointShape */
         CheckpointShape: {
@@ -1439,6 +1643,26 @@ export interface components {
             state: string;
             /** Transitions */
             transitions: components["schemas"]["TransitionShape"][];
+        };
+        /** CommissioningShape */
+        CommissioningShape: {
+            /** Actuator */
+            actuator: string;
+            /** Drive */
+            drive: string;
+            /** Is Commissioned */
+            is_commissioned: boolean;
+            /** Last */
+            last: ("running" | "signed" | "abandoned" | "void") | null;
+            running: components["schemas"]["CheckShape"] | null;
+            /** Signed By */
+            signed_by: string | null;
+            /** Signed Ms */
+            signed_ms: number | null;
+            /** Signed On */
+            signed_on: string | null;
+            /** Witness */
+            witness: string | null;
         };
         /** Condition */
         Condition: {
@@ -1712,6 +1936,11 @@ export interface components {
             /** Emergency */
             emergency?: string | null;
         };
+        /** NewCheck */
+        NewCheck: {
+            /** Actuator */
+            actuator: string;
+        };
         /** NewCommand */
         NewCommand: {
             /**
@@ -1731,6 +1960,16 @@ export interface components {
             reason?: string;
             /** Select */
             select?: string | null;
+        };
+        /** NewConfirmation */
+        NewConfirmation: {
+            /** Item */
+            item: string;
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
         };
         /**
          * NewConsent
@@ -1846,6 +2085,16 @@ export interface components {
              */
             reason?: string;
         };
+        /** NewSignature */
+        NewSignature: {
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
+            /** Witness */
+            witness: string;
+        };
         /** NewTag */
         NewTag: {
             /** Actuator */
@@ -1891,6 +2140,11 @@ export interface components {
         /** NewUserShape */
         NewUserShape: {
             user: components["schemas"]["UserShape"];
+        };
+        /** NewVoid */
+        NewVoid: {
+            /** Reason */
+            reason: string;
         };
         /**
          * Nothing
@@ -2442,6 +2696,26 @@ export interface components {
             /** State */
             state: string;
         };
+        /** TravelDirectionShape */
+        TravelDirectionShape: {
+            /** Count */
+            count: number;
+            /** Declared S */
+            declared_s: number;
+            /** Is Learned */
+            is_learned: boolean;
+            /** Last S */
+            last_s: number | null;
+            /** Reckoned S */
+            reckoned_s: number;
+            /** Timeout S */
+            timeout_s: number;
+        };
+        /** TravelShape */
+        TravelShape: {
+            close: components["schemas"]["TravelDirectionShape"];
+            open: components["schemas"]["TravelDirectionShape"];
+        };
         /** Unlock */
         Unlock: {
             /** Code */
@@ -2566,6 +2840,8 @@ export interface components {
             allowed: boolean;
             /** Conditions */
             conditions: components["schemas"]["Condition"][];
+            /** Overridable */
+            overridable: string[];
             /** Refusals */
             refusals: components["schemas"]["Reason"][];
             tree: components["schemas"]["WhyNode"];
@@ -2653,6 +2929,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    void_api_v1_actuators__actuator__commissioning_void_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actuator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVoid"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
     hand_card_api_v1_actuators__actuator__hand_card_get: {
         parameters: {
             query?: never;
@@ -2699,6 +3001,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HandReportShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    travel_api_v1_actuators__actuator__travel_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                actuator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TravelShape"];
                 };
             };
             503: components["responses"]["Problem"];
@@ -2791,6 +3117,9 @@ export interface operations {
                 actor?: string | null;
                 object?: string | null;
                 kind?: string | null;
+                from_ms?: number | null;
+                to_ms?: number | null;
+                text?: string | null;
             };
             header?: never;
             path?: never;
@@ -2842,6 +3171,7 @@ export interface operations {
                 kind?: string | null;
                 from_ms?: number | null;
                 to_ms?: number | null;
+                text?: string | null;
             };
             header?: never;
             path?: never;
@@ -2857,6 +3187,28 @@ export interface operations {
                 content: {
                     "application/jsonl": unknown;
                     "text/csv": unknown;
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    printout_api_v1_audit_printout_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the checkpoint for paper */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             503: components["responses"]["Problem"];
@@ -2958,6 +3310,156 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    overview_api_v1_commissioning_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommissioningShape"][];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    begin_api_v1_commissioning_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCheck"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    show_api_v1_commissioning__check__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    abandon_api_v1_commissioning__check__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    confirm_api_v1_commissioning__check__confirmations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    sign_api_v1_commissioning__check__signature_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                check: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignature"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckShape"];
                 };
             };
             503: components["responses"]["Problem"];
