@@ -14,6 +14,7 @@ from control.api.shapes import HandReportShape, says
 from control.commands.desk import Accepted, Declined, Outcome
 from control.commands.entries import causes
 from control.commands.gate import Clear, NeedsConfirmation, Request
+from control.commands.overrides import MAY_OVERRIDE
 from control.commands.tracked import Tracked
 from control.live.views import command_view
 from control.live.why_view import why_view
@@ -45,6 +46,7 @@ async def why(actuator: str, action: Action, service: Service, who: Who) -> dict
         "refusals": refusals,
         "conditions": _conditions(found, action, service),
         "tree": why_view(service.view.explain(found.facility, action, who)),
+        "overridable": service.overrides.open_to(found) if who.has(MAY_OVERRIDE) else [],
     }
 
 

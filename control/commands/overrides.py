@@ -12,7 +12,7 @@ from control.commands.orders import TOO_MANY, Orders
 from control.commands.pending import Pending, What, objection, overdue
 from control.database.change import Change
 from control.database.recorder import Recorder
-from control.people.roles import Person
+from control.people.roles import Person, Role
 from domain.ids import FacilityId
 from domain.order import Order, OrderKind
 from domain.override import LIFE_MS_MAX, lock_of
@@ -22,6 +22,8 @@ from domain.words import Words
 from runtime.clock import Clock
 from wire.canonical import Json
 
+MAY_OVERRIDE = frozenset({Role.SHIFT_CHIEF, Role.ENGINEER})
+"""Who may ask for an override, and who may agree to one."""
 LOOK_S = 0.5
 """Wall seconds between two looks at what has ended."""
 
@@ -49,6 +51,14 @@ class Overrides:
     def all(self) -> tuple[Order, ...]:
         """Return every override that was given and neither lifted nor ended."""
         return tuple(order for order in self._orders.all_standing() if order.kind is OrderKind.OVERRIDE)
+
+    def open_to(self, actuator: Actuator) -> list[str]:
+        """Return the interlocks of `actuator` whose override may be asked for now."""
+        if self._park.facilities[actuator.facility].tier is Tier.RIVER:
+            return []
+        taken = {order.interlock for order in self.of(actuator.facility)}
+        taken |= {wish.order.interlock for wish in self._orders.waiting_on(actuator.facility)}
+        return [lock.id for lock in (*actuator.permits, *actuator.inhibits) if lock.id not in taken]
 
     async def ask(
         self, actuator: Actuator, interlock: str, who: Person, *, reason: str, until_ms: int

@@ -170,7 +170,14 @@ export const api = {
     request<Json>('POST', `/alarms/${id(alarm)}/acknowledge`, { occurrence, severity }),
   tag: (actuator: string, reason: string, untilMs: number) =>
     request<Json>('POST', '/tags', { actuator, reason, until_ms: untilMs }),
-  untag: (actuator: string) => request<Json>('DELETE', `/tags${query({ actuator })}`),
+  liftTag: (tag: string, reason: string) => request<Json>('POST', `/tags/${id(tag)}/lift`, { reason }),
+  agreeToLift: (tag: string, contentHash: string) =>
+    request<Json>('POST', `/tags/${id(tag)}/lift/approve`, { content_hash: contentHash }),
+  askOverride: (actuator: string, interlock: string, reason: string, untilMs: number) =>
+    request<Json>('POST', '/overrides', { actuator, interlock, reason, until_ms: untilMs }),
+  agreeToOverride: (override: string, contentHash: string) =>
+    request<Json>('POST', `/overrides/${id(override)}/approve`, { content_hash: contentHash }),
+  liftOverride: (override: string) => request<Json>('DELETE', `/overrides/${id(override)}`),
 
   audit: (filter: AuditQuery) => request<AuditPage>('GET', `/audit${query({ ...filter })}`),
   auditVerify: () => request<AuditReport>('GET', '/audit/verify'),

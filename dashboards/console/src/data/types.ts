@@ -42,6 +42,10 @@ export type RunView = Omit<Shapes['RunShape'], 'steps'> & { steps: RunStep[] }
 
 export type Why = Shapes['WhyShape']
 export type Condition = Shapes['Condition']
+export type WhyNode = Shapes['WhyNode']
+export type WhyValue = Shapes['WhyValue']
+export type TagView = Shapes['Tag']
+export type Wish = Shapes['WishShape']
 export type Select = Shapes['SelectShape']
 export type CommandTransition = Omit<Shapes['TransitionShape'], 'reasons' | 'evidence'> & { reasons: Reason[]; evidence: Json }
 export type CommandView = Omit<Shapes['CommandShape'], 'transitions'> & { transitions: CommandTransition[] }
