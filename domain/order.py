@@ -35,6 +35,8 @@ ORDERS_MAX = 100_000
 """Orders whose text is kept for the hash of a set, which is asked for at every heartbeat."""
 KEEPING = frozenset({OrderKind.KEEP_CLOSED, OrderKind.KEEP_OPEN})
 """What keeps an actuator at its safe position."""
+OF_COMMISSIONING = frozenset({OrderKind.COMMISSIONING, OrderKind.COMMISSIONED, OrderKind.COMMISSION_VOID})
+"""What says who answers for an actuator, and who may command it before anybody does."""
 KIND_WORDS: Mapping[OrderKind, Words] = {
     OrderKind.KEEP_CLOSED: Words("禁开令", "keep-closed order"),
     OrderKind.KEEP_OPEN: Words("禁关令", "keep-open order"),
@@ -79,6 +81,9 @@ class OrderSet:
     orders: Mapping[str, Order] = field(default_factory=dict)
     tombstones: frozenset[str] = frozenset()
     """Ids of orders that were released; an id here is dead for ever."""
+    _alive_on: Mapping[FacilityId, tuple[Order, ...]] | None = field(
+        default=None, init=False, compare=False, repr=False
+    )
 
     def standing(self, actuator: FacilityId, kind: OrderKind) -> tuple[Order, ...]:
         """Return the orders of `kind` that lack their tombstone, oldest first."""
@@ -126,12 +131,15 @@ class OrderSet:
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _alive(self, actuator: FacilityId, kinds: frozenset[OrderKind]) -> tuple[Order, ...]:
-        found = (
-            order
-            for order in self.orders.values()
-            if order.actuator == actuator and order.kind in kinds and order.id not in self.tombstones
-        )
-        return tuple(sorted(found, key=lambda order: (order.since_ms, order.id)))
+        if self._alive_on is None:
+            # Sorted out once: every decision asks, and the dead grow for ever.
+            found: dict[FacilityId, list[Order]] = {}
+            for order in sorted(self.orders.values(), key=lambda order: (order.since_ms, order.id)):
+                if order.id not in self.tombstones:
+                    found.setdefault(order.actuator, []).append(order)
+            object.__setattr__(self, "_alive_on", {key: tuple(orders) for key, orders in found.items()})
+        assert self._alive_on is not None
+        return tuple(order for order in self._alive_on.get(actuator, ()) if order.kind in kinds)
 
 
 @lru_cache(maxsize=ORDERS_MAX)

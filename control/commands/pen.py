@@ -16,6 +16,12 @@ class Pen:
         self._view = view
         self._term = term
 
+    def can_sign(self, tracked: Tracked) -> bool:
+        """Whether the bytes of its wanted phase are there, or can be made: its gateway is heard."""
+        return (
+            tracked.wanted in tracked.messages or self._view.challenge(tracked.command.actuator) is not None
+        )
+
     def sign(self, tracked: Tracked) -> Tracked:
         """Return `tracked` with the bytes of its wanted phase, or unchanged while its gateway is not heard."""
         phase = tracked.wanted

@@ -73,9 +73,13 @@ class Sender:
 
     def _is_due(self, tracked: Tracked) -> bool:
         """Whether there is anything to do for `tracked` now: most looks at most commands find nothing."""
-        if tracked.is_awaiting:
-            phase = tracked.wanted
-            assert phase is not None
+        phase = tracked.wanted
+        if (
+            phase is not None
+            and tracked.is_awaiting
+            and self._link.is_connected
+            and self._pen.can_sign(tracked)
+        ):
             last_s = self._sent_s.get((tracked.id, phase))
             if last_s is None or self._clock.monotonic() - last_s >= RESEND_S:
                 return True
