@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.command_plcs import CALM
+from runtime.parkfiles import load_park
+from runtime.parkfiles.commissioning import seal
 from wire.signing import Role, new_key, public_part
 
 PARK = "bench"
@@ -65,10 +67,7 @@ def write_command_park(folder: Path, load: Load, ports: Ports) -> None:
     _write(park / "park.yaml", f"id: {PARK}\nname: {{zh: 测试园区, en: bench park}}\n")
     _write(park / "enterprises.yaml", "enterprises: {e: {risk: general, name: {zh: 厂, en: plant}}}\n")
     card = "{who: 值班员, phone: '1', where: 闸房, how: hoist}"
-    actuator = (
-        "{safe_position: closed, travel_time_s: 30, reversing_pause_s: 1, commissioned_by: 测试, "
-        f"commissioned_on: 2026-08-01, hand_card: {card}}}"
-    )
+    actuator = f"{{safe_position: closed, travel_time_s: 30, reversing_pause_s: 1, hand_card: {card}}}"
     facility = (
         f"{{kind: park_sluice, tier: park, name: {{zh: 闸, en: gate}}, at: [1, 1], flows_to: [river],"
         f" actuator: {actuator}}}"
@@ -108,6 +107,8 @@ def write_command_park(folder: Path, load: Load, ports: Ports) -> None:
     _write(
         park / "plans.yaml", f"plans:\n  {PLAN}:\n    name: {{zh: 全关, en: close all}}\n    steps:\n{steps}"
     )
+    read = load_park(park)
+    seal(park, read, dict.fromkeys(read.actuators, ("测试", "2026-08-01")))
     _settings(folder, park, load, ports)
 
 

@@ -9,6 +9,7 @@ from control.alarms.service import Alarms
 from control.alarms.watch import Watch
 from control.audit.checkpoints import Checkpoints, Paths
 from control.audit.log import AuditLog
+from control.audit.restored import note_restored
 from control.bell import Bell
 from control.commands.archive import Archive
 from control.commands.book import Book
@@ -115,6 +116,7 @@ async def open_journal(
     spool = Spool(settings.state / "spool.jsonl")
     if lead is not None:
         await hand_spool(engine, spool, replica=lead.replica, at_ms=clock.now_ms())
+    await note_restored(settings.state, ledger)
     recorder = Recorder(ledger, spool, clock)
     await recorder.restore_at_start()
     return _journal(settings, park, signer, clock, ledger, recorder)

@@ -130,12 +130,13 @@ def _inbox(
         signer=signer,
         clock=core.clock,
         changes=core.changes,
-        listeners=(core.alarms.hear,),
+        listeners=(core.alarms.hear, core.commissioning.hear, core.travels.hear),
     )
 
     def on_points(refs: tuple[PointRef, ...]) -> None:
         frame.touch(refs)
         core.alarms.see(refs)
+        core.commissioning.see(refs)
         core.view.memory.see(refs)
         core.reopener.samples.see(refs)
 

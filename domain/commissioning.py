@@ -89,6 +89,11 @@ def may_be_driven(actuator: Actuator, drive: str, orders: OrderSet, *, author: s
     """Whether `author` may command `actuator`: it is commissioned, or it is they who check it just now."""
     if is_commissioned(actuator, drive, orders):
         return True
+    return is_checked_by(actuator, drive, orders, author=author)
+
+
+def is_checked_by(actuator: Actuator, drive: str, orders: OrderSet, *, author: str) -> bool:
+    """Whether `author` checks `actuator` just now."""
     checks = orders.standing(actuator.facility, OrderKind.COMMISSIONING)
     return any(order.by == author and order.condition == drive for order in checks)
 

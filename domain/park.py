@@ -264,9 +264,9 @@ class Actuator:
     """Toward safe: one known true on fresh good data blocks; points behind the same gateway only."""
     hand_card: HandCard
     commissioned_by: str | None = None
-    """Who signed the commissioning check (联调); None: not commissioned, nothing is commandable."""
+    """Who signed for this drive in the park's folder (联调); None: nobody. Another word is an order (domain.commissioning)."""
     commissioned_on: str | None = None
-    """ISO date of the signature."""
+    """ISO date of that signature."""
 
     def point(self, name: str) -> PointRef:
         """Reference of one of its own points."""

@@ -28,6 +28,25 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NewCheck(Body):
+    actuator: Id
+
+
+class NewConfirmation(Body):
+    item: Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z0-9_:]{1,80}$")]
+    note: Text = ""
+
+
+class NewSignature(Body):
+    witness: Said
+    """Who watched beside the gate."""
+    note: Text = ""
+
+
+class NewVoid(Body):
+    reason: Said
+
+
 class Setup(Body):
     token: Token
     username: Username

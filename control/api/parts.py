@@ -19,6 +19,8 @@ from control.commands.orders import Orders
 from control.commands.overrides import Overrides
 from control.commands.tags import Tags
 from control.commands.view import View
+from control.commissioning.service import Commissioning
+from control.commissioning.travels import Travels
 from control.database.recorder import Recorder
 from control.hand import HandReports
 from control.live.hub import Hub
@@ -52,6 +54,8 @@ class Parts:
     orders: Orders
     tags: Tags
     overrides: Overrides
+    commissioning: Commissioning
+    travels: Travels
     runner: Runner
     reopener: Reopener
     alarms: Alarms

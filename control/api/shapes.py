@@ -251,6 +251,9 @@ class ActuatorShape(Shape):
     keep_closed: list[str]
     command: CommandBrief | None
     hand_report: HandReportShape | None
+    is_commissioned: bool
+    commissioning: str | None
+    """Who checks it just now."""
 
 
 class GatewayShape(Shape):
@@ -289,6 +292,60 @@ class OrderShape(Shape):
     until_ms: int | None
     interlock: str | None = None
     second: str | None = None
+
+
+class CheckItemShape(Shape):
+    id: str
+    part: Literal["point", "action", "travel", "site"]
+    words: WordsShape
+    how: WordsShape
+    """What to do to have it seen."""
+    point: str | None
+    action: ActionWord | None
+    seen_ms: int | None
+    evidence: Anything
+
+
+class CheckShape(Shape):
+    id: str
+    actuator: str
+    drive: str
+    by: str
+    started_ms: int
+    stage: Literal["running", "signed", "abandoned", "void"]
+    items: list[CheckItemShape]
+    missing: int
+    signed_by: str | None
+    witness: str | None
+    ended_ms: int | None
+
+
+class CommissioningShape(Shape):
+    actuator: str
+    drive: str
+    """Hash of the drive as it is now."""
+    is_commissioned: bool
+    signed_by: str | None
+    signed_ms: int | None
+    signed_on: str | None
+    """The date in the park's folder, when the word is from there."""
+    witness: str | None
+    running: CheckShape | None
+    last: Literal["running", "signed", "abandoned", "void"] | None
+
+
+class TravelDirectionShape(Shape):
+    declared_s: float
+    reckoned_s: float
+    timeout_s: float
+    is_learned: bool
+    count: int
+    last_s: float | None
+
+
+class TravelShape(Shape):
+    open: TravelDirectionShape
+    close: TravelDirectionShape
 
 
 class RunSummary(Shape):

@@ -4,13 +4,14 @@ The edge decides again by the same `admit`; here it is decided to be able to say
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from control.people.roles import Person, Role
 from control.people.standing import lacking, needs_of
 from domain.admission import Direction, Situation, admit, direction
 from domain.approval import Consent
 from domain.command import Action
+from domain.commissioning import is_checked_by
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.interlock import Recall, Truth, forgotten
 from domain.operators import points_of
@@ -25,6 +26,8 @@ MAY_CLOSE = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF, Role.ENTERPRISE})
 """Toward safe, stop and verify."""
 MAY_OPEN = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF})
 """Away from safe."""
+MAY_CHECK = frozenset({Role.ENGINEER})
+"""Either way, on a device that they commission just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +99,18 @@ def consider(
     if malformed is not None:
         return Refused(reasons=(malformed,))
     way = direction(actuator, request.action, opening_percent=request.opening_percent)
+    is_checking = is_checked_by(actuator, situation.drive, situation.orders, author=person.username)
     reasons = beside(
-        request, person, park, way, link=link, definition=definition, is_recordable=is_recordable
+        request,
+        person,
+        park,
+        way,
+        link=link,
+        definition=definition,
+        is_recordable=is_recordable,
+        is_checking=is_checking,
     )
+    situation = replace(situation, author=person.username)
     admission = admit(actuator, request.action, situation, opening_percent=request.opening_percent)
     if isinstance(admission, Refused):
         reasons += admission.reasons
@@ -121,10 +133,14 @@ def beside(
     link: Link,
     definition: tuple[str, str],
     is_recordable: bool,
+    is_checking: bool = False,
 ) -> list[Cause]:
-    """Return what stands against `request` at the centre, beside what `admit` says."""
+    """Return what stands against `request` at the centre, beside what `admit` says.
+
+    `is_checking`: the person commissions the device just now.
+    """
     return [
-        *_authority(request, person, park, way),
+        *_authority(request, person, park, way, is_checking=is_checking),
         *_at_the_centre(way, link=link, definition=definition, is_recordable=is_recordable),
     ]
 
@@ -178,12 +194,14 @@ def _malformed(request: Request) -> Cause | None:
     return None
 
 
-def _authority(request: Request, person: Person, park: Park, way: Direction) -> list[Cause]:
+def _authority(
+    request: Request, person: Person, park: Park, way: Direction, *, is_checking: bool
+) -> list[Cause]:
     facility = park.facilities[request.actuator]
     reasons = []
-    if not person.has(MAY_OPEN if way is Direction.AWAY_FROM_SAFE else MAY_CLOSE) or not person.reaches(
-        facility
-    ):
+    may = person.has(MAY_OPEN if way is Direction.AWAY_FROM_SAFE else MAY_CLOSE)
+    may = may or (is_checking and person.has(MAY_CHECK))
+    if not may or not person.reaches(facility):
         reasons.append(Cause(code=Code.NO_AUTHORITY))
     unproved = lacking(person.standing, needs_of(way))
     if unproved is not None:

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from control.commands.pending import Pending
 from control.database.tables import ORDERS
+from domain.commissioning import is_commissioned
+from domain.definition import definition_hashes
 from domain.ids import FacilityId, GatewayId
-from domain.order import Order, OrderKind, OrderSet
+from domain.order import OF_COMMISSIONING, Order, OrderKind, OrderSet
 from domain.park import Park
 from domain.refusal import Cause, Code
 from domain.words import Words
@@ -23,6 +25,8 @@ class Orders:
 
     def __init__(self, park: Park) -> None:
         self._park = park
+        self.drives = {key: definition_hashes(park, actuator)[0] for key, actuator in park.actuators.items()}
+        """Actuator → hash of its drive: what a commissioning is signed for."""
         self.held = OrderSet()
         self.waiting: dict[str, Pending] = {}
         """What waits for a second person; kept in memory only: after a restart it is asked again."""
@@ -66,9 +70,22 @@ class Orders:
         """Return the orders of `kind` that stand on `actuator`."""
         return self.held.standing(actuator, kind)
 
+    def signed(self, actuator: FacilityId) -> Order | None:
+        """Return the newest signature for `actuator` with the drive that it has."""
+        found = self.held.standing(actuator, OrderKind.COMMISSIONED)
+        return next((order for order in reversed(found) if order.condition == self.drives[actuator]), None)
+
+    def is_commissioned(self, actuator: FacilityId) -> bool:
+        """Whether somebody's word stands for `actuator`."""
+        return is_commissioned(self._park.actuators[actuator], self.drives[actuator], self.held)
+
     def all_standing(self) -> tuple[Order, ...]:
-        """Return every order that stands, oldest first."""
-        alive = (order for order in self.held.orders.values() if order.id not in self.held.tombstones)
+        """Return every order that people work under, oldest first; who signed for a device is shown with the device."""
+        alive = (
+            order
+            for order in self.held.orders.values()
+            if order.id not in self.held.tombstones and order.kind not in OF_COMMISSIONING
+        )
         return tuple(sorted(alive, key=lambda order: (order.since_ms, order.id)))
 
     @property

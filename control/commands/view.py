@@ -14,6 +14,7 @@ from control.people.roles import Person
 from control.people.standing import Standing
 from domain.admission import Situation, direction
 from domain.command import Action
+from domain.commissioning import is_checked_by
 from domain.definition import definition_hashes
 from domain.explained import Node
 from domain.explanation import explain
@@ -60,6 +61,7 @@ class View:
             executing=self._book.executing(actuator, but=but),
             is_in_doubt=self._book.doubt_since_s(actuator) is not None,
             recall=self.memory.recall,
+            drive=self._orders.drives.get(actuator, ""),
             overridden=self.overridden(actuator),
         )
 
@@ -103,11 +105,14 @@ class View:
             link=self._link(actuator),
             definition=self._definitions[actuator],
             is_recordable=self._recorder.is_available,
+            is_checking=is_checked_by(
+                found, self._orders.drives[actuator], self._orders.held, author=person.username
+            ),
         )
         return explain(
             found,
             action,
-            self.situation(actuator),
+            replace(self.situation(actuator), author=person.username),
             self.park,
             opening_percent=percent,
             so_far_s=self.memory.so_far_s,

@@ -144,6 +144,26 @@ ORDERS = Table(
     _text("second", optional=True),
 )
 
+COMMISSIONINGS = Table(
+    "commissionings",
+    METADATA,
+    _text("id", key=True),
+    _text("actuator"),
+    _text("stage"),
+    _number("started_ms"),
+    Column("body", JSON, nullable=False),
+)
+"""Checks of actuators (联调), running and over."""
+
+TRAVELS = Table(
+    "travels",
+    METADATA,
+    _text("actuator", key=True),
+    _text("action", key=True),
+    Column("body", JSON, nullable=False),
+)
+"""The newest full travels of each actuator, as its edge measured them."""
+
 ALARMS = Table("alarms", METADATA, _text("rule", key=True), Column("body", JSON, nullable=False))
 
 RUNS = Table(

@@ -57,6 +57,7 @@ def actuator_view(
 
     tags = orders.standing(actuator.facility, OrderKind.TAG_OUT)
     newest = book.newest(actuator.facility)
+    checks = orders.standing(actuator.facility, OrderKind.COMMISSIONING)
     return {
         "id": actuator.facility,
         "position": seen.position.value,
@@ -81,6 +82,8 @@ def actuator_view(
         "keep_closed": [order.id for order in orders.held.keeping(actuator.facility)],
         "command": _brief(newest) if newest is not None else None,
         "hand_report": hand_report,
+        "is_commissioned": orders.is_commissioned(actuator.facility),
+        "commissioning": next((order.by for order in checks), None),
     }
 
 

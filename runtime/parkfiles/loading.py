@@ -7,6 +7,7 @@ from domain.errors import ConfigurationError, Fault
 from domain.ids import FacilityId, ParkId
 from domain.park import Actuator, Park
 from domain.words import Words
+from runtime.parkfiles.commissioning import with_signatures
 from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven, unsafe_stops
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.plans import read_plans
@@ -69,7 +70,7 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
         faults.add(place, message, remedy="take a drive with a stop of its own", kind="unsafe-stop")
     check_waterways(sites, faults)
     locks = read_interlocks(folder, sites, devices, faults)
-    return Park(
+    park = Park(
         id=sites.id,
         words=sites.words,
         enterprises=sites.enterprises,
@@ -83,6 +84,7 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
         plans=read_plans(folder, sites, faults),
         reopenings=read_reopenings(folder, sites, devices, faults),
     )
+    return park if faults.found else with_signatures(folder, park, faults)
 
 
 def _actuators(
@@ -105,7 +107,5 @@ def _actuators(
             permits=locks.get(key, _NO_LOCKS).permits,
             inhibits=locks.get(key, _NO_LOCKS).inhibits,
             hand_card=part.hand_card,
-            commissioned_by=part.commissioned_by,
-            commissioned_on=part.commissioned_on,
         )
     return found

@@ -1,6 +1,5 @@
 """Reads park.yaml, enterprises.yaml and facilities.yaml: what there is, and how water flows between it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from runtime.parkfiles.nodes import parse, read_text
 
 TRAVEL_TIME_S_MAX = 7200.0
 """Slower than two hours is no gate."""
-_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +24,6 @@ class ActuatorPart:
     travel_time_s: float
     reversing_pause_s: float
     hand_card: HandCard
-    commissioned_by: str | None
-    commissioned_on: str | None
     place: Place
 
 
@@ -186,22 +182,11 @@ def _actuator(entry: Entry, sites: Sites) -> ActuatorPart:
     entry.expect("safe_position", "no-safe-position")
     entry.expect("hand_card", "no-hand-card")
     card = entry.entry("hand_card", "write {who, phone, where, how: hand procedure}")
-    by = entry.text("commissioned_by") if entry.has("commissioned_by") else None
-    on = entry.text_or("commissioned_on", "") or None
-    if on is not None and not _DATE.match(on):
-        entry.fault("commissioned_on", f"`{on}` is no date", remedy="write 2026-08-31", kind="wrong-type")
-    if (by is None) != (on is None):
-        lacking = "commissioned_by" if by is None else "commissioned_on"
-        remedy = "write who signed and when, or neither"
-        entry.fault(lacking, "is missing", remedy=remedy, kind="missing-key")
-    entry.may_have("commissioned_by")
     part = ActuatorPart(
         safe_position=entry.choice("safe_position", SafePosition),
         travel_time_s=entry.number("travel_time_s", least=0, most=TRAVEL_TIME_S_MAX, is_above=True),
         reversing_pause_s=entry.number("reversing_pause_s", least=0, most=600),
         hand_card=HandCard(who="", phone="", where="", how=()) if card is None else _card(card, sites),
-        commissioned_by=by,
-        commissioned_on=on,
         place=entry.place,
     )
     entry.done()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.fakes.sealed import sealed
+
 MN = "320684000100A00000000001"
 OTHER_MN = "320684000100A00000000002"
 PASSWORD = "123456"
@@ -17,7 +19,7 @@ facilities:
   hc_analyser: {kind: analyser, enterprise: hc, tier: enterprise, line: 3, name: {zh: 分析仪, en: analyser}, at: [1, 2], flows_to: [hc_outlet]}
   hc_outlet:
     {kind: rain_outlet, enterprise: hc, tier: enterprise, line: 3, name: {zh: 雨水排口, en: rain outlet}, at: [1, 3], flows_to: [section],
-     actuator: {safe_position: closed, travel_time_s: 30, reversing_pause_s: 2, commissioned_by: 周启明, commissioned_on: 2026-08-10,
+     actuator: {safe_position: closed, travel_time_s: 30, reversing_pause_s: 2,
        hand_card: {who: 安全员, phone: "8110", where: 排口, how: electric_valve}}}
   section: {kind: sensitive_target, tier: river, name: {zh: 考核断面, en: assessed section}, at: [1, 4]}
 """,
@@ -84,7 +86,7 @@ def write_park(folder: Path, **changes: tuple[str, str]) -> Path:
         old, new = changes.get(name.replace("/", "_").replace(".", "_"), ("", ""))
         assert old in text
         path.write_text(text.replace(old, new, 1) if old else text, encoding="utf-8")
-    return folder
+    return sealed(folder)
 
 
 def write_passwords(folder: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from tests.fakes.sealed import sealed
+
 FILES = {
     "park.yaml": "id: wires\nname: {zh: 线缆园区, en: park of wires}\n",
     "enterprises.yaml": "enterprises:\n  hc: {name: {zh: 恒川, en: Hengchuan}, risk: major, substances: [苯胺], contact: '8101'}\n",
@@ -14,7 +16,7 @@ facilities:
   hc_flow: {kind: flow_meter, enterprise: hc, tier: enterprise, line: 3, name: {zh: 流量计, en: flow meter}, at: [1, 3], flows_to: [hc_outlet]}
   hc_outlet:
     {kind: rain_outlet, enterprise: hc, tier: enterprise, line: 3, name: {zh: 雨水排口, en: rain outlet}, at: [1, 4], flows_to: [section],
-     actuator: {safe_position: closed, travel_time_s: 30, reversing_pause_s: 2, commissioned_by: 周启明, commissioned_on: 2026-08-10,
+     actuator: {safe_position: closed, travel_time_s: 30, reversing_pause_s: 2,
        hand_card: {who: 安全员, phone: "8110", where: 排口, how: electric_valve}}}
   section: {kind: sensitive_target, tier: river, name: {zh: 考核断面, en: assessed section}, at: [1, 5]}
 """,
@@ -86,4 +88,4 @@ def write_park(folder: Path, file: str = "park.yaml", old: str = "", new: str = 
         path.parent.mkdir(parents=True, exist_ok=True)
         assert name != file or old in text
         path.write_text(text.replace(old, new, 1) if name == file else text, encoding="utf-8")
-    return folder
+    return sealed(folder)

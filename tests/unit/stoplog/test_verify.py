@@ -211,11 +211,9 @@ class TestParksWithAFault:
         assert "every move toward safe is blocked" in story(folder, "ml_contained")
 
     def test_a_cut_off_that_moves_a_gate_nobody_commissioned_is_found(self, folder: Path) -> None:
-        path = folder / "facilities.yaml"
-        text = path.read_text(encoding="utf-8")
-        start = text.index("  hc_outlet:")
-        signed = ", commissioned_by: 周启明, commissioned_on: 2026-08-10"
-        path.write_text(text[:start] + text[start:].replace(signed, "", 1), encoding="utf-8")
+        path = folder / "commissioning.yaml"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "  hc_outlet:" not in line), encoding="utf-8")
         assert "is not commissioned" in story(folder, "hc_acid cut-off")
 
 
