@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from domain.drive import Setpoint
-from domain.ids import EnterpriseId, FacilityId, PointRef
-from domain.interlock import BOOLEAN, Expression, ExpressionError, parse
+from domain.ids import EnterpriseId, FacilityId
 from domain.park import SafePosition
-from domain.quantities import check_types
 from domain.reopening import Opening, Passing, Reopening
 from runtime.parkfiles.devices import Devices
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults
+from runtime.parkfiles.rules import read_condition
 from runtime.parkfiles.sites import Sites, open_file
 
 FILE = "reopenings.yaml"
@@ -31,7 +30,7 @@ def read_reopenings(folder: Path, sites: Sites, devices: Devices, faults: Faults
         enterprise = entry.text_or("enterprise", "")
         if enterprise:
             sites.enterprise_names.has(enterprise, entry.place_of("enterprise"), faults)
-        words, passing = entry.words(), _passing(entry, devices)
+        words, passing = entry.words(), _passing(entry, sites, devices, faults)
         openings = tuple(
             _opening(item, key, taken, sites, devices, faults) for item in entry.list_of("openings")
         )
@@ -49,36 +48,20 @@ def read_reopenings(folder: Path, sites: Sites, devices: Devices, faults: Faults
     return found
 
 
-def _passing(entry: Entry, devices: Devices) -> Passing | None:
+def _passing(entry: Entry, sites: Sites, devices: Devices, faults: Faults) -> Passing | None:
     inner = entry.entry("passing", "write {when: condition, samples: 3, every_s: 600}")
     if inner is None:
         return None
-    text = inner.text("when", "write a condition as in interlocks.yaml")
+    condition = read_condition(inner, "when", sites, devices, faults)
+    if condition is not None and condition.timed:
+        message, remedy = "speaks of the past", "write it of the moment: samples and every_s ask for the time"
+        inner.fault("when", message, remedy=remedy, kind="wrong-condition")
     samples = inner.integer("samples", least=2, most=SAMPLES_MAX)
     every_s = inner.number("every_s", least=1.0, most=S_MAX)
-    condition = _condition(text, inner, devices) if text else None
     if not inner.done() or condition is None:
         entry.is_sound = False
         return None
     return Passing(condition=condition, samples=samples, every_s=every_s)
-
-
-def _condition(text: str, entry: Entry, devices: Devices) -> Expression | None:
-    def unit(ref: PointRef) -> str | None:
-        point = devices.points.get(ref)
-        return None if point is None else BOOLEAN if point.is_boolean else point.unit
-
-    try:
-        expression = parse(text)
-        check_types(expression, unit)
-    except ExpressionError as error:
-        remedy = "write a condition as in interlocks.yaml"
-        entry.fault("when", str(error), remedy=remedy, kind="wrong-condition")
-        return None
-    if expression.timed:
-        message, remedy = "speaks of the past", "write it of the moment: samples and every_s ask for the time"
-        entry.fault("when", message, remedy=remedy, kind="wrong-condition")
-    return expression
 
 
 def _opening(

@@ -124,6 +124,14 @@ def _locks(entry: Entry, kind: str, actuator: str, names: Names, ground: _Ground
         yield Interlock(id=key, expression=expression, words=words)
 
 
+def read_condition(
+    entry: Entry, name: str, sites: Sites, devices: Devices, faults: Faults
+) -> Expression | None:
+    """Return the condition written in the field `name`; None and a fault when it is none."""
+    text = entry.text(name, "write a condition as in interlocks.yaml")
+    return _expression(text, entry, _Ground(sites, devices, faults), name) if text else None
+
+
 def _refuse_too_short(expression: Expression, item: Entry, ground: _Ground) -> None:
     """Note a fault where a time is so short that one reading would fill it."""
     for found in expression.timed:
@@ -139,14 +147,14 @@ def _refuse_too_short(expression: Expression, item: Entry, ground: _Ground) -> N
             item.fault("when", message, remedy=remedy, kind="interlock-time")
 
 
-def _expression(text: str, item: Entry, ground: _Ground) -> Expression | None:
+def _expression(text: str, item: Entry, ground: _Ground, name: str = "when") -> Expression | None:
     try:
         expression = parse(text)
     except ExpressionError as error:
         remedy = f"write facility.point, numbers with units, and, or, not, < <= > >= == !=, {FORMS}"
-        item.fault("when", str(error), remedy=remedy, kind="interlock-syntax")
+        item.fault(name, str(error), remedy=remedy, kind="interlock-syntax")
         return None
-    place = item.place_of("when")
+    place = item.place_of(name)
     points = [
         ground.point(ref, place, written=ref.replace("/", ".")) for ref in sorted(expression.references)
     ]
@@ -156,7 +164,7 @@ def _expression(text: str, item: Entry, ground: _Ground) -> Expression | None:
         check_types(expression, lambda ref: unit_of(ground.devices.points[ref]))
     except ExpressionError as error:
         remedy = "compare like with like: `hc_pool.volume <= 1800 * m3`"
-        item.fault("when", str(error), remedy=remedy, kind="interlock-unit")
+        item.fault(name, str(error), remedy=remedy, kind="interlock-unit")
     return expression
 
 

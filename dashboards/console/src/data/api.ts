@@ -11,6 +11,10 @@ import type {
   PlanSummary,
   Preview,
   Problem,
+  Proposal,
+  Reopening,
+  ReopeningPreview,
+  ReopeningRun,
   RunSummary,
   RunView,
   Select,
@@ -116,6 +120,9 @@ export interface NewUser {
   enterprise?: string
 }
 
+/** On what a river sluice moves: a dispatch order, or an emergency that is recorded as one. */
+export type Basis = { dispatch_order: string } | { emergency: string } | Record<string, never>
+
 export interface AuditQuery {
   limit?: number
   before?: number | null
@@ -162,8 +169,23 @@ export const api = {
     request<RunView>('POST', `/plans/${id(plan)}/runs`, body),
   runs: () => request<RunSummary[]>('GET', '/runs'),
   runById: (run: string) => request<RunView>('GET', `/runs/${id(run)}`),
-  approveRun: (run: string, dispatchOrder: string) =>
-    request<RunView>('POST', `/runs/${id(run)}/approve`, { dispatch_order: dispatchOrder, clearance: true }),
+  approveRun: (run: string, basis: Basis) =>
+    request<RunView>('POST', `/runs/${id(run)}/approve`, { ...basis, clearance: true }),
+  pauseRun: (run: string) => request<RunView>('POST', `/runs/${id(run)}/pause`, {}),
+  resumeRun: (run: string) => request<RunView>('POST', `/runs/${id(run)}/resume`, {}),
+
+  propose: (source: string, inflow: number | null) => request<Proposal>('GET', `/proposals${query({ source, inflow_m3_h: inflow })}`),
+  runProposal: (source: string, contentHash: string, reason: string) =>
+    request<RunView>('POST', '/proposals/runs', { source, content_hash: contentHash, reason }),
+
+  reopenings: () => request<Reopening[]>('GET', '/reopenings'),
+  reopening: (reopening: string) => request<ReopeningPreview>('GET', `/reopenings/${id(reopening)}/preview`),
+  askReopening: (reopening: string, contentHash: string, reason: string) =>
+    request<ReopeningRun>('POST', `/reopenings/${id(reopening)}/runs`, { content_hash: contentHash, reason }),
+  reopeningRuns: () => request<ReopeningRun[]>('GET', '/reopening-runs'),
+  approveReopening: (run: string, contentHash: string, basis: Basis) =>
+    request<ReopeningRun>('POST', `/reopening-runs/${id(run)}/approve`, { content_hash: contentHash, ...basis, clearance: true }),
+  abortReopening: (run: string) => request<ReopeningRun>('POST', `/reopening-runs/${id(run)}/abort`, {}),
   abortRun: (run: string) => request<RunView>('POST', `/runs/${id(run)}/abort`, {}),
 
   acknowledge: (alarm: string, occurrence: number, severity: number) =>

@@ -333,6 +333,34 @@ EDITS = {
     "water into no pool": Edit(
         "plans.yaml", "receiving: [hc_pool]", "receiving: [hc_unit]", "plans.close_hc.receiving[0]", "no-pool"
     ),
+    # Reopenings
+    "samples of another quantity": Edit(
+        "reopenings.yaml", "hc_analyser.cod <= 100 * mg_L", "hc_analyser.cod <= 100 * m", "reopenings.reopen_hc.passing.when", "interlock-unit"
+    ),
+    "samples that look back": Edit(
+        "reopenings.yaml",
+        "intake.cod <= 40 * mg_L and",
+        "held(intake.cod <= 40 * mg_L, 7200 * s) and",
+        "reopenings.reopen_north.passing.when",
+        "wrong-condition",
+    ),
+    "one sample is none": Edit(
+        "reopenings.yaml", "samples: 3", "samples: 1", "reopenings.reopen_hc.passing.samples", "out-of-range"
+    ),
+    "a part of a gate that knows none": Edit(
+        "reopenings.yaml",
+        "actuator: hc_outlet, observe_s: 300",
+        "actuator: hc_outlet, first_percent: 20, observe_s: 300",
+        "reopenings.reopen_hc.openings[1].first_percent",
+        "wrong-stages",
+    ),
+    "reopened twice": Edit(
+        "reopenings.yaml",
+        "actuator: ly_outlet",
+        "actuator: hc_outlet",
+        "reopenings.reopen_ly.openings[1].actuator",
+        "duplicate-step",
+    ),
 }  # fmt: skip
 
 
