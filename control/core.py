@@ -22,10 +22,11 @@ from control.commands.term import Term
 from control.commands.view import View
 from control.commissioning.service import Commissioning
 from control.commissioning.travels import Travels
-from control.database.connection import open_database
+from control.database.connection import SQLITE, open_database
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
+from control.database.thread import Thread
 from control.hand import HandReports
 from control.live.image import Image
 from control.people.accounts import Accounts
@@ -110,7 +111,10 @@ async def open_journal(
     With `lead` every transaction is fenced, and what an earlier run spooled is handed to whoever leads now, this one or another.
     """
     engine = await open_database(settings.database.url, password_file=settings.database.password_file)
-    ledger = Ledger(engine, lead.fence if lead is not None else None)
+    is_alone = lead is None and engine.dialect.name == SQLITE
+    ledger = Ledger(
+        engine, lead.fence if lead is not None else None, thread=Thread(engine.url) if is_alone else None
+    )
     await ledger.load()
     tasks.start(ledger.run(), name="ledger")
     spool = Spool(settings.state / "spool.jsonl")

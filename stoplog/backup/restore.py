@@ -1,13 +1,16 @@
 """Brings a backup back: decrypted, verified against its own checkpoints and those kept elsewhere, then put in place."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from control.audit.restored import RESTORED
 from control.audit.verify import AuditReport, verify_audit
 from domain.errors import StorageError
+from runtime.clock import RealClock
 from stoplog.backup.archive import Manifest, read_archive
 
 
@@ -43,6 +46,7 @@ def restore(archive: Path, identity: Path, *, to: Path | None, elsewhere: Sequen
         newer = _held_against(log, seals, keys, elsewhere, records=audit.records)
         if to is not None:
             _put(folder, manifest, to)
+            _tell(to, manifest, newer=newer if elsewhere else None)
     return Restored(manifest=manifest, audit=audit, newer=newer)
 
 
@@ -55,6 +59,21 @@ def _held_against(log: Path, seals: Path, keys: Path, elsewhere: Sequence[Path],
     if wrong:
         raise StorageError(f"{log.name}: {wrong[0]}")
     return max(0, report.sealed - records)
+
+
+def _tell(to: Path, manifest: Manifest, *, newer: int | None) -> None:
+    """Leave word for control: what it begins on is a backup, and that goes on record before anything else."""
+    said = {
+        "made_ms": manifest.made_ms,
+        "restored_ms": RealClock().now_ms(),
+        "records": manifest.records,
+        "root": manifest.root,
+        "newer": newer,
+    }
+    try:
+        (to / RESTORED).write_text(json.dumps(said) + "\n", "utf-8")
+    except OSError as error:
+        raise StorageError(f"{to}: {error.strerror or error}") from error
 
 
 def _put(folder: Path, manifest: Manifest, to: Path) -> None:

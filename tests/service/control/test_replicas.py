@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from control.audit.copy import copy_log
 from control.audit.verify import AuditReport, verify_audit
-from control.database.connection import open_database
+from control.database.connection import database_address, engine_of
 from domain.command import Action
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.pair import Pair, pair
@@ -53,7 +53,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) ->
 
 async def verified(house: House) -> AuditReport:
     """Copy the log out of the database, as an auditor would, and verify it against every checkpoint of both."""
-    engine = await open_database(house.pair.address)
+    engine = engine_of(database_address(house.pair.address))
     copy = house.folder / f"log-{CLOCK.now_ms()}.sqlite"
     try:
         await copy_log(engine, copy)
