@@ -165,11 +165,17 @@ def _asked(node: ast.Compare, view: View, rates: list[Rate], *, wanted: bool) ->
         name = name_of(view.park, ref)
         asked, seen, off = limit / factor, now / factor, abs(limit - now) / factor
         return Words(
-            f"{name.zh}须 {sign} {asked:g}{symbol},现为 {seen:.4g}{symbol},差 {off:.3g}{symbol}",
-            f"{name.en} must be {sign} {asked:g}{symbol}; it is {seen:.4g}{symbol}, off by {off:.3g}{symbol}",
+            f"{name.zh}须 {sign} {_plain(asked)}{symbol},现为 {_plain(seen)}{symbol},差 {_plain(off)}{symbol}",
+            f"{name.en} must be {sign} {_plain(asked)}{symbol}; it is {_plain(seen)}{symbol}, off by {_plain(off)}{symbol}",
         )
     text = ast.unparse(node)
     return Words(f"须{'' if wanted else '不'}满足 {text}", f"{text} must {'' if wanted else 'not '}hold")
+
+
+def _plain(value: float) -> str:
+    """Return a number as a person says it: three figures, and no exponent."""
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 0
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
 
 
 def _said(node: ast.expr, view: View) -> Words:

@@ -69,10 +69,41 @@ async def test_what_the_field_forbids_is_refused(tmp_path: Path) -> None:
         assert await refusal(peer, selecting(peer, "hc_sewage")) != []
         assert "stale-input" in peer.codes(list(peer.records.values())[-1].body["id"])  # type: ignore[arg-type]
 
+        await an_override_ends_by_itself(rig, peer)
         drive, _ = peer.message("ly_outlet", Action.OPEN).definition
         other = replace(selecting(peer, "ly_outlet"), definition=(drive, "0" * 16))
         assert await refusal(peer, other) == ["definition-mismatch"]
         assert rig.plcs.writes == []
+
+
+async def an_override_ends_by_itself(rig: Rig, peer: Peer) -> None:
+    """bh_outlet is blocked by its conductivity; an override lets it through, and nobody says a word when that is over."""
+    lock = next(
+        lock for lock in rig.park.actuators[FacilityId("bh_outlet")].permits if lock.id == "fast_quality"
+    )
+    now_ms = rig.page.clock.now_ms()
+    given = Order(
+        id="0" * 32,
+        kind=OrderKind.OVERRIDE,
+        actuator=FacilityId("bh_outlet"),
+        by="qian",
+        reason="标定",
+        since_ms=now_ms,
+        until_ms=now_ms + 60_000,
+        interlock=lock.id,
+        condition=lock.expression.text,
+        second="sun",
+    )
+    await tell_orders(rig, peer, OrderSet().with_orders(given), term=1)
+    let_through = selecting(peer, "bh_outlet")
+    await peer.send(peer.sign(let_through))
+    await peer.until(lambda: peer.states(let_through.id) == ["selected"])
+    assert "interlock-overridden" in str(peer.of(let_through.id)[0].body["warnings"])
+    await peer.until(lambda: len(peer.kinds("override")) == 2)
+    assert [item.body["state"] for item in peer.kinds("override")] == ["standing", "ended"]
+    assert rig.page.clock.now_ms() >= now_ms + 60_000
+    assert "blocked-by-interlocking" in await refusal(peer, selecting(peer, "bh_outlet"))
+    assert peer.beats[-1].orders == OrderSet().with_orders(given).hash(), "the order is still held, and dead"
 
 
 async def test_tags_terms_and_replays(tmp_path: Path) -> None:

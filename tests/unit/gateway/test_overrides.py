@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.order import Order, OrderKind, OrderSet
 from domain.override import LIFE_MS_MAX
@@ -153,6 +155,40 @@ def test_the_edge_believes_no_override_that_is_not_as_it_must_be(
     assert not edge.stands()
     assert edge.overrides.of(RIVER) == {}
     assert edge.said.made == []
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("advance"), st.floats(0.5, 1500)),
+        st.tuples(st.just("step"), st.floats(-4000, 4000)),
+        st.tuples(st.just("doubt"), st.just(0.0)),
+        st.tuples(st.just("trust"), st.just(0.0)),
+    ),
+    max_size=30,
+)
+
+
+@given(MOVES)
+def test_no_time_of_day_makes_it_last_longer_and_none_brings_it_back(moves: list[tuple[str, float]]) -> None:
+    edge = Edge(ManualClock())
+    edge.given()
+    assert edge.stands()
+    passed_s, has_ended = 0.0, False
+    for what, amount in moves:
+        match what:
+            case "advance":
+                edge.clock.advance(amount)
+                passed_s += amount
+            case "step":
+                edge.clock.step_wall(round(amount * 1000))
+            case _:
+                edge.is_off = what == "doubt"
+        stands = edge.stands()
+        has_ended = has_ended or passed_s >= HOUR_S
+        assert not (stands and (has_ended or edge.is_off))
+        if edge.clock.now_ms() >= (edge.ledger.orders.orders["0" * 32].until_ms or 0):
+            has_ended = True
+            assert not stands
 
 
 def test_one_longer_than_a_shift_counts_for_nothing(edge: Edge) -> None:
