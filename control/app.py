@@ -89,7 +89,7 @@ async def _work(
     """Do all of control's work until the end: as the only one, or as the one that leads."""
     (signer, verifier), (clock, wall) = keys, clocks
     journal = await open_journal(settings, park, signer, clock, tasks, lead)
-    tasks.at_end(journal.engine.dispose)
+    tasks.at_end(journal.ledger.close)
     core = await assemble(settings, park, signer, journal, clock, wall)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
     seat = ALONE if lead is None else Seat(replica=lead.replica, speaks=partial(_speaks, lead, core))

@@ -79,7 +79,7 @@ class Desk:
         if verdict.way is not Direction.AWAY_FROM_SAFE:
             cause = Cause(code=Code.MALFORMED, detail=Words("不需预选", "needs no select"))
             return await self._decline(request, person, (cause,))
-        tracked = self._pen.sign(self._new(request, person, wanted=Phase.SELECT, is_away=True))
+        tracked = self._signed(self._new(request, person, wanted=Phase.SELECT, is_away=True))
         try:
             await self._recorder.commit(asked(tracked, verdict.warnings, self._view.park, phase="select"))
         except StorageError:
@@ -124,11 +124,13 @@ class Desk:
         if verdict.way is Direction.AWAY_FROM_SAFE:
             return await self._operate_selected(request, person, select, idempotency_key, verdict.warnings)
         new = self._new(request, person, wanted=Phase.OPERATE, is_away=False)
-        tracked = self._pen.sign(replace(new, accepted=accepted, run=run, idempotency_key=idempotency_key))
-        # Held before it is kept: the same key asked twice at once must not make two commands.
-        self._book.put(tracked, now_s=self._clock.monotonic())
+        tracked = self._signed(replace(new, accepted=accepted, run=run, idempotency_key=idempotency_key))
+        # Held before it is kept: the same key asked twice at once must not make two commands. Sent only when it is kept.
+        self._book.put(replace(tracked, wanted=None), now_s=self._clock.monotonic())
         await self._recorder.keep(asked(tracked, verdict.warnings, self._view.park, phase="request"))
-        self._changes.ring()
+        now = self._book.get(tracked.id)
+        if now is not None and not now.state.is_final:
+            self._hold(tracked)
         return Accepted(tracked=tracked)
 
     async def reissue(self, void: Tracked) -> None:
@@ -188,7 +190,7 @@ class Desk:
     ) -> Outcome:
         command = replace(tracked.command, reason=request.reason)
         tracked = replace(tracked, command=command, wanted=Phase.OPERATE, idempotency_key=key)
-        tracked = self._pen.sign(tracked)
+        tracked = self._signed(tracked)
         try:
             await self._recorder.commit(asked(tracked, warnings, self._view.park, phase="operate"))
         except StorageError:
@@ -267,6 +269,11 @@ class Desk:
             consent=request.consent,
             wanted=wanted,
         )
+
+    def _signed(self, tracked: Tracked) -> Tracked:
+        """Return `tracked` signed and as gone out, to be written once: what is written so and never leaves ends as unknown."""
+        signed = self._pen.sign(tracked)
+        return signed.published() if signed.wanted in signed.messages else signed
 
     def _hold(self, tracked: Tracked) -> None:
         self._book.put(tracked, now_s=self._clock.monotonic())

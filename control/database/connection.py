@@ -8,7 +8,7 @@ from typing import Protocol
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -77,7 +77,7 @@ def engine_of(address: URL, *, answer_s: float = ANSWER_S_MAX) -> AsyncEngine:
     """Return the engine of a database whose tables are up to date; a server gets `answer_s` wall seconds for an answer."""
     if address.get_backend_name() == SQLITE:
         engine = create_async_engine(address, connect_args={"timeout": BUSY_MS_MAX / 1000})
-        event.listen(engine.sync_engine, "connect", _prepare)
+        prepare_sqlite(engine.sync_engine)
         return engine
     settings = {
         "synchronous_commit": "on",
@@ -87,6 +87,11 @@ def engine_of(address: URL, *, answer_s: float = ANSWER_S_MAX) -> AsyncEngine:
     }
     waits = {"timeout": answer_s, "command_timeout": answer_s, "server_settings": settings}
     return create_async_engine(address, connect_args=waits, pool_pre_ping=True)
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Have every connection of `engine` sync what it commits, and wait for another process's lock."""
+    event.listen(engine, "connect", _prepare)
 
 
 def migrate(address: URL) -> None:

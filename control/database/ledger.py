@@ -5,7 +5,7 @@ two controls share a database every transaction first asks the fence whether thi
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, delete, insert, select
@@ -16,7 +16,9 @@ from control.audit.entry import record_bytes
 from control.audit.tree import Frontier, leaf_hash
 from control.database.change import Change, Write
 from control.database.tables import AUDIT, METADATA
+from control.database.thread import Statement, Thread
 from domain.errors import StorageError
+from wire.canonical import Json
 
 GROUP_MAX = 50
 """Changes in one commit; measured: beyond it a commit's time grows as fast as its content."""
@@ -45,9 +47,12 @@ class _Waiting:
 class Ledger:
     """Writes changes in the order in which they come."""
 
-    def __init__(self, engine: AsyncEngine, fence: Fence | None = None) -> None:
-        """`fence`: None where nobody else can write."""
+    def __init__(
+        self, engine: AsyncEngine, fence: Fence | None = None, *, thread: Thread | None = None
+    ) -> None:
+        """`fence`: None where nobody else can write. `thread`: where to write at one stroke; None: by `engine`."""
         self.engine = engine
+        self._thread = thread
         self._fence = fence
         self.tree = Frontier()
         """The audit log's tree as committed."""
@@ -95,12 +100,13 @@ class Ledger:
             await self._wrote([self._waiting.get_nowait()], is_last_try=True)
 
     async def _wrote(self, group: list[_Waiting], *, is_last_try: bool = False) -> bool:
+        changes = [waiting.change for waiting in group]
         try:
-            async with self.engine.begin() as connection:
-                await self._require_lead(connection)
-                tree = await _continued(connection, self.tree) if self._is_unsure else self.tree
-                for waiting in group:
-                    tree = await _write(connection, waiting.change, tree)
+            if self._thread is not None and not self._is_unsure:
+                tree, statements = _statements(changes, self.tree)
+                await self._thread.write(statements)
+            else:
+                tree = await self._write(changes)
         except Superseded as error:
             self.is_superseded, self.is_available = True, False
             _answer(group, error)
@@ -117,6 +123,21 @@ class Ledger:
         self.is_available = True
         _answer(group, None)
         return True
+
+    async def _write(self, changes: Sequence[Change]) -> Frontier:
+        async with self.engine.begin() as connection:
+            await self._require_lead(connection)
+            tree = await _continued(connection, self.tree) if self._is_unsure else self.tree
+            tree, statements = _statements(changes, tree)
+            for statement, row in statements:
+                await connection.execute(statement, row)
+        return tree
+
+    async def close(self) -> None:
+        """Leave the database."""
+        if self._thread is not None:
+            await self._thread.close()
+        await self.engine.dispose()
 
     async def _require_lead(self, connection: AsyncConnection) -> None:
         if self.is_superseded or (self._fence is not None and not await self._fence(connection)):
@@ -143,32 +164,34 @@ def _answer(group: list[_Waiting], error: StorageError | None) -> None:
             waiting.written.set_exception(error)
 
 
-async def _write(connection: AsyncConnection, change: Change, tree: Frontier) -> Frontier:
-    for write in change.writes:
-        await _write_row(connection, write)
-    for entry in change.entries:
-        record = record_bytes(entry, tree.size)
-        leaf = leaf_hash(record)
-        row = {
-            "seq": tree.size,
-            "at_ms": entry.at_ms,
-            "actor": entry.actor,
-            "kind": entry.kind,
-            "object": entry.object,
-            "record": record.decode(),
-            "hash": leaf.hex(),
-        }
-        await connection.execute(_INSERTS[AUDIT.name], row)
-        tree = tree.appended(leaf)
-    return tree
+def _statements(changes: Iterable[Change], tree: Frontier) -> tuple[Frontier, list[Statement]]:
+    """Return what is to be executed for `changes`, and the audit log's tree after it."""
+    found: list[Statement] = []
+    for change in changes:
+        for write in change.writes:
+            found += _of_row(write)
+        for entry in change.entries:
+            record = record_bytes(entry, tree.size)
+            leaf = leaf_hash(record)
+            row: dict[str, Json] = {
+                "seq": tree.size,
+                "at_ms": entry.at_ms,
+                "actor": entry.actor,
+                "kind": entry.kind,
+                "object": entry.object,
+                "record": record.decode(),
+                "hash": leaf.hex(),
+            }
+            found.append((_INSERTS[AUDIT.name], row))
+            tree = tree.appended(leaf)
+    return tree, found
 
 
-async def _write_row(connection: AsyncConnection, write: Write) -> None:
+def _of_row(write: Write) -> Iterator[Statement]:
     if write.kind != "insert":
-        keys = {f"key_{name}": write.row[name] for name in _KEYS[write.table]}
-        await connection.execute(_DELETES[write.table], keys)
+        yield _DELETES[write.table], {f"key_{name}": write.row[name] for name in _KEYS[write.table]}
     if write.kind != "remove":
-        await connection.execute(_INSERTS[write.table], dict(write.row))
+        yield _INSERTS[write.table], dict(write.row)
 
 
 _KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in METADATA.tables.items()}

@@ -36,6 +36,9 @@ class Stuck:
     async def keep(self, change: Change) -> None:
         await asyncio.sleep(0)
 
+    def can_sign(self, tracked: Tracked) -> bool:
+        return tracked.wanted is not None
+
     def sign(self, tracked: Tracked) -> Tracked:
         return tracked.signed(Phase.OPERATE, tracked.id.encode())
 
