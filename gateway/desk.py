@@ -199,8 +199,10 @@ class Desk:
         )
 
     def _against(self, message: CommandMessage, actuator: Actuator) -> tuple[Cause, ...]:
-        """Return what stands against going on with a move that is being executed in steps."""
-        situation = replace(self._situation(message), executing=None)
+        """Return what stands now against writing what was admitted before."""
+        situation = self._situation(message)
+        if message.action is not Action.STOP:  # what executes is the command itself
+            situation = replace(situation, executing=None)
         admission = admit(actuator, message.action, situation, opening_percent=_percent(message))
         return admission.reasons if isinstance(admission, Refused) else ()
 

@@ -249,6 +249,8 @@ class Executor:
             except Withheld:
                 if job.is_over:
                     return None
+                if job.against:
+                    return _not_written(job, Event.REFUSE, *job.against)
                 stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
                 return _not_written(job, Event.TIME_OUT, stale)
             except LinkLost as error:
@@ -277,7 +279,7 @@ class Executor:
         return found
 
     async def _send(self, job: Job, commands: list[Write], *, grace_s: float) -> None:
-        """Send the writes of one order. The first is withheld unless the job still stands and is fresh (I3).
+        """Send the writes of one order. The first is withheld unless the job still stands, fresh and admitted (I3, I7).
 
         What follows the first takes a pulse back and must go out in any case.
         """
@@ -285,6 +287,9 @@ class Executor:
 
         def permit() -> bool:
             if not job.may_write(grace_s):
+                return False
+            job.against = job.is_admitted()
+            if job.against:
                 return False
             job.has_written = True
             return True
@@ -371,10 +376,10 @@ class Executor:
             )
 
 
-def _not_written(job: Job, event: Event, cause: Cause) -> Outcome:
+def _not_written(job: Job, event: Event, *causes: Cause) -> Outcome:
     """Return how a move ends whose write was withheld; of one in steps the earlier were written: it stays where it stands."""
     is_begun = job.entry.state is State.OPERATING
-    return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=(cause,))
+    return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=causes)
 
 
 def _stopped_over(percent: float, against: tuple[Cause, ...]) -> Outcome:

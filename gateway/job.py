@@ -31,7 +31,9 @@ class Job:
     warnings: tuple[Cause, ...] = ()
     instead_of: CommandId | None = None
     is_admitted: Callable[[], tuple[Cause, ...]] = tuple
-    """Asked again before each further step of a move in steps: what stands against it now."""
+    """What stands against it now: asked again right before each write, for a pause or a lost link may have passed."""
+    against: tuple[Cause, ...] = ()
+    """Why its last write was withheld; empty: it was not, or for another reason."""
     travel_timeout_s: float = 0.0
     """Model seconds until a travel has failed, as learnt; 0: as declared."""
     travel_s: float | None = None

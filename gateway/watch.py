@@ -17,7 +17,7 @@ from domain.ids import CommandId, DeviceId, FacilityId, PointRef, RuleId
 from domain.order import Order
 from domain.park import Actuator, SafePosition, Tier
 from domain.position import Position, indicate
-from domain.refusal import Admitted, Cause, Refused
+from domain.refusal import Admission, Admitted, Cause, Refused
 from gateway.executor import Executor
 from gateway.field import Field
 from gateway.guard import Guard
@@ -201,18 +201,7 @@ class Watch:
             state=State.REQUESTED,
             at_ms=self._clock.now_ms(),
         )
-        situation = Situation(
-            read=self._field.reading,
-            unit_of=self._field.unit_of,
-            orders=self._ledger.orders,
-            executing=self._executor.executing(actuator.facility),
-            recall=self._field.memory.recall,
-            drive=self._field.definitions[actuator.facility][0],
-            author=author,
-            overridden=self._overrides.of(actuator.facility),
-        )
-        admission = admit(actuator, action, situation)
-        match admission:
+        match self._admission(actuator, action, author):
             case Refused(reasons=reasons):
                 self._refuse(entry, reasons)
             case Admitted(warnings=warnings):
@@ -226,8 +215,23 @@ class Watch:
                         way=Direction.TOWARD_SAFE,
                         is_fresh=lambda grace_s: self._clock.monotonic() < until_s + grace_s,
                         warnings=warnings,
+                        is_admitted=lambda: _reasons(self._admission(actuator, action, author)),
                     )
                 )
+
+    def _admission(self, actuator: Actuator, action: Action, author: str) -> Admission:
+        """Decide as things stand now."""
+        situation = Situation(
+            read=self._field.reading,
+            unit_of=self._field.unit_of,
+            orders=self._ledger.orders,
+            executing=self._executor.executing(actuator.facility),
+            recall=self._field.memory.recall,
+            drive=self._field.definitions[actuator.facility][0],
+            author=author,
+            overridden=self._overrides.of(actuator.facility),
+        )
+        return admit(actuator, action, situation)
 
     def _bring_back(self, actuator: Actuator, author: str, reason: str) -> None:
         self._move_to_safe(actuator, _new_id(), author, reason)
@@ -280,6 +284,10 @@ class Watch:
 
     def _by(self, rule: RuleId) -> str:
         return f"edge:{self._records.gateway}/{rule}"
+
+
+def _reasons(admission: Admission) -> tuple[Cause, ...]:
+    return admission.reasons if isinstance(admission, Refused) else ()
 
 
 def _time(image: DeviceImage, point: PointRef) -> int:

@@ -1,0 +1,50 @@
+"""What came to stand against a command after it was admitted: asked again right before the bytes (I6, I7)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from domain.command import Action, Phase
+from domain.drive import Repeat
+from tests.service.gateway.test_random_commands import GATE, Bench
+
+
+def play(folder: Path, scene: Callable[[Bench], Awaitable[None]]) -> Bench:
+    async def run() -> Bench:
+        bench = Bench(folder, Repeat.SAFE)
+        await bench.step(1)
+        await scene(bench)
+        await bench.step(100)
+        return bench
+
+    return asyncio.run(run())
+
+
+def test_a_switch_to_local_during_the_reversing_pause_keeps_the_closure_back(tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        select = bench.command(Action.OPEN, Phase.SELECT)
+        bench.command(Action.OPEN, Phase.OPERATE, select)
+        await bench.step(2)
+        bench.command(Action.CLOSE)
+        await bench.step(0.5)  # the stop is out, the drive rests
+        bench.plc.switch(GATE, is_remote=False, now_ms=bench.clock.now_ms())
+
+    bench = play(tmp_path, scene)
+    assert len(bench.link.sent) == 2, "the opening and the stop, and no closing"
+    closed = [body for body in bench.said() if body["action"] == "close"]
+    assert [body["state"] for body in closed] == ["refused"]
+    assert closed[0]["reasons"][0]["code"] == "blocked-by-switching-hierarchy"
+
+
+def test_a_switch_to_local_while_the_plc_was_away_keeps_the_closure_back(tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.link.mode = "lost"
+        bench.command(Action.CLOSE)
+        await bench.step(2)
+        bench.plc.switch(GATE, is_remote=False, now_ms=bench.clock.now_ms())
+        await bench.step(0.25)
+        bench.link.mode = "up"
+
+    bench = play(tmp_path, scene)
+    assert bench.link.sent == []
+    assert [body["state"] for body in bench.said() if body["action"] == "close"] == ["refused"]
