@@ -226,3 +226,45 @@ def test_what_could_not_be_kept_is_told_again() -> None:
     told.at(0, 20.0)
     told.reporter.forget()
     assert told.at(1000, 20.0) == ALL.tolist()
+
+
+@pytest.mark.parametrize("value", [0.0, 500.0])
+def test_the_ends_of_a_range_are_in_it(value: float) -> None:
+    assert judge(value, 0, 0, 0, 1, 2)[0] == GOOD
+
+
+@pytest.mark.parametrize(
+    "limit", [{"range_min": 1.0}, {"range_max": 1.0}], ids=["only a lowest", "only a highest"]
+)
+def test_a_range_may_have_one_end(limit: dict[str, float]) -> None:
+    judged = blank([0.0, 2.0])
+    points = [point("pool", name, **limit) for name in ("a", "b")]
+    Judge(points, []).judge(judged, slice(0, 2), observed_ms=T0)
+    bad = 0 if "range_min" in limit else 1
+    assert [int(quality) for quality in judged.quality] == [0 if row == bad else 192 for row in range(2)]
+
+
+@pytest.mark.parametrize("known", ["opened", "closed"])
+def test_a_gate_whose_other_limit_is_on_another_device_contradicts_nobody_here(known: str) -> None:
+    judged = blank([1.0])
+    Judge([point("gate", known, is_state=True)], [GATE]).judge(judged, slice(0, 1), observed_ms=T0)
+    assert judged.quality[0] == 192
+
+
+@pytest.mark.parametrize("flag", ["sensor_fault", "calibrating", "device_fault"])
+def test_one_flag_is_enough_and_a_number_of_that_name_is_none(flag: str) -> None:
+    for is_state in (True, False):
+        judged = blank([1.0, 1.0])
+        points = [point("analyser", flag, is_state=is_state), point("analyser", "cod")]
+        Judge(points, []).judge(judged, slice(0, 2), observed_ms=T0)
+        assert (judged.quality[1] != 192) == is_state
+
+
+def test_a_step_is_measured_in_whole_milliseconds_from_the_last_belief() -> None:
+    """A second reading at the same instant counts as one millisecond later; what was believed long ago bounds nothing."""
+    judge_of = Judge([point("pool", "level", rate_max=1.0)], [])
+    steps = [(0.0, 0, True), (0.0009, 0, True), (0.0030, 0, False), (0.0030, 3, True), (1e9, 3, False)]
+    for value, later_ms, is_good in steps:
+        judged = blank([value])
+        judge_of.judge(judged, slice(0, 1), observed_ms=T0 + later_ms)
+        assert (judged.quality[0] == 192) == is_good, (value, later_ms)

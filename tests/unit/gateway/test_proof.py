@@ -103,3 +103,67 @@ def test_a_gate_that_stuck_says_where() -> None:
         "设备故障:行程超时,停在中间位 40 %",
         "the device reports a fault: travel time-out, stuck at: between limits, 40 %",
     )
+
+
+LIMITS = {"opened": now(False), "closed": now(False)}
+
+
+def test_an_opening_within_two_percent_is_reached_and_nothing_else_counts_for_it() -> None:
+    """The tolerance is what a positioner of this kind holds; a switch is no percentage, and bad feedback no feedback."""
+    goal = Goal(percent=2.5)
+    assert end(goal, Seen(percent=now(4.5))) is Event.POSITION_REACHED
+    assert end(goal, Seen(percent=now(4.6))) is None
+    assert end(goal, Seen(percent=now(0.0))) is None
+    assert end(Goal(percent=1.0), Seen(percent=now(True))) is None
+    assert end(goal, Seen(percent=now(2.5, Quality.BAD))) is None
+    still = now(False, Quality.BAD)
+    assert end(goal, Seen(percent=now(2.5), moving=still, has_moving=True)) is None
+
+
+def test_local_is_believed_only_when_trusted_and_does_not_end_a_look() -> None:
+    assert end(CLOSE, Seen(**LIMITS, remote=now(False, Quality.BAD))) is None
+    assert end(CLOSE, Seen(**LIMITS, remote=now(True))) is None
+    assert end(Goal(is_look=True), Seen(remote=now(False))) is None
+    assert end(Goal(is_look=True), Seen(fault=now(True))) is None
+    assert end(Goal(is_rest=True), Seen(**LIMITS, fault=now(True))) is None
+    assert end(CLOSE, Seen(**LIMITS, fault=now(True, Quality.BAD))) is None
+
+
+def test_rest_without_a_report_of_movement_is_a_limit() -> None:
+    rest = Goal(is_rest=True)
+    assert end(rest, Seen(opened=now(True), closed=now(False))) is Event.POSITION_REACHED
+    assert end(rest, Seen(opened=now(False), closed=now(True))) is Event.POSITION_REACHED
+    assert end(rest, Seen(**LIMITS)) is None
+    assert end(rest, Seen(**LIMITS, moving=now(False, Quality.BAD), has_moving=True)) is None
+
+
+def test_nothing_asked_is_never_reached() -> None:
+    assert end(Goal(), Seen(opened=now(True), closed=now(False))) is None
+
+
+@pytest.mark.parametrize(
+    ("opened", "percent", "where"),
+    [
+        (False, now(40.2), "中间位 40 %"),
+        (False, now(40.2, Quality.BAD), "中间位"),
+        (False, now(True), "中间位"),
+        (False, NEVER_READ, "中间位"),
+        (True, now(99.0), "开到位"),
+    ],
+)
+def test_where_it_stuck_has_a_number_only_between_the_limits_and_only_a_trusted_one(
+    opened: bool, percent: Reading, where: str
+) -> None:
+    seen = Seen(opened=now(opened), closed=now(False), percent=percent)
+    found = outcome(CLOSE, seen, is_time_out=True, is_silence=False)
+    assert found is not None
+    assert found.causes[0].detail is not None
+    assert found.causes[0].detail.zh == f"行程超时,停在{where}"
+
+
+@pytest.mark.parametrize(("answered", "why"), [(True, "无可信反馈"), (False, "写入无应答")])
+def test_an_unknown_outcome_says_whose_silence_it_was(answered: bool, why: str) -> None:
+    found = outcome(CLOSE, Seen(), is_time_out=True, is_silence=True, is_answered=answered)
+    assert found is not None
+    assert found.causes[0].detail is not None
+    assert (found.causes[0].code, found.causes[0].detail.zh) == ("link-lost", why)

@@ -1,0 +1,115 @@
+"""Chooses the tests that can notice a mutant, cheapest first, from the lines that each test runs; runs none."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.mutation.modules import ROOT, Module
+from tests.mutation.operators import Mutant
+
+COST_MAX_S = 40.0
+"""Seconds of tests that one mutant may cost. A mutant that dearer tests would kill counts as survived: figures err low."""
+FRESH_COST_MAX_S = 8.0
+FRESH_FILES_MAX = 14
+"""Files of tests for a mutant that needs a process of its own, which imports them anew."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one test did when nothing was changed."""
+
+    name: str
+    cost_s: float
+    lines: Mapping[str, frozenset[int]]
+    """By file of a deciding module."""
+
+    @property
+    def file(self) -> str:
+        return self.name.split("::", 1)[0]
+
+
+@dataclass
+class Chooser:
+    """Who runs what."""
+
+    tests: Sequence[Ran]
+    _by_line: dict[tuple[str, int], list[Ran]] = field(default_factory=dict)
+    _killers: dict[str, Counter[str]] = field(default_factory=dict)
+    _texts: dict[str, str] = field(default_factory=dict)
+    _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for test in self.tests:
+            for file, lines in test.lines.items():
+                for line in lines:
+                    self._by_line.setdefault((file, line), []).append(test)
+
+    def killed(self, module: Module, test: str) -> None:
+        """Remember who noticed: it is asked first about the module's next mutants."""
+        self._killers.setdefault(module.name, Counter())[test] += 1
+
+    def for_function(self, module: Module, mutant: Mutant) -> list[Ran]:
+        found = self._running(module.file, mutant.lines) or self._running(module.file, mutant.around)
+        return self._cheapest(module, found, COST_MAX_S)
+
+    def for_module(self, module: Module, mutant: Mutant, users: Sequence[Module]) -> list[Ran]:
+        """Choose for what is decided at import: tests that name it, or run a function that does."""
+        found: dict[str, Ran] = {}
+        for name in mutant.names or {module.name.rsplit(".", 1)[-1]}:
+            for file, lines in self._users_of(name, users):
+                found |= self._running(file, lines)
+            pattern = re.compile(rf"\b{re.escape(name)}\b")
+            found |= {test.name: test for test in self.tests if pattern.search(self._text(test.file))}
+        own = self._running(module.file, range(1, 100_000))
+        return _few_files(self._cheapest(module, found or own, FRESH_COST_MAX_S))
+
+    def _running(self, file: str, lines: Iterable[int]) -> dict[str, Ran]:
+        return {test.name: test for line in lines for test in self._by_line.get((file, line), [])}
+
+    def _cheapest(self, module: Module, tests: Mapping[str, Ran], cost_max_s: float) -> list[Ran]:
+        killers = self._killers.get(module.name, Counter())
+        mirrored = f"test_{module.name.rsplit('.', 1)[-1]}.py"
+        order = sorted(
+            tests.values(),
+            key=lambda test: (-killers[test.name], not test.file.endswith(mirrored), test.cost_s, test.name),
+        )
+        taken: list[Ran] = []
+        cost_s = 0.0
+        for test in order:
+            cost_s += test.cost_s
+            if cost_s > cost_max_s and taken:
+                break
+            taken.append(test)
+        return taken
+
+    def _users_of(self, name: str, users: Sequence[Module]) -> list[tuple[str, range]]:
+        if name not in self._users:
+            self._users[name] = [found for module in users for found in _functions_naming(module, name)]
+        return self._users[name]
+
+    def _text(self, file: str) -> str:
+        if file not in self._texts:
+            self._texts[file] = (ROOT / Path(file)).read_text(encoding="utf-8")
+        return self._texts[file]
+
+
+def _functions_naming(module: Module, name: str) -> Iterable[tuple[str, range]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+            (isinstance(inner, ast.Name) and inner.id == name)
+            or (isinstance(inner, ast.Attribute) and inner.attr == name)
+            for inner in ast.walk(node)
+        ):
+            yield module.file, range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _few_files(tests: Sequence[Ran]) -> list[Ran]:
+    files: list[str] = []
+    for test in tests:
+        if test.file not in files:
+            files.append(test.file)
+    kept = frozenset(files[:FRESH_FILES_MAX])
+    return [test for test in tests if test.file in kept]
