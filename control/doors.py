@@ -7,9 +7,14 @@ from control.health import Health
 from control.live.hub import Hub
 from control.outside import Outside
 from control.people.limits import Strangers
+from control.people.oidc import Client
+from control.people.provider import Provider
 from control.replica.rank import LEADS, Rank
-from control.settings import ControlSettings
+from control.settings import ControlSettings, OidcBlock
+from domain.park import Park
+from domain.words import Words
 from runtime.clock import Clock
+from runtime.settings import read_secret
 from stores.open import open_history
 
 
@@ -31,6 +36,24 @@ def health_of(core: Core, outside: Outside, settings: ControlSettings, rank: Ran
     )
     health.inbox = outside.inbox
     return health
+
+
+def provider_of(settings: OidcBlock | None, park: Park, wall: Clock) -> Provider | None:
+    """Return the site's sign-in provider; None where it has none. Raises ConfigurationError when its secret cannot be read."""
+    if settings is None:
+        return None
+    client = Client(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        redirect_uri=settings.redirect_uri,
+        roles_claim=settings.roles_claim,
+        roles={value: frozenset(roles) for value, roles in settings.roles.items()},
+        enterprise_claim=settings.enterprise_claim,
+        scope=settings.scope,
+    )
+    file = settings.client_secret_file
+    secret = None if file is None else read_secret(file, "oidc.client_secret_file")
+    return Provider(client, Words(settings.zh, settings.en), park, wall, secret=secret, ca=settings.ca)
 
 
 def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wall: Clock) -> Parts:
@@ -57,6 +80,7 @@ def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wa
         accounts=core.accounts,
         sessions=core.sessions,
         tokens=core.tokens,
+        provider=provider_of(settings.oidc, core.park, wall),
         strangers=Strangers(),
         audit=core.journal.audit,
         checkpoints=core.journal.checkpoints,

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from control.audit.settings import AuditBlock
+from control.people.oidc import is_safe_address
 from control.people.policy import Policy
+from control.people.roles import Role
 from control.replica.settings import ReplicaBlock
 from runtime.settings import Block, CommonSettings, PortOrNone
 from stores.settings import StoreSettings
@@ -46,6 +48,35 @@ class PeopleBlock(Block):
     """Wall minutes without anybody's doing until an operator position is locked."""
 
 
+class OidcBlock(Block):
+    """The site's own OpenID Connect provider; without it people sign in here only."""
+
+    issuer: str
+    """Its address exactly as it names itself; https, or this machine."""
+    client_id: str
+    client_secret_file: Path | None = None
+    """Holds the secret and nothing else; None: a public client, PKCE alone."""
+    redirect_uri: str
+    """Our address as browsers know it, ending in /api/v1/session/oidc/callback; registered there too."""
+    ca: Path | None = None
+    """Certificates that the provider's TLS is held against; None: those of the machine."""
+    scope: str = "openid profile"
+    zh: str = "单位统一登录"
+    en: str = "company sign-in"
+    roles_claim: str = "roles"
+    roles: dict[str, tuple[Role, ...]]
+    """Value of the claim → roles here; who has none of these values is not let in."""
+    enterprise_claim: str | None = None
+    """Holds the enterprise's id for who is confined to one."""
+
+    @field_validator("issuer", "redirect_uri")
+    @classmethod
+    def _is_safe(cls, address: str) -> str:
+        if not is_safe_address(address):
+            raise ValueError("https, or http on this machine only")
+        return address
+
+
 class ControlSettings(CommonSettings):
     """Everything of one control service."""
 
@@ -57,6 +88,7 @@ class ControlSettings(CommonSettings):
     """None: there is no history."""
     session: SessionBlock = SessionBlock()
     people: PeopleBlock = PeopleBlock()
+    oidc: OidcBlock | None = None
     demo: DemoBlock | None = None
     broker_wait_s: float = Field(default=10.0, ge=0, le=600)
     """Wall seconds to wait for the broker at the start; then control ends and says so. Once it runs, it never gives up."""

@@ -53,7 +53,9 @@ class BrokerBlock(Block):
             host=self.host,
             port=self.port,
             username=self.username,
-            password=None if self.password_file is None else _secret(self.password_file),
+            password=None
+            if self.password_file is None
+            else read_secret(self.password_file, "broker.password_file"),
             tls=None if tls is None else TlsSettings(ca=tls.ca, certificate=tls.certificate, key=tls.key),
         )
 
@@ -133,12 +135,13 @@ def make_clock(settings: ClockSettings) -> Clock:
         raise ConfigurationError(fault) from error
 
 
-def _secret(path: Path) -> str:
+def read_secret(path: Path, field: str) -> str:
+    """Return the first line of a file that holds a secret. Raises ConfigurationError that names the settings' `field`."""
     try:
         return path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         fault = Fault(
-            file=str(path), line=0, field="broker.password_file", kind="unreadable-secret",
+            file=str(path), line=0, field=field, kind="unreadable-secret",
             message=f"the password cannot be read: {error}", remedy="name a readable file whose first line is the password",
         )  # fmt: skip
         raise ConfigurationError(fault) from error

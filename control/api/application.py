@@ -15,6 +15,7 @@ from control.api import (
     devices,
     health,
     live,
+    oidc,
     park,
     people,
     plans,
@@ -71,6 +72,7 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
     for module in (
         people,
         positions,
+        oidc,
         accounts,
         park,
         live,

@@ -27,6 +27,7 @@ from control.live.hub import Hub
 from control.live.image import Image
 from control.people.accounts import Accounts
 from control.people.limits import Strangers
+from control.people.provider import Provider
 from control.people.roles import Person, facilities_of
 from control.people.sessions import Session, Sessions
 from control.people.tokens import Tokens
@@ -64,6 +65,8 @@ class Parts:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    provider: Provider | None
+    """The site's own; None: people sign in here only."""
     strangers: Strangers
     audit: AuditLog
     checkpoints: Checkpoints

@@ -25,9 +25,13 @@ router = APIRouter(tags=["people"])
 
 
 @router.get("/setup", **says(SetupShape))
-async def setup_needed(service: Service) -> dict[str, bool]:
-    """Say whether the first administrator is still to be made."""
-    return {"needed": service.accounts.is_empty}
+async def setup_needed(service: Service) -> dict[str, object]:
+    """Say whether the first administrator is still to be made, and whether the site has a sign-in of its own."""
+    provider = service.provider
+    return {
+        "needed": service.accounts.is_empty,
+        "provider": provider.words.as_dict() if provider is not None else None,
+    }
 
 
 @router.post("/setup", **says(NewUserShape, 201))

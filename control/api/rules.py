@@ -74,6 +74,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/setup"): _OPENS_A_SESSION,
     ("POST", "/session"): _OPENS_A_SESSION,
     ("POST", "/session/link"): _OPENS_A_SESSION,
+    ("GET", "/session/oidc"): PUBLIC,
+    ("GET", "/session/oidc/callback"): PUBLIC,
     ("POST", "/session/activity"): _own(),
     ("POST", "/session/lock"): _own(),
     ("POST", "/session/unlock"): _own(),

@@ -42,6 +42,8 @@ class ProblemShape(Shape):
 
 class SetupShape(Shape):
     needed: bool
+    provider: WordsShape | None
+    """What the site's own sign-in is called, where there is one."""
 
 
 class UserShape(Shape):

@@ -158,6 +158,10 @@ class Sessions:
         """Return the session as it stands now, or as it was when it has ended."""
         return self._held.get(session.token_hash, session)
 
+    def by_hash(self, key: str) -> Session | None:
+        """Return the session whose token has this hash, as far as it is held."""
+        return self._held.get(key)
+
     def is_locked(self, session: Session, user: User) -> bool:
         """Whether the position is locked, by hand or because nobody has done anything there for long."""
         is_idle = self._wall.now_ms() - session.acted_ms >= self.rules.lock_ms

@@ -56,7 +56,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         token = (made.state / "setup-token").read_text().strip()
         assert (made.state / "setup-token").stat().st_mode & 0o077 == 0
         stranger = made.console()
-        assert (await stranger.get("/setup")).json() == {"needed": True}
+        assert (await stranger.get("/setup")).json() == {"needed": True, "provider": None}
         body = {"token": "x" * 43, "username": "root", "display_name": "r", "password": "correct horse"}
         assert (await stranger.http.post("/setup", json=body)).status_code == 403
         admin = await made.first()

@@ -13,7 +13,7 @@ from control.people.roles import Role
 PUBLIC_ROUTES = {
     ("GET", "/setup"), ("POST", "/setup"), ("POST", "/session"), ("POST", "/session/link"),
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/health/leading"),
-    ("GET", "/metrics"),
+    ("GET", "/metrics"), ("GET", "/session/oidc"), ("GET", "/session/oidc/callback"),
 }  # fmt: skip
 
 
