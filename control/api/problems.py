@@ -34,7 +34,10 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "beyond-authority": ("不能授予自己没有的权限", "nobody gives more authority than they have"),
     "nothing-to-prove-with": ("此用户没有口令,不能锁定", "this user has nothing to unlock with"),
     "weak-password": ("口令不符合要求", "the password is not taken"),
-    "standby": ("本副本为备用:这里只接受关闭与停止", "this control stands by: it takes closures and stops only"),
+    "standby": (
+        "本副本为备用:这里只接受关闭与停止",
+        "this control stands by: it takes closures and stops only",
+    ),
     "origin": ("来源不被允许", "the origin is not allowed"),
 }
 
@@ -96,8 +99,10 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
     return answer(status, code, detail=status.phrase)
 
 
-def _storage(_request: Request, error: Exception) -> JSONResponse:
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, "storage", detail=str(error))
+def _storage(request: Request, error: Exception) -> JSONResponse:
+    """What was to be read is not there; what was to be done and cannot be recorded is refused."""
+    code = "storage" if request.method in {"GET", "HEAD"} else Code.AUDIT.value
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, code, detail=str(error))
 
 
 def _link(_request: Request, error: Exception) -> JSONResponse:

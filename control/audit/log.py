@@ -87,7 +87,7 @@ class AuditLog:
         try:
             async with self._ledger.engine.connect() as connection:
                 rows: Sequence[Row[Any]] = (await connection.execute(wanted)).all()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             message = f"the audit log cannot be read: {getattr(error, 'orig', None) or error}"
             raise StorageError(message) from error
         return rows

@@ -49,6 +49,6 @@ class Archive:
         try:
             async with self._engine.connect() as connection:
                 return list(await connection.scalars(wanted))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             message = f"commands cannot be read: {getattr(error, 'orig', None) or error}"
             raise StorageError(message) from error

@@ -161,7 +161,7 @@ class Records:
             if offset > self._highest[gateway, epoch]:
                 return False
             found = await self._asked(select(RECORDS.c.at_ms).where(of_epoch & (RECORDS.c.offset == offset)))
-        except SQLAlchemyError:
+        except (SQLAlchemyError, OSError):
             return False
         if found is not None:
             self._remember(key)
