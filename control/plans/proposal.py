@@ -14,6 +14,7 @@ from domain.plan import OnFailure, Plan, Step
 from domain.words import Words
 
 SECONDS_PER_H = 3600.0
+_NOT = Words("不可用", "does not work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,14 @@ def _gaps(
             f"{name.zh}的水不流向河道或污水管", f"no water of {name.en} goes to the river or the sewer"
         )
     yield from (_leak_words(park, leak, gates) for leak in cut.leaks)
+    for key in park.facilities:
+        gate, name = gates.get(key), park.facilities[key].words
+        if key in cut.inside and key in closes(park) and gate is not None and not gate.works:
+            why = gate.why if gate.why is not None else _NOT
+            yield Words(
+                f"{name.zh}不能用({why.zh}):水会流过它",
+                f"{name.en} does not work ({why.en}): water passes it",
+            )
     for hold in holds:
         if not hold.pools:
             name = park.facilities[hold.gate].words
@@ -225,7 +234,7 @@ def _leak_words(park: Park, leak: Leak, gates: Mapping[FacilityId, Gate]) -> Wor
     zh, en = [], []
     for key in leak.gates:
         name, gate = park.facilities[key].words, gates.get(key)
-        why = gate.why if gate is not None and gate.why is not None else Words("不可用", "does not work")
+        why = gate.why if gate is not None and gate.why is not None else _NOT
         zh.append(f"{name.zh}({why.zh})")
         en.append(f"{name.en} ({why.en})")
     return Words(f"{goal.zh}不能隔离:{'、'.join(zh)}", f"{goal.en} is not isolated: {', '.join(en)}")

@@ -230,6 +230,8 @@ export const en: Record<Key, string> = {
   plan_expected: 'Expected time',
   plan_pools: 'Room in the pools before',
   plan_hash: 'Content hash',
+  plans_more: 'Proposal and reopening',
+  reopen_passes_old: 'the newest sample is too old',
   propose: 'Propose from the graph',
   propose_hint: 'Choose where the spill is: the nearest cut over the gates that work now is found, with the pools that take the water.',
   propose_where: 'Where the spill is',

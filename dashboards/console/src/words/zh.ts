@@ -228,6 +228,8 @@ export const zh = {
   plan_expected: '预计用时',
   plan_pools: '执行前池容',
   plan_hash: '方案内容指纹',
+  plans_more: '建议与恢复',
+  reopen_passes_old: '最近一个样本已过时',
   propose: '按管网图建议',
   propose_hint: '选出泄漏所在,系统按现在能动的闸门找出离源头最近的切断面,并配上接水的池子。',
   propose_where: '泄漏位置',
