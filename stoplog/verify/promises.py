@@ -223,7 +223,7 @@ def _story(promise: SafetyProperty, park: Park, broken: _Broken) -> tuple[Words,
         story.joined(
             story.position(park, key, world, model) for key in [*(m.facility for m in moved), *others]
         ),
-        story.joined(story.values(park, refs, world, model)),
+        story.joined((*story.values(park, refs, world, model), *story.past(locks, world, model))),
         story.command(park, broken.actuator, broken.action),
         Words(
             f"动作到位后 {promise.never.text} 成立,而 {promise.premise.text} 仍成立",

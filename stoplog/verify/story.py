@@ -8,6 +8,7 @@ import z3
 from domain.admission import Direction, direction
 from domain.command import ACTION_WORDS, Action
 from domain.ids import FacilityId, PointRef
+from domain.interlock import Interlock
 from domain.park import Actuator, Park
 from domain.position import POSITION_WORDS, Position
 from domain.units import UNITS
@@ -65,6 +66,22 @@ def values(park: Park, refs: Iterable[PointRef], world: World, model: z3.ModelRe
         yield Words(
             f"{name.zh}{point.words.zh} {shown}{doubt.zh}", f"{name.en} {point.words.en} {shown}{doubt.en}"
         )
+
+
+def past(locks: Iterable[Interlock], world: World, model: z3.ModelRef) -> Iterator[Words]:
+    """Yield what is known of the past that interlocks rest on."""
+    for text in sorted({item.text for lock in locks for item in lock.expression.timed}):
+        if text in world.rates:
+            slope = world.rates[text]
+            is_known = _holds(model, slope.is_known)
+            shown = _value(model, slope.value, "") if is_known else "?"
+            yield Words(f"{text} = {shown}(基本单位每秒)", f"{text} = {shown} (base units per second)")
+        elif (so_far := world.flags.get(f"{text} so far")) is not None:
+            is_so = _holds(model, so_far) and not _holds(model, world.flag(f"{text} broken"))
+            yield Words(
+                f"{text} {'已满足' if is_so else '尚未确知满足'}",
+                f"{text} {'holds' if is_so else 'is not known to hold'}",
+            )
 
 
 def command(park: Park, actuator: Actuator, action: Action) -> Words:

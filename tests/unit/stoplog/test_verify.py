@@ -158,6 +158,33 @@ class TestParksWithAFault:
         relax(folder, "dc_diversion", "pool_full", ">= 4.9 * m", ">= -1 * m")
         assert "always blocks" in story(folder, "dc_diversion interlocks")
 
+    def test_an_inhibit_that_waits_lets_through_meanwhile(self, folder: Path) -> None:
+        flood = "river_sluice_1.level_up >= 4.8 * m"
+        relax(folder, "river_sluice_1", "flood", flood, f"held({flood}, 30 * s)")
+        told = story(folder, "river_sluice_1_flood")
+        assert "commands river sluice 1 to close" in told
+        assert f"held({flood}, 30 * s) is not known to hold" in told
+
+    def test_a_permit_that_waits_is_as_good_as_one_that_does_not(self, folder: Path) -> None:
+        quality = "hc_analyser.cod <= 100 * mg_L and hc_analyser.nh3n <= 15 * mg_L"
+        for gate in ("hc_outlet", "hc_diversion"):
+            relax(folder, gate, "slow_quality", quality, f"held({quality}, 10 * min)")
+        assert one(folder, "hc_contained").verdict is Verdict.PROVED
+
+    def test_counting_too_few_lets_an_accident_pass(self, folder: Path) -> None:
+        relax(
+            folder,
+            "hc_outlet",
+            "slow_quality",
+            "hc_analyser.cod <= 100 * mg_L and hc_analyser.nh3n <= 15 * mg_L",
+            "count(1, hc_analyser.cod <= 100 * mg_L, hc_analyser.nh3n <= 15 * mg_L)",
+        )
+        assert "commands Hengchuan rain outlet to open" in story(folder, "hc_contained")
+
+    def test_a_rate_beyond_what_the_range_allows_can_never_be(self, folder: Path) -> None:
+        relax(folder, "river_sluice_2", "calm", "<= 3 * m / h", "<= -9000 * m / h")
+        assert "calm cannot be met" in story(folder, "river_sluice_2 interlocks")
+
     def test_a_plan_whose_steps_wait_for_each_other_deadlocks(self, folder: Path, edit: Edit) -> None:
         relax(folder, "hc_diversion", "pool_full", "hc_pool.level >= 4.9 * m", "not hc_outlet.closed")
         edit(
@@ -225,6 +252,7 @@ class TestTheFileOfProperties:
             ('never: "net_pump.running"', 'never: "net_pump.runing"', "there is no point `net_pump.runing`"),
             ('never: "net_pump.running"', 'never: "net_n6.level < 3 * m"', "no actuator is in it"),
             ("net_n6.level < 0.3 * m", "net_n6.level < 0.3", "combines"),
+            ("net_n6.level < 0.3 * m", "held(net_n6.level < 0.3 * m, 30 * s)", "speaks of the past"),
             ('never: "net_pump.running"', 'nevr: "net_pump.running"', "did you mean `never`?"),
         ],
     )

@@ -274,6 +274,41 @@ EDITS = {
     "interlock id twice": Edit(
         "interlocks.yaml", "id: slow_quality", "id: fast_quality", "interlocks.hc_outlet.permits[1].id", "duplicate-id"
     ),
+    "inhibit that looks back behind another gateway": Edit(
+        "interlocks.yaml",
+        "hc_pool.level >= 4.9 * m",
+        "held(jt_pool.level >= 4.9 * m, 60 * s)",
+        "interlocks.hc_diversion.inhibits[0].when",
+        "other-gateway",
+    ),
+    "inhibit that counts behind another gateway": Edit(
+        "interlocks.yaml",
+        "hc_pool.level >= 4.9 * m",
+        "count(1, hc_pool.level >= 4.9 * m, rate(jt_pool.level, 60 * s) > 1 * m / h)",
+        "interlocks.hc_diversion.inhibits[0].when",
+        "other-gateway",
+    ),
+    "time without unit": Edit(
+        "interlocks.yaml", "4.95 * m, 30 * s)", "4.95 * m, 30)", "interlocks.public_inlet.inhibits[0].when", "interlock-syntax"
+    ),
+    "time shorter than two polls": Edit(
+        "interlocks.yaml", "4.95 * m, 30 * s)", "4.95 * m, 9 * s)", "interlocks.public_inlet.inhibits[0].when", "interlock-time"
+    ),
+    "rate over less than two polls": Edit(
+        "interlocks.yaml", "level_down, 60 * s)", "level_down, 9 * s)", "interlocks.river_sluice_1.permits[1].when", "interlock-time"
+    ),
+    "more than there are": Edit(
+        "interlocks.yaml", "count(3, buffer_1", "count(5, buffer_1", "interlocks.buffer_inlet.inhibits[0].when", "interlock-syntax"
+    ),
+    "rate against a length": Edit(
+        "interlocks.yaml", "level_down, 60 * s) <= 3 * m / h", "level_down, 60 * s) <= 3 * m", "interlocks.river_sluice_1.permits[1].when", "interlock-unit"
+    ),
+    "rate in another quantity": Edit(
+        "interlocks.yaml", "level_down, 60 * s) <= 3 * m / h", "level_down, 60 * s) <= 3 * m3 / h", "interlocks.river_sluice_1.permits[1].when", "interlock-unit"
+    ),
+    "call that there is not": Edit(
+        "interlocks.yaml", "rate(river_sluice_1", "slope(river_sluice_1", "interlocks.river_sluice_1.permits[1].when", "interlock-syntax"
+    ),
     # Alarms and cut-offs
     "limit in another unit": Edit(
         "alarms.yaml", "1200 uS_cm", "1200 mg_L", "alarms.hc_conductivity_high.above", "unit-mismatch"
