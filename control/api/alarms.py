@@ -1,13 +1,16 @@
 """Routes of alarms and standing orders."""
 
+import secrets
 from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from control.api.models import NewAcknowledgement
+from control.api import find
+from control.api.models import NewAcknowledgement, NewOrder
 from control.api.parts import Service, Who, area_of
 from control.api.problems import Problem, not_found
 from control.api.shapes import AlarmShape, OrderShape, says
+from control.commands.keeping import Keeping
 from control.live.views import alarm_view, order_view
 from domain.alarm import AlarmState
 from domain.ids import RuleId
@@ -53,3 +56,14 @@ async def orders(service: Service, who: Who) -> list[dict[str, Json]]:
     return [
         order_view(order) for order in service.orders.all_standing() if area is None or order.actuator in area
     ]
+
+
+@router.post("/orders", **says(OrderShape, 201))
+async def keep(body: NewOrder, service: Service, who: Who) -> dict[str, Json]:
+    """Keep an actuator at its safe position until a reopening releases it; it moves nothing."""
+    found = find.actuator(body.actuator, who, service)
+    keeping = Keeping(service.park, service.orders, service.recorder, service.clock)
+    order_id = secrets.token_hex(16)
+    order = await keeping.give(found.facility, order_id=order_id, by=who.username, reason=body.reason)
+    service.changes.ring()
+    return order_view(order)

@@ -172,6 +172,13 @@ class NewProposalRun(Body):
     reason: Text = ""
 
 
+class NewOrder(Body):
+    """An order that keeps an actuator at its safe position."""
+
+    actuator: Id
+    reason: Said
+
+
 class NewReopening(Body):
     content_hash: Hex
     """Of what was shown: orders, samples, stages and definitions."""

@@ -135,6 +135,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/alarms"): _rule(_SEE, Area.FILTERED),
     ("POST", "/alarms/{alarm}/acknowledge"): _rule(_ACT, Area.ALARM),
     ("GET", "/orders"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/orders"): _rule(_ACT, Area.ACTUATOR),
     ("POST", "/tags"): _rule(_TAG, Area.ACTUATOR),
     ("DELETE", "/tags"): _rule(_TAG, Area.ACTUATOR),
     ("POST", "/tags/{tag}/lift"): _own(_TAG, Area.TAG),

@@ -190,6 +190,7 @@ export const api = {
 
   acknowledge: (alarm: string, occurrence: number, severity: number) =>
     request<Json>('POST', `/alarms/${id(alarm)}/acknowledge`, { occurrence, severity }),
+  keep: (actuator: string, reason: string) => request<Json>('POST', '/orders', { actuator, reason }),
   tag: (actuator: string, reason: string, untilMs: number) =>
     request<Json>('POST', '/tags', { actuator, reason, until_ms: untilMs }),
   liftTag: (tag: string, reason: string) => request<Json>('POST', `/tags/${id(tag)}/lift`, { reason }),

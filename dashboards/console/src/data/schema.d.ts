@@ -449,7 +449,11 @@ export interface paths {
          */
         get: operations["orders_api_v1_orders_get"];
         put?: never;
-        post?: never;
+        /**
+         * Keep
+         * @description Keep an actuator at its safe position until a reopening releases it; it moves nothing.
+         */
+        post: operations["keep_api_v1_orders_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2055,6 +2059,16 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * NewOrder
+         * @description An order that keeps an actuator at its safe position.
+         */
+        NewOrder: {
+            /** Actuator */
+            actuator: string;
+            /** Reason */
+            reason: string;
+        };
         /** NewOverride */
         NewOverride: {
             /** Actuator */
@@ -3596,6 +3610,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrderShape"][];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    keep_api_v1_orders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderShape"];
                 };
             };
             503: components["responses"]["Problem"];

@@ -230,6 +230,7 @@ export const en: Record<Key, string> = {
   plan_expected: 'Expected time',
   plan_pools: 'Room in the pools before',
   plan_hash: 'Content hash',
+  order_give: 'Give ',
   plans_more: 'Proposal and reopening',
   reopen_passes_old: 'the newest sample is too old',
   propose: 'Propose from the graph',

@@ -228,6 +228,7 @@ export const zh = {
   plan_expected: '预计用时',
   plan_pools: '执行前池容',
   plan_hash: '方案内容指纹',
+  order_give: '下达',
   plans_more: '建议与恢复',
   reopen_passes_old: '最近一个样本已过时',
   propose: '按管网图建议',
