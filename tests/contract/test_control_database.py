@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -16,26 +18,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from control.audit.copy import copy_log
 from control.audit.entry import Entry
 from control.audit.log import AuditLog, Query
+from control.audit.tree import Frontier
 from control.audit.verify import verify_audit
+from control.bell import Bell
+from control.commands.book import Book
+from control.commands.orders import Orders
 from control.commands.term import Term
 from control.database.change import Change, Write
-from control.database.connection import open_database
-from control.database.ledger import Contradicts, Ledger
+from control.database.connection import database_address, engine_of, migrated, open_database
+from control.database.ledger import Contradicts, Ledger, Superseded
 from control.database.recorder import Recorder
 from control.database.spool import Spool
-from control.database.tables import METADATA, RECORDS
+from control.database.tables import HANDED, METADATA, RECORDS
 from control.database.transfer import copy_all
+from control.live.image import Image
 from control.people.accounts import Accounts, User
 from control.people.roles import Role
 from control.people.sessions import Rules, Sessions
 from control.people.tokens import Tokens
+from control.plans.compile import content_hash
+from control.plans.entries import row as run_row
+from control.plans.passing import PassingSamples
+from control.plans.reopener import Reopener
+from control.plans.reopening import State as ReopeningState
+from control.plans.run import RunState, StepState
+from control.plans.runner import KEPT_MAX, Runner
+from control.replica.handing import hand
+from control.replica.leadership import Leadership
 from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
 from runtime.clock import RealClock
 from tests.service.postgres import Postgres
+from tests.unit.control.test_reopening import PROCEDURE, SITE, ZHAO
+from tests.unit.control.test_run import at, plan, run, step
+from tests.unit.control.world import PARK, image
 from wire.canonical import Json
 
 CLOCK = RealClock()
+IMAGE = Image(SITE)
+SAMPLES = PassingSamples(SITE, IMAGE, CLOCK)
 RULES = Rules(idle_ms_max=10**9, total_ms_max=10**9, lock_ms=10**9)
 
 
@@ -112,6 +133,31 @@ async def test_opening_again_migrates_nothing_and_loses_nothing(
     async with opened(address, tmp_path) as again:
         assert again.ledger.tree == desk.ledger.tree
         assert await rows(again.engine) == 1
+
+
+async def test_a_start_goes_on_from_the_newest_seal_that_agrees_with_the_log(desk: Desk) -> None:
+    async def sealed(size: int, subtrees: list[str] | None, root: str) -> None:
+        told: dict[str, Json] = {"size": size, "root": root, "at_ms": 1, "token": ""}
+        told["subtrees"] = None if subtrees is None else json.dumps(subtrees)
+        await desk.ledger.commit(Change(writes=(Write(table="checkpoints", row=told),)))
+
+    async def loaded() -> Frontier:
+        again = Ledger(desk.ledger.engine)
+        await again.load()
+        return again.tree
+
+    for number in range(5):
+        await desk.ledger.commit(change(number))
+    tree = desk.ledger.tree
+    await sealed(5, [item.hex() for item in tree.subtrees], tree.root.hex())
+    await desk.ledger.commit(change(5))
+    assert await loaded() == desk.ledger.tree
+    # Seals of before, seals that contradict themselves, and those of a log that is gone are not gone on from.
+    await sealed(6, None, desk.ledger.tree.root.hex())
+    await sealed(7, ["00" * 32] * 3, "0" * 64)
+    await sealed(8, ["zz"], "0" * 64)
+    await sealed(16, ["11" * 32], "11" * 32)
+    assert await loaded() == desk.ledger.tree
 
 
 async def test_many_changes_at_once_make_one_unbroken_log(desk: Desk, tmp_path: Path) -> None:
@@ -238,6 +284,73 @@ async def test_a_server_that_dies_refuses_and_comes_back(tmp_path: Path) -> None
         server.close()
 
 
+async def test_who_was_superseded_writes_nothing_and_the_log_goes_on(postgres: Postgres) -> None:
+    """PostgreSQL alone: the claim is asked for in every transaction, so that a leader that slept finds that it leads no more."""
+    address = postgres.new_database()
+    await migrated(database_address(address))
+    engines = [engine_of(database_address(address)) for _ in range(4)]
+    first, second = (
+        Leadership(engine, replica=name, url="", silence_s=0.2, clock=CLOCK)
+        for name, engine in zip("ab", engines, strict=False)
+    )
+    ledgers = [Ledger(engines[2], first.fence), Ledger(engines[3], second.fence)]
+    tasks = []
+    try:
+        assert await first.try_to_lead()
+        assert not await second.try_to_lead()
+        for ledger in ledgers:
+            await ledger.load()
+            tasks.append(asyncio.get_running_loop().create_task(ledger.run(), name="ledger"))
+        await ledgers[0].commit(change(1))
+        with pytest.raises(Superseded):
+            await ledgers[1].commit(change(2))
+        await second.until_leading()  # the first one sleeps
+        successor = Ledger(engines[3], second.fence)
+        await successor.load()
+        tasks.append(asyncio.get_running_loop().create_task(successor.run(), name="successor"))
+        await successor.commit(change(3))
+        with pytest.raises(Superseded):
+            await ledgers[0].commit(change(4))
+        assert ledgers[0].is_superseded
+        assert first.tenure.is_superseded
+        assert await rows(engines[2]) == successor.tree.size == 2
+        # What a person asked of the one that sleeps is laid down for the other, once; a restart of the same name follows itself.
+        told = change(5)
+        for _ in range(2):
+            await hand(engines[0], told, replica="a", at_ms=1)
+        async with engines[0].connect() as connection:
+            assert len((await connection.execute(select(HANDED))).all()) == 1
+        again = Leadership(engines[0], replica="b", url="", silence_s=60.0, clock=CLOCK)
+        assert await again.try_to_lead()
+        await again.resign()
+        assert await first.try_to_lead(), "who leaves in good order leaves at once"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for engine in engines:
+            await engine.dispose()
+
+
+async def test_a_commit_that_was_done_and_not_answered_is_not_written_twice(desk: Desk) -> None:
+    """The connection broke in the moment of the commit: what the log holds is read again before anything more is written."""
+    await desk.ledger.commit(change(1))
+    other = Ledger(desk.engine)
+    await other.load()
+    writing = asyncio.get_running_loop().create_task(other.run(), name="other hand")
+    await other.commit(change(2))  # what was done without the ledger's hearing of it
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    desk.ledger._is_unsure = True
+    desk.spool.append(change(2))
+    await desk.recorder.restore()
+    assert desk.recorder.is_available
+    assert await rows(desk.engine) == 2
+    log = AuditLog(desk.ledger)
+    assert len(await log.records(Query(kind="k"))) == 2
+    await other.close()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -258,3 +371,43 @@ async def test_an_address_that_is_none_is_said_without_its_password(text: str) -
 async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot use the database postgresql"):
         await open_database("postgresql://u@127.0.0.1:1/none")
+
+
+async def test_an_old_run_that_is_not_over_is_taken_up_behind_many_newer_ones(desk: Desk) -> None:
+    """However many runs came since: something of it may still move."""
+    of = plan(step("hc_outlet"))
+    site = replace(PARK, plans={of.id: of})
+    done = replace(
+        at(run(of), hc_outlet=StepState.CONFIRMED),
+        content_hash=content_hash(of, PARK),
+        state=RunState.DONE,
+        ended_ms=1,
+    )
+    old = replace(done, id="old", state=RunState.ABORTED, is_aborted=True, ended_ms=None, started_ms=1)
+    old = at(old, hc_outlet=StepState.RUNNING)
+    newer = [replace(done, id=f"{number:03d}", started_ms=100 + number) for number in range(KEPT_MAX + 5)]
+    await desk.recorder.commit(Change(writes=tuple(run_row(item) for item in (old, *newer))))
+    mine = cast("Any", desk.recorder)
+    runner = Runner(site, image(), mine, Book(), Orders(site), mine, CLOCK, Bell())
+    await runner.load(desk.engine)
+    assert runner.runs["old"] == old
+    assert set(runner.runs) == {"old", *(item.id for item in newer[-KEPT_MAX:])}
+
+
+async def test_a_reopening_is_kept_whole_and_stopped_by_a_start(desk: Desk) -> None:
+    before = Reopener(
+        SITE, IMAGE, *cast("Any", (None, Book(), Orders(SITE), desk.recorder, CLOCK, Bell())), samples=SAMPLES
+    )
+    asked = await before.start(PROCEDURE, ZHAO, reason="合格")
+    after = Reopener(
+        SITE, IMAGE, *cast("Any", (None, Book(), Orders(SITE), desk.recorder, CLOCK, Bell())), samples=SAMPLES
+    )
+    await after.load(desk.engine)
+    found = after.runs[asked.id]
+    assert (found.state, found.author, found.content_hash) == (
+        ReopeningState.STOPPED,
+        "zhao",
+        asked.content_hash,
+    )
+    await after.load(desk.engine)
+    assert after.runs[asked.id] == found, "and stays so"

@@ -162,6 +162,9 @@ async def test_what_was_closed_is_reopened_by_two_persons_one_gate_after_the_oth
         order for order in (await house.operator.get("/orders")).json() if order["actuator"].startswith("hc_")
     ] == []
     await house.audited("hc_outlet", {"order.released", "reopening.stage.confirmed"})
+    given = await house.operator.post("/orders", {"actuator": "hc_bund", "reason": "罐区检修期间不得开启"})
+    assert (given.status_code, given.json()["kind"]) == (201, "keep_closed")
+    await until(lambda: given.json()["id"] in house.rig.east.orders.orders, why="the edge holds it")
 
 
 async def test_a_plan_is_proposed_for_a_spill_and_run(house: House) -> None:

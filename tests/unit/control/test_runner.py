@@ -8,21 +8,25 @@ import pytest
 
 from control.bell import Bell
 from control.commands.book import Book
-from control.commands.desk import Accepted, Desk, Outcome
+from control.commands.desk import Accepted, Declined, Desk, Outcome
 from control.commands.gate import Request
 from control.commands.orders import Orders
+from control.commands.tracked import Transition
 from control.database.change import Change
 from control.database.recorder import Recorder
+from control.live.image import Image
 from control.people.roles import Person
 from control.plans.compile import content_hash
 from control.plans.run import Run, RunState, StepState
 from control.plans.runner import Runner
+from domain.command import State
 from domain.park import Park
 from domain.plan import Plan
 from runtime.clock import ManualClock
 from tests.unit.control.test_lifecycle import made
 from tests.unit.control.test_run import at, plan, run, step
-from tests.unit.control.world import PARK, image
+from tests.unit.control.world import OUTLET, PARK, RIVER, image
+from wire.canonical import Json
 
 OF = plan(step("hc_outlet"), step("river_sluice", "hc_outlet"))
 CHANGED = plan(step("hc_outlet"), step("river_sluice"))
@@ -111,3 +115,61 @@ async def test_a_run_whose_steps_are_no_more_ends(now: Plan | None) -> None:
     row = kept.changes[0].writes[0].row
     assert row["state"] == "aborted"
     assert kept.changes[0].entries[0].body["steps"] == {"hc_outlet": "unknown", "river_sluice": "skipped"}
+
+
+class Refuses(Asked):
+    """A desk that refuses whatever it is asked for."""
+
+    async def operate(self, request: Request, person: Person, *, run: str) -> Outcome:
+        self.requests.append(request)
+        return Declined(code="blocked-by-switching-hierarchy", reasons=())
+
+
+async def turned(
+    asked: Asked, before: Run, seen: Image, *, book: Book, orders: Orders, clock: ManualClock
+) -> Run:
+    """Return `before` after a turn of the runner."""
+    mine = cast("Recorder", asked)
+    runner = Runner(orders._park, seen, cast("Desk", asked), book, orders, mine, clock, Bell())
+    await runner.take(before)
+    await runner._advance(before.id)
+    return runner.runs[before.id]
+
+
+async def test_a_gate_that_refuses_is_to_stay_shut_all_the_same_once_a_hand_has_shut_it() -> None:
+    park: Park = replace(PARK, plans={OF.id: OF})
+    before, orders = replace(run(OF), content_hash=content_hash(OF, PARK)), Orders(park)
+    opened = image(hc_outlet__opened=True, hc_outlet__closed=False)
+    after = await turned(Refuses(), before, opened, book=Book(), orders=orders, clock=ManualClock())
+    assert after.steps["hc_outlet"].state is StepState.REFUSED
+    assert [order.by for order in orders.held.keeping(OUTLET)] == ["zhao"]
+
+
+async def test_an_approval_that_ran_out_on_the_way_is_asked_for_again() -> None:
+    park: Park = replace(PARK, plans={OF.id: OF})
+    book, clock = Book(), ManualClock()
+    reason: Json = {"code": "approval-missing"}
+    refused = replace(made(), transitions=(Transition(state=State.REFUSED, at_ms=1, reasons=(reason,)),))
+    refused = replace(refused, command=replace(refused.command, actuator=RIVER, state=State.REFUSED))
+    book.put(refused, now_s=0.0)
+    before = at(run(OF), hc_outlet=StepState.CONFIRMED)
+    held = replace(before.steps["river_sluice"], state=StepState.RUNNING, command=refused.id, tries=1)
+    before = replace(before.with_step(held), content_hash=content_hash(OF, PARK))
+    after = await turned(Asked(), before, image(), book=book, orders=Orders(park), clock=clock)
+    assert after.steps["river_sluice"].state is StepState.WAITING_APPROVAL
+
+
+async def test_a_run_goes_on_over_any_number_of_restarts_with_one_command() -> None:
+    """Killed between the command and the row that tells of it, three times over: the command is found and followed."""
+    park: Park = replace(PARK, plans={OF.id: OF})
+    book, clock, orders = Book(), ManualClock(), Orders(park)
+    before = replace(run(OF), content_hash=content_hash(OF, PARK))
+    waiting = replace(made(), run=before.id)
+    book.put(waiting, now_s=0.0)
+    opened = image(hc_outlet__opened=True, hc_outlet__closed=False)
+    for _ in range(3):
+        asked = Asked()
+        after = await turned(asked, before, opened, book=book, orders=orders, clock=clock)
+        assert asked.requests == []
+        assert after.steps["hc_outlet"].command == waiting.id
+    assert [order.id for order in orders.held.keeping(OUTLET)] == [waiting.id]
