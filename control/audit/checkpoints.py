@@ -1,5 +1,6 @@
 """Seals the audit log: signs its size and root from time to time and writes them where they can leave the machine."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,7 +66,13 @@ class Checkpoints:
             "at_ms": self._clock.now_ms(),
         }
         token = self._signer.sign(said).decode()
-        row = {"size": tree.size, "root": said["root"], "at_ms": said["at_ms"], "token": token}
+        row: dict[str, Json] = {
+            "size": tree.size,
+            "root": said["root"],
+            "at_ms": said["at_ms"],
+            "token": token,
+        }
+        row["subtrees"] = json.dumps([item.hex() for item in tree.subtrees])
         try:
             self._export({**said, "token": token})
             await self._ledger.commit(Change(writes=(Write(table="checkpoints", row=row),)))

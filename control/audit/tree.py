@@ -1,6 +1,7 @@
 """The hash tree of RFC 6962 over records that are only ever appended; decides roots, stores nothing."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -35,6 +36,16 @@ class Frontier:
             subtrees[-1] = node_hash(subtrees[-1], right)
             size >>= 1
         return Frontier(self.size + 1, tuple(subtrees))
+
+    @classmethod
+    def of(cls, size: int, subtrees: Sequence[str]) -> "Frontier | None":
+        """Return the frontier over `size` records with these roots, hexadecimal; None when they cannot be one."""
+        try:
+            found = tuple(bytes.fromhex(text) for text in subtrees)
+        except (TypeError, ValueError):
+            return None
+        is_one = size >= 0 and len(found) == size.bit_count() and all(len(item) == 32 for item in found)
+        return cls(size, found) if is_one else None
 
     @property
     def root(self) -> bytes:

@@ -5,23 +5,26 @@ two controls share a database every transaction first asks the fence whether thi
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from control.audit.entry import record_bytes
 from control.audit.tree import Frontier, leaf_hash
 from control.database.change import Change, Write
-from control.database.tables import AUDIT, METADATA
+from control.database.tables import AUDIT, CHECKPOINTS, METADATA
 from control.database.thread import Statement, Thread
 from domain.errors import StorageError
 from wire.canonical import Json
 
 GROUP_MAX = 50
 """Changes in one commit; measured: beyond it a commit's time grows as fast as its content."""
+READ_MAX = 20_000
+"""Hashes read at a time: a tenth of a second of work."""
 WAITING_MAX = 5_000
 """Changes that wait; beyond it a change is refused as not written."""
 
@@ -65,10 +68,10 @@ class Ledger:
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(maxsize=WAITING_MAX)
 
     async def load(self) -> None:
-        """Read the audit log's hashes. Raises StorageError."""
+        """Read the audit log's hashes, from the newest seal on. Raises StorageError."""
         try:
             async with self.engine.connect() as connection:
-                self.tree = await _continued(connection, self.tree)
+                self.tree = await _continued(connection, await _sealed(connection))
         except (SQLAlchemyError, OSError) as error:
             message = f"cannot read the audit log: {error}"
             raise StorageError(message) from error
@@ -146,12 +149,28 @@ class Ledger:
 
 async def _continued(connection: AsyncConnection, tree: Frontier) -> Frontier:
     """Return `tree` with every record that the log holds beyond it."""
-    rows = await connection.execute(
-        select(AUDIT.c.hash).where(AUDIT.c.seq >= tree.size).order_by(AUDIT.c.seq)
-    )
-    for (text,) in rows:
-        tree = tree.appended(bytes.fromhex(text))
-    return tree
+    while True:
+        some = select(AUDIT.c.hash).where(AUDIT.c.seq >= tree.size).order_by(AUDIT.c.seq).limit(READ_MAX)
+        hashes = (await connection.scalars(some)).all()
+        for text in hashes:
+            tree = tree.appended(bytes.fromhex(text))
+        if len(hashes) < READ_MAX:
+            return tree
+
+
+async def _sealed(connection: AsyncConnection) -> Frontier:
+    """Return the tree at the newest seal that says how to go on from it; that of no record when none does.
+
+    It is what control derived itself; where it were another, every later seal would contradict the log, and the verifier say so.
+    """
+    newest = select(CHECKPOINTS).where(CHECKPOINTS.c.subtrees.is_not(None))
+    row = (await connection.execute(newest.order_by(CHECKPOINTS.c.size.desc()).limit(1))).one_or_none()
+    if row is None:
+        return Frontier()
+    found = Frontier.of(row.size, json.loads(row.subtrees))
+    last = await connection.scalar(select(func.max(AUDIT.c.seq)))
+    is_there = last is not None and last >= row.size - 1
+    return found if found is not None and is_there and found.root.hex() == row.root else Frontier()
 
 
 def _answer(group: list[_Waiting], error: StorageError | None) -> None:

@@ -48,7 +48,10 @@ CHECKPOINTS = Table(
     _text("root"),
     _number("at_ms"),
     _text("token"),
+    _text("subtrees", optional=True),
 )
+"""Each seal with what is needed to go on from it (roots of the complete subtrees, hexadecimal, in JSON): a start reads no more
+of the log than came after the newest."""
 
 USERS = Table(
     "users",

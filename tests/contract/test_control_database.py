@@ -25,11 +25,11 @@ from control.commands.book import Book
 from control.commands.orders import Orders
 from control.commands.term import Term
 from control.database.change import Change, Write
-from control.database.connection import database_address, engine_of, migrated, open_database
-from control.database.ledger import Contradicts, Ledger, Superseded
+from control.database.connection import open_database
+from control.database.ledger import Contradicts, Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
-from control.database.tables import HANDED, METADATA, RECORDS
+from control.database.tables import METADATA, RECORDS
 from control.database.transfer import copy_all
 from control.live.image import Image
 from control.people.accounts import Accounts, User
@@ -43,8 +43,6 @@ from control.plans.reopener import Reopener
 from control.plans.reopening import State as ReopeningState
 from control.plans.run import RunState, StepState
 from control.plans.runner import KEPT_MAX, Runner
-from control.replica.handing import hand
-from control.replica.leadership import Leadership
 from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
 from runtime.clock import RealClock
@@ -282,54 +280,6 @@ async def test_a_server_that_dies_refuses_and_comes_back(tmp_path: Path) -> None
             assert await rows(desk.engine) == 2
     finally:
         server.close()
-
-
-async def test_who_was_superseded_writes_nothing_and_the_log_goes_on(postgres: Postgres) -> None:
-    """PostgreSQL alone: the claim is asked for in every transaction, so that a leader that slept finds that it leads no more."""
-    address = postgres.new_database()
-    await migrated(database_address(address))
-    engines = [engine_of(database_address(address)) for _ in range(4)]
-    first, second = (
-        Leadership(engine, replica=name, url="", silence_s=0.2, clock=CLOCK)
-        for name, engine in zip("ab", engines, strict=False)
-    )
-    ledgers = [Ledger(engines[2], first.fence), Ledger(engines[3], second.fence)]
-    tasks = []
-    try:
-        assert await first.try_to_lead()
-        assert not await second.try_to_lead()
-        for ledger in ledgers:
-            await ledger.load()
-            tasks.append(asyncio.get_running_loop().create_task(ledger.run(), name="ledger"))
-        await ledgers[0].commit(change(1))
-        with pytest.raises(Superseded):
-            await ledgers[1].commit(change(2))
-        await second.until_leading()  # the first one sleeps
-        successor = Ledger(engines[3], second.fence)
-        await successor.load()
-        tasks.append(asyncio.get_running_loop().create_task(successor.run(), name="successor"))
-        await successor.commit(change(3))
-        with pytest.raises(Superseded):
-            await ledgers[0].commit(change(4))
-        assert ledgers[0].is_superseded
-        assert first.tenure.is_superseded
-        assert await rows(engines[2]) == successor.tree.size == 2
-        # What a person asked of the one that sleeps is laid down for the other, once; a restart of the same name follows itself.
-        told = change(5)
-        for _ in range(2):
-            await hand(engines[0], told, replica="a", at_ms=1)
-        async with engines[0].connect() as connection:
-            assert len((await connection.execute(select(HANDED))).all()) == 1
-        again = Leadership(engines[0], replica="b", url="", silence_s=60.0, clock=CLOCK)
-        assert await again.try_to_lead()
-        await again.resign()
-        assert await first.try_to_lead(), "who leaves in good order leaves at once"
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for engine in engines:
-            await engine.dispose()
 
 
 async def test_a_commit_that_was_done_and_not_answered_is_not_written_twice(desk: Desk) -> None:

@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from control.audit.copy import copy_log
+from control.audit.entry import Entry
 from control.audit.verify import AuditReport, verify_audit
-from control.database.connection import database_address, engine_of
+from control.database.change import Change
+from control.database.connection import database_address, engine_of, migrated
+from control.database.ledger import Ledger, Superseded
+from control.database.tables import HANDED
+from control.replica.handing import hand
+from control.replica.leadership import Leadership
 from domain.command import Action
+from domain.words import Words
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.pair import Pair, pair
 from tests.service.postgres import Postgres
@@ -49,6 +57,61 @@ async def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) ->
         operator = await running.person(admin, "zhao", "operator", "shift_chief")
         await running.is_live(operator)
         yield House(running, operator, folder)
+
+
+def happened(number: int) -> Change:
+    entry = Entry(
+        at_ms=number, actor="zhao", kind="k", object="o", words=Words("词", "w"), body={"n": number}
+    )
+    return Change(entries=(entry,))
+
+
+async def test_who_was_superseded_writes_nothing_and_the_log_goes_on(postgres: Postgres) -> None:
+    """The claim is asked for in every transaction, so that a leader that slept finds that it leads no more."""
+    address = postgres.new_database()
+    await migrated(database_address(address))
+    engines = [engine_of(database_address(address)) for _ in range(4)]
+    first, second = (
+        Leadership(engine, replica=name, url="", silence_s=0.2, clock=CLOCK)
+        for name, engine in zip("ab", engines, strict=False)
+    )
+    ledgers = [Ledger(engines[2], first.fence), Ledger(engines[3], second.fence)]
+    tasks = []
+    try:
+        assert await first.try_to_lead()
+        assert not await second.try_to_lead()
+        for ledger in ledgers:
+            await ledger.load()
+            tasks.append(asyncio.get_running_loop().create_task(ledger.run(), name="ledger"))
+        await ledgers[0].commit(happened(1))
+        with pytest.raises(Superseded):
+            await ledgers[1].commit(happened(2))
+        await second.until_leading()  # the first one sleeps
+        successor = Ledger(engines[3], second.fence)
+        await successor.load()
+        tasks.append(asyncio.get_running_loop().create_task(successor.run(), name="successor"))
+        await successor.commit(happened(3))
+        with pytest.raises(Superseded):
+            await ledgers[0].commit(happened(4))
+        assert ledgers[0].is_superseded
+        assert first.tenure.is_superseded
+        assert successor.tree.size == 2
+        # What a person asked of the one that sleeps is laid down for the other, once; a restart of the same name follows itself.
+        told = happened(5)
+        for _ in range(2):
+            await hand(engines[0], told, replica="a", at_ms=1)
+        async with engines[0].connect() as connection:
+            assert len((await connection.execute(select(HANDED))).all()) == 1
+        again = Leadership(engines[0], replica="b", url="", silence_s=60.0, clock=CLOCK)
+        assert await again.try_to_lead()
+        await again.resign()
+        assert await first.try_to_lead(), "who leaves in good order leaves at once"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for engine in engines:
+            await engine.dispose()
 
 
 async def verified(house: House) -> AuditReport:
