@@ -112,3 +112,48 @@ def test_it_is_kept_whole_in_the_database() -> None:
         Transition(state=State.OPERATING, at_ms=NOW_MS + 1, reasons=({"code": "x"},), evidence={"p": 1}),
     )
     assert tracked(body(held)) == held
+
+
+def test_it_is_sent_until_it_is_answered_or_ended() -> None:
+    waits = replace(made(State.REQUESTED), wanted=Phase.SELECT)
+    assert waits.is_awaiting
+    assert not replace(waits, wanted=None).is_awaiting
+    assert not replace(waits, answered=frozenset({Phase.SELECT})).is_awaiting
+    assert replace(waits, answered=frozenset({Phase.OPERATE})).is_awaiting
+    assert not replace(made(State.EXPIRED), wanted=Phase.SELECT).is_awaiting
+    assert waits.published().sent == {Phase.SELECT}
+    assert replace(waits, wanted=None).published().sent == waits.sent
+
+
+def test_a_report_without_a_phase_answers_none_and_a_late_one_is_answered_only() -> None:
+    waits = made(State.REQUESTED)
+    entered = Transition(state=State.OPERATING, at_ms=NOW_MS + 1)
+    assert waits.reported(None, entered).answered == waits.answered
+    assert waits.reported(Phase.OPERATE, entered).answered == waits.answered | {Phase.OPERATE}
+    ended = made(State.FAILED)
+    late = ended.reported(Phase.OPERATE, Transition(state=State.CONFIRMED, at_ms=NOW_MS + 1))
+    assert (late.state, late.transitions) == (State.FAILED, ended.transitions)
+    assert late.answered == ended.answered | {Phase.OPERATE}
+
+
+@pytest.mark.parametrize(
+    ("start", "reported", "events"),
+    [
+        (State.REQUESTED, State.SELECTED, "select"),
+        (State.REQUESTED, State.CONFIRMED, "position_reached"),
+        (State.REQUESTED, State.FAILED, "operate device_refused"),
+        (State.REQUESTED, State.UNKNOWN, "operate silence"),
+        (State.SELECTED, State.CONFIRMED, "operate position_reached"),
+        (State.OPERATING, State.PREEMPTED, "preempt"),
+        (State.OPERATING, State.OPERATING, ""),
+    ],
+)
+def test_the_fewest_events_are_taken(start: State, reported: State, events: str) -> None:
+    found = path(start, reported)
+    assert found is not None
+    assert [event.value for event in found] == events.split()
+
+
+def test_nobody_at_an_edge_approves() -> None:
+    assert path(State.REQUESTED, State.APPROVED) is None
+    assert path(State.CONFIRMED, State.FAILED) is None

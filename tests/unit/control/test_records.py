@@ -140,3 +140,15 @@ def test_what_cannot_be_read_is_kept_word_for_word() -> None:
 def test_offsets_become_ranges() -> None:
     assert as_ranges({5, 1, 2, 3, 9}) == ((1, 3), (5, 5), (9, 9))
     assert as_ranges([]) == ()
+
+
+def test_only_a_refusal_for_a_stale_challenge_alone_toward_safe_and_not_yet_replaced_asks_again() -> None:
+    refused = record("refused", reasons=[STALE])
+    assert report(refused, sent(), PARK).is_void
+    assert not report(record("refused", reasons=[STALE, {"code": "link-lost"}]), sent(), PARK).is_void
+    assert not report(record("refused", reasons=["challenge-stale"]), sent(), PARK).is_void
+    assert not report(record("operating", reasons=[STALE]), sent(), PARK).is_void
+    assert not report(refused, sent(State.CONFIRMED), PARK).is_void
+    assert not report(refused, sent(is_away=True), PARK).is_void
+    assert not report(refused, sent(replaced_by="cd" * 16), PARK).is_void
+    assert not report(record("expired", reasons=[STALE]), sent(State.REFUSED), PARK).is_void

@@ -91,3 +91,44 @@ def test_a_happening_keeps_its_words_and_severity_over_a_restart() -> None:
 def test_every_condition_has_one_id() -> None:
     ids = [rule.id for rule in every(PARK)]
     assert len(ids) == len(set(ids))
+
+
+def test_what_stands_is_told_from_the_oldest_on_and_what_is_over_is_not() -> None:
+    watch = Watch([])
+    rules = [SystemRule(id=RuleId(f"r{n}"), words=LOST.words, severity=2) for n in range(3)]
+    for rule, at_ms in zip(rules, (7, 5, 6), strict=True):
+        watch.holds(rule, is_so=True, now_ms=at_ms)
+    assert [item.rule for item in watch.standing()] == ["r1", "r2", "r0"]
+    assert watch.holds(rules[1], is_so=True, now_ms=9) is None, "one instance of one condition"
+    watch.holds(rules[1], is_so=False, now_ms=10)
+    assert watch.acknowledge(rules[1].id, occurrence=1, severity=2, person="zhao") is not None
+    assert [item.rule for item in watch.standing()] == ["r2", "r0"]
+    assert watch.holds(rules[1], is_so=False, now_ms=11) is None
+    unraised = alarm({**body(watch.of(rules[0].id)), "raised_ms": None})
+    watch.load([unraised], rules)
+    assert [item.rule for item in watch.standing()] == ["r0", "r2"]
+
+
+def test_something_that_happened_is_over_and_stands_until_seen() -> None:
+    watch = Watch([])
+    found = watch.happened(LOST, now_ms=5)
+    assert (found.state, found.occurrence, found.raised_ms, found.cleared_ms) == (
+        AlarmState.CLEARED_UNACK,
+        1,
+        5,
+        5,
+    )
+    assert not watch.holding(LOST.id)
+    assert watch.happened(LOST, now_ms=6).occurrence == 2
+    assert watch.system == {LOST.id: LOST}
+
+
+def test_nothing_unknown_is_acknowledged_and_an_unknown_rule_is_the_least_severe() -> None:
+    watch = Watch([RULE])
+    assert watch.severity_of(RuleId("none")) == 3
+    assert watch.severity_of(RULE.id) == 1
+    assert watch.acknowledge(RuleId("none"), occurrence=0, severity=3, person="zhao") is None
+    see(watch, 150.0, 2)
+    assert watch.acknowledge(RULE.id, occurrence=1, severity=2, person="zhao") is None
+    assert watch.acknowledge(RULE.id, occurrence=1, severity=1, person="zhao") is not None
+    assert watch.points == (RULE.point,)
