@@ -42,6 +42,8 @@ class Situation:
     orders: OrderSet
     executing: Action | None = None
     """The move that is being executed on this actuator; None: none."""
+    owner: str = ""
+    """Whose move that is."""
     is_in_doubt: bool = False
     """The last command ended unknown and no fresh feedback has come since (I5)."""
     recall: Recall = forgotten
@@ -137,7 +139,8 @@ def _unknowns(actuator: Actuator, situation: Situation) -> Iterator[Cause]:
 
 def _away(actuator: Actuator, action: Action, situation: Situation) -> Iterator[Cause]:
     if situation.executing is not None:
-        yield Cause(code=Code.BUSY, detail=ACTION_WORDS[situation.executing])
+        by = {"by": situation.owner} if situation.owner else {}
+        yield Cause(code=Code.BUSY, detail=ACTION_WORDS[situation.executing], values=by)
     if situation.is_in_doubt:
         yield Cause(code=Code.IN_DOUBT)
     kept = Code.KEEP_CLOSED if actuator.safe_position is SafePosition.CLOSED else Code.KEEP_OPEN

@@ -284,6 +284,7 @@ class Desk:
             unit_of=self._field.unit_of,
             orders=self._ledger.orders,
             executing=self._executor.executing(message.actuator),
+            owner=self._executor.owner(message.actuator),
             is_in_doubt=self._executor.is_in_doubt(actuator),
             recall=recall,
             drive=self._definitions[actuator.facility][0],

@@ -90,6 +90,11 @@ class Executor:
         job = self._running.get(actuator)
         return None if job is None else job.action
 
+    def owner(self, actuator: FacilityId) -> str:
+        """Return whose move is being executed; empty: nobody's."""
+        job = self._running.get(actuator)
+        return "" if job is None else job.entry.author
+
     def is_busy(self, actuator: FacilityId) -> bool:
         """Whether something is still to be written to its PLC or to be proved by it."""
         return actuator in self._running or actuator in self._pulses.on
@@ -163,8 +168,13 @@ class Executor:
         station = self._field.station_of(job.actuator)
         try:
             with station.poller.hurry(self._field.groups_of(job.actuator)):
-                pause_s = await self._reverse(job, is_turning=is_turning)
-                found = await self._move(job, pause_s)
+                try:
+                    pause_s = await self._reverse(job, is_turning=is_turning)
+                except LinkLost as error:
+                    lost = Cause(code=Code.LINK, detail=str(error))
+                    found: Outcome | None = Outcome(event=Event.REFUSE, causes=(lost,))
+                else:
+                    found = await self._move(job, pause_s)
             if found is not None:
                 self._end(job, found)
         finally:
@@ -187,19 +197,36 @@ class Executor:
         is_moving = is_turning or self._would_be_upset(job)
         if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
             return 0.0
-        begun_s = self._clock.monotonic()
-        try:
-            await self._send(job, list(stop), grace_s=0.0)
-        except LinkLost:
-            return 0.0  # not sent: the move itself tries again, and the PLC sees one order only
-        except (LinkTimeout, DeviceRefused) as error:
-            self._log.warning(
-                "stop before reversal not confirmed", actuator=job.actuator.facility, reason=str(error)
-            )
-        except Withheld:
+        begun_s = await self._stop_before(job, list(stop))
+        if begun_s is None:
             return 0.0
         await self._clock.sleep(job.actuator.reversing_pause_s)
         return self._clock.monotonic() - begun_s
+
+    async def _stop_before(self, job: Job, stop: list[Write]) -> float | None:
+        """Send the stop that comes before a turn, and return when; None: the job may not be written any more.
+
+        While the PLC cannot be reached the drive may go on: nothing turns it before it was stopped and has rested (I2).
+        Raises LinkLost when a move away from safe cannot be begun so.
+        """
+        while True:
+            begun_s = self._clock.monotonic()
+            try:
+                await self._send(job, stop, grace_s=0.0)
+            except LinkLost:
+                if job.way is Direction.AWAY_FROM_SAFE:
+                    raise
+                if not job.may_write(0.0):
+                    return None
+                await self._clock.sleep(0.0, floor_s=RETRY_S)
+            except (LinkTimeout, DeviceRefused) as error:
+                actuator = job.actuator.facility
+                self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
+                return begun_s
+            except Withheld:
+                return None
+            else:
+                return begun_s
 
     def _would_be_upset(self, job: Job) -> bool:
         """Whether the drive is on its way, and another pulse would stop or turn it instead of sending it on."""

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from control.api.parts import Service, Who, area_of
 from control.api.shapes import ParkShape, says
+from control.commands.orders import Orders
 from control.live.scope import is_plan_within
 from domain.ids import FacilityId
 from domain.interlock import BOOLEAN
@@ -35,7 +36,7 @@ async def park(service: Service, who: Who) -> dict[str, object]:
             if not who.is_confined or item.id == who.enterprise
         ],
         "facilities": [
-            _facility(facility, found, area)
+            _facility(facility, found, area, service.orders)
             for facility in found.facilities.values()
             if area is None or facility.id in area
         ],
@@ -52,7 +53,9 @@ def scope(enterprise: str | None) -> object:
     return "park" if enterprise is None else {"enterprise": enterprise}
 
 
-def _facility(facility: Facility, park: Park, area: frozenset[FacilityId] | None) -> dict[str, object]:
+def _facility(
+    facility: Facility, park: Park, area: frozenset[FacilityId] | None, orders: Orders
+) -> dict[str, object]:
     actuator = park.actuators.get(facility.id)
     points = [
         {
@@ -87,7 +90,7 @@ def _facility(facility: Facility, park: Park, area: frozenset[FacilityId] | None
             "safe_position": actuator.safe_position.value,
             "travel_time_s": actuator.travel_time_s,
             "kind": _KINDS.get(facility.kind, "valve"),
-            "is_commissioned": actuator.commissioned_by is not None,
+            "is_commissioned": orders.is_commissioned(facility.id),
         },
         "points": points,
     }

@@ -70,8 +70,13 @@ class Book:
 
     def executing(self, actuator: FacilityId, *, but: CommandId | None = None) -> Action | None:
         """Return the move that is, or may be, under way on `actuator`, leaving out the command `but`."""
+        found = self.under_way(actuator, but=but)
+        return None if found is None else found.command.action
+
+    def under_way(self, actuator: FacilityId, *, but: CommandId | None = None) -> Tracked | None:
+        """Return the command whose move that is."""
         moves = (
-            item.command.action
+            item
             for item in self.open_on(actuator)
             if item.id != but and item.command.action is not Action.VERIFY
             if item.state is State.OPERATING or Phase.OPERATE in item.sent

@@ -54,11 +54,13 @@ class View:
 
     def situation(self, actuator: FacilityId, *, but: CommandId | None = None) -> Situation:
         """Return what is known when the decision is made, leaving out the command `but`."""
+        under_way = self._book.under_way(actuator, but=but)
         return Situation(
             read=self.read,
             unit_of=self._image.unit_of,
             orders=self._orders.held,
-            executing=self._book.executing(actuator, but=but),
+            executing=under_way.command.action if under_way is not None else None,
+            owner=under_way.command.author if under_way is not None else "",
             is_in_doubt=self._book.doubt_since_s(actuator) is not None,
             recall=self.memory.recall,
             drive=self._orders.drives.get(actuator, ""),

@@ -102,11 +102,19 @@ class Bench:
     """One gate, its PLC, desk and executor, in virtual time."""
 
     def __init__(
-        self, folder: Path, repeat: Repeat, *, tier: Tier = Tier.ENTERPRISE, pulse: Pulse = Pulse.PLC_RESETS
+        self,
+        folder: Path,
+        repeat: Repeat,
+        *,
+        tier: Tier = Tier.ENTERPRISE,
+        pulse: Pulse = Pulse.PLC_RESETS,
+        travel_s: float | None = None,
     ) -> None:
         self.clock = ManualClock()
         drive = cast("MomentaryCoils", PARK.actuators[GATE].drive)
         gate = replace(PARK.actuators[GATE], drive=replace(drive, repeat=repeat, pulse=pulse), permits=())
+        if travel_s is not None:
+            gate = replace(gate, travel_time_s=travel_s, reversing_pause_s=travel_s)
         place = replace(PARK.facilities[GATE], tier=tier)
         self.park = replace(
             PARK, actuators={**PARK.actuators, GATE: gate}, facilities={**PARK.facilities, GATE: place}
@@ -166,12 +174,19 @@ class Bench:
                 if task.done():
                     task.result()
 
-    def command(self, action: Action, phase: Phase = Phase.OPERATE, command: str | None = None) -> str:
+    def command(
+        self,
+        action: Action,
+        phase: Phase = Phase.OPERATE,
+        command: str | None = None,
+        *,
+        author: str = "wang",
+    ) -> str:
         challenge = secrets.token_hex(8)
         self.challenges.issue(challenge, now_s=self.clock.monotonic())
         message = CommandMessage(
             id=CommandId(command or secrets.token_hex(16)), phase=phase, park=self.park.id, gateway=GatewayId(GW),
-            actuator=GATE, action=action, author="wang", reason="", expires_ms=self.clock.now_ms() + 60_000, term=1,
+            actuator=GATE, action=action, author=author, reason="", expires_ms=self.clock.now_ms() + 60_000, term=1,
             definition=self.definition, challenge=challenge,
             consent=Consent(by="li", content_hash="0" * 64, at_ms=self.clock.now_ms(), basis="调度 1"),
         )  # fmt: skip

@@ -3,7 +3,9 @@ import type {
   Action,
   AuditPage,
   AuditReport,
+  Check,
   CommandView,
+  Commissioning,
   HandCard,
   HistoryBucket,
   Json,
@@ -19,6 +21,7 @@ import type {
   RunView,
   Select,
   Session,
+  Travel,
   User,
   Why,
 } from './types'
@@ -201,6 +204,17 @@ export const api = {
   agreeToOverride: (override: string, contentHash: string) =>
     request<Json>('POST', `/overrides/${id(override)}/approve`, { content_hash: contentHash }),
   liftOverride: (override: string) => request<Json>('DELETE', `/overrides/${id(override)}`),
+
+  commissioning: () => request<Commissioning[]>('GET', '/commissioning'),
+  beginCheck: (actuator: string) => request<Check>('POST', '/commissioning', { actuator }),
+  confirmItem: (check: string, item: string, note: string) =>
+    request<Check>('POST', `/commissioning/${id(check)}/confirmations`, { item, note }),
+  signCheck: (check: string, witness: string, note: string) =>
+    request<Check>('POST', `/commissioning/${id(check)}/signature`, { witness, note }),
+  abandonCheck: (check: string) => request<Json>('DELETE', `/commissioning/${id(check)}`),
+  voidSignature: (actuator: string, reason: string) =>
+    request<Json>('POST', `/actuators/${id(actuator)}/commissioning/void`, { reason }),
+  travel: (actuator: string) => request<Travel>('GET', `/actuators/${id(actuator)}/travel`),
 
   audit: (filter: AuditQuery) => request<AuditPage>('GET', `/audit${query({ ...filter })}`),
   auditVerify: () => request<AuditReport>('GET', '/audit/verify'),

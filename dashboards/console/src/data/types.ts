@@ -55,6 +55,10 @@ export type Wish = Shapes['WishShape']
 export type Select = Shapes['SelectShape']
 export type CommandTransition = Omit<Shapes['TransitionShape'], 'reasons' | 'evidence'> & { reasons: Reason[]; evidence: Json }
 export type CommandView = Omit<Shapes['CommandShape'], 'transitions'> & { transitions: CommandTransition[] }
+export type Commissioning = Omit<Shapes['CommissioningShape'], 'running'> & { running: Check | null }
+export type Check = Omit<Shapes['CheckShape'], 'items'> & { items: CheckItem[] }
+export type CheckItem = Omit<Shapes['CheckItemShape'], 'evidence'> & { evidence: Json }
+export type Travel = Shapes['TravelShape']
 export type HandCard = Shapes['HandCardShape']
 export type HandReport = Shapes['HandReportShape']
 

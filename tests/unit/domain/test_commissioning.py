@@ -1,0 +1,101 @@
+"""What a commissioning check asks for, what shows it, and whose word stands (I7, I18)."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.command import Action
+from domain.commissioning import (
+    Check,
+    Part,
+    is_commissioned,
+    items_of,
+    may_be_driven,
+    proved_by,
+    shown_by,
+)
+from domain.drive import MaintainedCoil, Setpoint
+from domain.order import Order, OrderKind, OrderSet
+from domain.quality import Quality, Reason
+from domain.sample import Reading
+from tests.unit.control.world import OUTLET, PARK
+
+GATE = PARK.actuators[OUTLET]
+DRIVE = "d" * 16
+
+
+def reading(value: float | bool, *, quality: Quality = Quality.GOOD, fresh: bool = True) -> Reading:
+    reason = None if quality is Quality.GOOD else Reason.FROZEN
+    return Reading(value=value, quality=quality, reason=reason, observed_ms=1, age_s=0.1, fresh=fresh)
+
+
+def order(kind: OrderKind, drive: str = DRIVE, by: str = "zhou", number: int = 1) -> Order:
+    return Order(
+        id=f"{number:032x}", kind=kind, actuator=OUTLET, by=by, reason="", since_ms=number, condition=drive
+    )
+
+
+def check() -> Check:
+    return Check(actuator=OUTLET, drive=DRIVE, items=items_of(GATE, PARK))
+
+
+def test_every_feedback_is_toggled_every_action_proved_every_travel_measured_and_seen_on_site() -> None:
+    found = {item.id for item in check().items}
+    assert found == {
+        *(f"point:{name}:{value}" for name in ("opened", "closed", "remote", "fault") for value in "01"),
+        *(f"action:{action}" for action in ("open", "close", "stop")),
+        *(f"travel:{action}" for action in ("open", "close")),
+        *(f"site:{action}" for action in ("open", "close", "stop")),
+    }
+    assert all(item.words.zh and item.words.en and item.how.zh and item.how.en for item in check().items)
+
+
+def test_a_drive_is_asked_for_what_it_can_do() -> None:
+    held = items_of(replace(GATE, drive=MaintainedCoil(coil=0)), PARK)
+    assert {item.action for item in held if item.part is Part.ACTION} == {Action.OPEN, Action.CLOSE}
+    steered = items_of(replace(GATE, drive=Setpoint(word=0, stop=1)), PARK)
+    assert Action.SET in {item.action for item in steered}
+
+
+def test_only_a_fresh_good_reading_shows_a_point() -> None:
+    point = GATE.point("opened")
+    assert shown_by(check(), point, reading(True)) == ("point:opened:1",)
+    assert shown_by(check(), point, reading(False)) == ("point:opened:0",)
+    assert shown_by(check(), point, reading(True, fresh=False)) == ()
+    assert shown_by(check(), point, reading(True, quality=Quality.UNCERTAIN)) == ()
+    assert shown_by(replace(check(), seen={"point:opened:1": 5}), point, reading(True)) == ()
+
+
+def test_a_proof_shows_the_action_and_a_whole_travel_the_time_too() -> None:
+    assert proved_by(check(), Action.CLOSE, travel_s=None) == ("action:close",)
+    assert proved_by(check(), Action.CLOSE, travel_s=30.0) == ("action:close", "travel:close")
+    assert proved_by(check(), Action.STOP, travel_s=None) == ("action:stop",)
+    assert proved_by(check(), Action.VERIFY, travel_s=None) == ()
+
+
+@pytest.mark.parametrize(
+    ("by_folder", "orders", "stands"),
+    [
+        (True, (), True),
+        (False, (), False),
+        (False, (order(OrderKind.COMMISSIONED),), True),
+        (False, (order(OrderKind.COMMISSIONED, drive="e" * 16),), False),
+        (True, (order(OrderKind.COMMISSION_VOID),), False),
+        (True, (order(OrderKind.COMMISSION_VOID), order(OrderKind.COMMISSIONED, number=2)), True),
+        (False, (order(OrderKind.COMMISSIONING),), False),
+    ],
+)
+def test_a_word_stands_for_one_drive_until_it_is_void(
+    by_folder: bool, orders: tuple[Order, ...], stands: bool
+) -> None:
+    gate = replace(GATE, commissioned_by="zhou" if by_folder else None)
+    assert is_commissioned(gate, DRIVE, OrderSet().with_orders(*orders)) is stands
+
+
+def test_before_a_word_stands_only_who_checks_the_device_commands_it() -> None:
+    gate = replace(GATE, commissioned_by=None)
+    orders = OrderSet().with_orders(order(OrderKind.COMMISSIONING))
+    assert may_be_driven(gate, DRIVE, orders, author="zhou")
+    assert not may_be_driven(gate, DRIVE, orders, author="li")
+    assert not may_be_driven(gate, "e" * 16, orders, author="zhou")
+    assert not may_be_driven(gate, DRIVE, orders.with_tombstones(orders.orders), author="zhou")
