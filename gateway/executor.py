@@ -30,7 +30,7 @@ from gateway.job import Job
 from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
-from gateway.proof import Goal, Outcome, outcome
+from gateway.proof import Goal, Outcome, outcome, stopped_over
 from gateway.pulses import Pulses, Spawn
 from gateway.transcript import Transcript
 from gateway.travels import Travels
@@ -171,8 +171,8 @@ class Executor:
                 try:
                     pause_s = await self._reverse(job, is_turning=is_turning)
                 except LinkLost as error:
-                    lost = Cause(code=Code.LINK, detail=str(error))
-                    found: Outcome | None = Outcome(event=Event.REFUSE, causes=(lost,))
+                    lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
+                    found: Outcome | None = _not_written(job, Event.REFUSE, lost)
                 else:
                     found = await self._move(job, pause_s)
             if found is not None:
@@ -191,42 +191,32 @@ class Executor:
             self._end(job, found)
 
     async def _reverse(self, job: Job, *, is_turning: bool) -> float:
-        """Stop the move that was taken over and let the drive rest; return the wall seconds that this took."""
+        """Stop the move that was taken over and let the drive rest; return the wall seconds that this took. Raises LinkLost."""
         drive = job.actuator.drive
         stop = writes(drive, Action.STOP)
         is_moving = is_turning or self._would_be_upset(job)
         if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
             return 0.0
-        begun_s = await self._stop_before(job, list(stop))
-        if begun_s is None:
-            return 0.0
-        await self._clock.sleep(job.actuator.reversing_pause_s)
-        return self._clock.monotonic() - begun_s
-
-    async def _stop_before(self, job: Job, stop: list[Write]) -> float | None:
-        """Send the stop that comes before a turn, and return when; None: the job may not be written any more.
-
-        While the PLC cannot be reached the drive may go on: nothing turns it before it was stopped and has rested (I2).
-        Raises LinkLost when a move away from safe cannot be begun so.
-        """
-        while True:
+        begun_s = None
+        while begun_s is None:
             begun_s = self._clock.monotonic()
             try:
-                await self._send(job, stop, grace_s=0.0)
+                await self._send(job, list(stop), grace_s=0.0)
             except LinkLost:
+                # It may be on its way until it is stopped, and must have rested before anything turns it (I2).
                 if job.way is Direction.AWAY_FROM_SAFE:
                     raise
                 if not job.may_write(0.0):
-                    return None
+                    return 0.0
+                begun_s = None
                 await self._clock.sleep(0.0, floor_s=RETRY_S)
             except (LinkTimeout, DeviceRefused) as error:
                 actuator = job.actuator.facility
                 self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
-                return begun_s
             except Withheld:
-                return None
-            else:
-                return begun_s
+                return 0.0
+        await self._clock.sleep(job.actuator.reversing_pause_s)
+        return self._clock.monotonic() - begun_s
 
     def _would_be_upset(self, job: Job) -> bool:
         """Whether the drive is on its way, and another pulse would stop or turn it instead of sending it on."""
@@ -249,7 +239,7 @@ class Executor:
                 return found
             against = job.is_admitted()
             if against:
-                return _stopped_over(percent, against)
+                return stopped_over(percent, against)
         return await self._stage(job, job.action, job.opening_percent, job.goal, pause_s)
 
     def _stages(self, job: Job) -> Sequence[float]:
@@ -407,8 +397,3 @@ def _not_written(job: Job, event: Event, *causes: Cause) -> Outcome:
     """Return how a move ends whose write was withheld; of one in steps the earlier were written: it stays where it stands."""
     is_begun = job.entry.state is State.OPERATING
     return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=causes)
-
-
-def _stopped_over(percent: float, against: tuple[Cause, ...]) -> Outcome:
-    words = Words(f"停在 {percent:g} %,不再开大", f"stays at {percent:g} %, goes no further")
-    return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.INTERLOCK, detail=words), *against))

@@ -108,3 +108,9 @@ def _is_reached(goal: Goal, seen: Seen) -> bool:
             return seen.moving.is_trusted and seen.moving.value is False
         return shown in {Position.OPEN, Position.CLOSED}
     return goal.is_look and shown is not Position.UNKNOWN
+
+
+def stopped_over(percent: float, against: tuple[Cause, ...]) -> Outcome:
+    """Return how a move in steps ends that something stands against after one of them."""
+    words = Words(f"停在 {percent:g} %,不再开大", f"stays at {percent:g} %, goes no further")
+    return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.INTERLOCK, detail=words), *against))

@@ -219,3 +219,20 @@ def test_a_pulse_is_taken_back_when_its_plc_can_be_reached_again() -> None:
         assert bench.link.sent == [CLOSE_COIL, CLOSE_COIL]
 
     play(what, pulse=Pulse.GATEWAY_RESETS)
+
+
+def test_a_closure_that_takes_over_while_its_plc_is_lost_stops_the_gate_before_it_turns_it() -> None:
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.open()
+        await bench.step(10)
+        assert bench.link.sent == [OPEN_COIL]
+        bench.link.mode = "lost"
+        closing = bench.command(Action.CLOSE)
+        await bench.step(5)
+        bench.link.mode = "up"
+        await bench.step(60)
+        assert bench.link.sent == [OPEN_COIL, STOP_COIL, CLOSE_COIL]
+        assert bench.state(closing) == "confirmed"
+
+    play(what)
