@@ -1,9 +1,12 @@
 """The live image: what a reading is worth after births, gaps, deaths and silence (I15)."""
 
+from dataclasses import replace
+
 from control.live.pulse import SILENCE_S_MAX
+from domain.ids import GatewayId
 from domain.position import Position
 from domain.quality import Quality, Reason
-from tests.unit.control.world import GW, OUTLET, PARK, PLC, image, payload, ref
+from tests.unit.control.world import BEAT, GW, OUTLET, PARK, PLC, image, payload, ref
 from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
 
@@ -78,3 +81,57 @@ def test_after_our_own_link_was_away_nothing_is_believed() -> None:
     made = image()
     made.doubt_all()
     assert not made.reading(CLOSED, now_s=NOW_S).is_trusted
+
+
+def test_a_device_s_death_changes_its_points_and_a_gateway_s_all_of_them() -> None:
+    made = image()
+    assert set(made.take(Kind.DDEATH, GW, PLC, Payload(timestamp_ms=2000, seq=2))) == set(PARK.points)
+    assert made.take(Kind.DDEATH, GW, PLC, Payload(timestamp_ms=2000, seq=3)), (
+        "said again, it is looked at again"
+    )
+    assert set(made.take(Kind.NDEATH, GW, None, Payload(timestamp_ms=2000))) == set(PARK.points)
+    assert made.trust_of(PLC, now_s=NOW_S) == (True, Reason.LINK)
+    assert image().trust_of(PLC, now_s=NOW_S) == (True, None)
+    assert image().trust_of(PLC, now_s=NOW_S + SILENCE_S_MAX + 0.1)[0] is False
+
+
+def test_units_and_places() -> None:
+    made = image()
+    assert (made.unit_of(CLOSED), made.unit_of(ref("hc_outlet/cod"))) == ("boolean", "mg_L")
+    assert made.facility_of(CLOSED) == OUTLET
+
+
+def test_a_number_that_is_none_is_bad_and_says_why() -> None:
+    made = image()
+    said = payload(2, hc_outlet__cod=float("nan"))
+    assert made.take(Kind.DDATA, GW, PLC, said) == (ref("hc_outlet/cod"),)
+    found = made.reading(ref("hc_outlet/cod"), now_s=NOW_S)
+    assert (found.value, found.quality, found.reason) == (None, Quality.BAD, Reason.RANGE)
+    metric = Metric(
+        name="hc_outlet/cod", value=float("inf"), datatype=DataType.DOUBLE, timestamp_ms=1003, reason=Reason.SENSOR_FAULT
+    )  # fmt: skip
+    made.take(Kind.DDATA, GW, PLC, Payload(timestamp_ms=1003, metrics=(metric,), seq=3))
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).reason is Reason.SENSOR_FAULT
+
+
+def test_a_value_is_as_old_as_it_says_or_as_its_message_and_the_later_of_two_at_once_counts() -> None:
+    made = image()
+    cod = ref("hc_outlet/cod")
+
+    def say(value: float, seq: int, *, at_ms: int | None, sent_ms: int | None = 3000) -> None:
+        metric = Metric(name=cod, value=value, datatype=DataType.DOUBLE, timestamp_ms=at_ms)
+        made.take(Kind.DDATA, GW, PLC, Payload(timestamp_ms=sent_ms, metrics=(metric,), seq=seq))  # type: ignore[arg-type]
+
+    for value, at_ms, kept, kept_ms in (
+        (1.0, 2000, 1.0, 2000),
+        (2.0, 2000, 2.0, 2000),
+        (3.0, 1999, 2.0, 2000),
+        (4.0, None, 4.0, 3000),
+    ):
+        say(value, {1.0: 2, 2.0: 3, 3.0: 4, 4.0: 5}[value], at_ms=at_ms)
+        found = made.reading(cod, now_s=NOW_S)
+        assert (found.value, found.observed_ms) == (kept, kept_ms)
+
+
+def test_a_heartbeat_of_a_stranger_is_none() -> None:
+    assert not image().hear(replace(BEAT, gateway=GatewayId("stranger")), now_s=NOW_S)
