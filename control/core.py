@@ -192,7 +192,9 @@ async def assemble(
     runner = Runner(park, image, desk, book, orders, recorder, clock, changes)
     await runner.load(engine)
     samples = PassingSamples(park, image, clock)
-    reopener = Reopener(park, image, desk, book, orders, recorder, clock, changes, samples=samples)
+    reopener = Reopener(
+        park, image, desk, book, orders, recorder, clock, changes, samples=samples, is_gone=accounts.is_gone
+    )
     if leads:  # else what is under way is the leader's to end
         await reopener.load(engine)
     return Core(

@@ -1,11 +1,11 @@
 """Keeps actuators where orders want them: looks after every poll, remembers what was proved, re-asserts, and asks a person."""
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from domain.ids import FacilityId
-from domain.order import OrderKind
+from domain.order import OrderKind, OrderSet
 from domain.park import Actuator, SafePosition, Tier
 from domain.position import Position, indicate
 from gateway.executor import Executor
@@ -24,6 +24,15 @@ MoveToSafe = Callable[[Actuator, str, str], None]
 """Gives a command of the edge's own: actuator, author, reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the orders say of one actuator."""
+
+    standing: frozenset[str] = frozenset()
+    is_tagged: bool = False
+    tags: frozenset[str] = frozenset()
+
+
 class Guard:
     """The edge's own hand under keep-closed and keep-open orders."""
 
@@ -37,18 +46,22 @@ class Guard:
         self._clock = clock
         self._log = logger("guard")
         self._proofs: dict[FacilityId, Proof] = {
-            FacilityId(key): _proof(text) for key, text in ledger.kept.items()
+            FacilityId(key): proof for key, text in ledger.kept.items() if (proof := _proof(text)) != Proof()
         }
         self._seen_s: dict[FacilityId, float] = {}
         """Actuator → when its feedback was last trusted."""
         self._back: dict[FacilityId, float] = {}
         """Actuators whose link came back since they were last seen at their safe position, and when it did."""
         self._tried_s: dict[FacilityId, float] = {}
+        self._of: tuple[OrderSet | None, Mapping[FacilityId, _Kept]] = (None, {})
 
     def look(self, image: DeviceImage, actuator: Actuator, move: MoveToSafe) -> None:
         """Look at one actuator whose feedback was just read."""
         facility, now_s = actuator.facility, self._clock.monotonic()
-        seen = self._look(actuator)
+        kept = self._kept().get(facility)
+        if kept is None and facility not in self._proofs:
+            return  # nothing keeps it, and nothing did: most looks end here
+        seen = self._look(actuator, kept or _Kept())
         if seen is None:
             return
         last_s = self._seen_s.get(facility)
@@ -64,8 +77,6 @@ class Guard:
             return  # of what comes back, the limits may be read before the counters
         seen = replace(seen, has_come_back=facility in self._back)
         proof = self._proofs.get(facility, Proof())
-        if not seen.standing and proof == Proof():
-            return
         if self._executor.was_just_moving(facility) or self._executor.is_busy(facility):
             self._tried_s[facility] = now_s
             return
@@ -75,6 +86,8 @@ class Guard:
             self._back.pop(facility, None)
         if verdict.proof != proof:
             self._proofs[facility] = verdict.proof
+            if verdict.proof == Proof():
+                del self._proofs[facility]
             self._ledger.keep_kept(facility, _text(verdict.proof))
         if verdict.act is not Act.REST:
             self._act(actuator, seen, verdict, move)
@@ -97,7 +110,15 @@ class Guard:
             words = verdict.words
             move(actuator, f"edge:{self._records.gateway}", f"{words.zh} / {words.en}")
 
-    def _look(self, actuator: Actuator) -> Look | None:
+    def _kept(self) -> Mapping[FacilityId, "_Kept"]:
+        """Return what stands on each actuator that any order is about; made anew when the set has changed."""
+        orders = self._ledger.orders
+        if orders is not self._of[0]:
+            about = {order.actuator for order in orders.orders.values()}
+            self._of = (orders, {facility: _kept(orders, facility) for facility in about})
+        return self._of[1]
+
+    def _look(self, actuator: Actuator, kept: "_Kept") -> Look | None:
         """Return what is seen now; None while the feedback is not to be trusted."""
         read, names = self._field.reading, actuator.feedback
         shown = indicate(read(actuator.point(names.opened)), read(actuator.point(names.closed))).position
@@ -105,22 +126,17 @@ class Guard:
         if shown in {Position.UNKNOWN, Position.CONTRADICTION} or not remote.is_trusted:
             return None
         safe = Position.CLOSED if actuator.safe_position is SafePosition.CLOSED else Position.OPEN
-        orders, facility = self._ledger.orders, actuator.facility
         moving = read(actuator.point(names.moving)) if names.moving is not None else None
         return Look(
-            standing=frozenset(order.id for order in orders.keeping(facility)),
+            standing=kept.standing,
             is_safe=shown is safe,
             is_remote=remote.value is True,
-            is_tagged=bool(orders.standing(facility, OrderKind.TAG_OUT)),
-            tags=frozenset(
-                key
-                for key, order in orders.orders.items()
-                if order.actuator == facility and order.kind is OrderKind.TAG_OUT
-            ),
+            is_tagged=kept.is_tagged,
+            tags=kept.tags,
             counters=self._counters(actuator),
             is_moving=bool(moving.value) if moving is not None and moving.is_trusted else None,
             has_come_back=False,
-            is_river=self._field.park.facilities[facility].tier is Tier.RIVER,
+            is_river=self._field.park.facilities[actuator.facility].tier is Tier.RIVER,
         )
 
     def _counters(self, actuator: Actuator) -> dict[str, float] | None:
@@ -134,6 +150,15 @@ class Guard:
                 return None
             found[name] = float(reading.value)
         return found
+
+
+def _kept(orders: OrderSet, facility: FacilityId) -> _Kept:
+    tags = (key for key, order in orders.on({facility}).orders.items() if order.kind is OrderKind.TAG_OUT)
+    return _Kept(
+        standing=frozenset(order.id for order in orders.keeping(facility)),
+        is_tagged=bool(orders.standing(facility, OrderKind.TAG_OUT)),
+        tags=frozenset(tags),
+    )
 
 
 def _text(proof: Proof) -> str:

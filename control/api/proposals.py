@@ -10,7 +10,6 @@ from control.api.outcomes import PreviewShape, RunShape
 from control.api.parts import Parts, Service, Who
 from control.api.problems import Problem, not_found
 from control.api.shapes import Shape, WordsShape, says
-from control.people.roles import Person
 from control.plans.compile import content_hash
 from control.plans.entries import run_view
 from control.plans.now import Now
@@ -49,7 +48,7 @@ class ProposalShape(Shape):
 @router.get("/proposals", **says(ProposalShape))
 async def proposal(source: str, service: Service, who: Who, inflow_m3_h: Inflow = None) -> dict[str, Json]:
     """Propose a plan for a spill at a facility, over the gates that work now."""
-    found = _proposal(source, inflow_m3_h, service, who)
+    found = _proposal(source, inflow_m3_h, service)
     now_s = service.clock.monotonic()
     return {
         "source": source,
@@ -70,7 +69,7 @@ async def proposal(source: str, service: Service, who: Who, inflow_m3_h: Inflow 
 @router.post("/proposals/runs", **says(RunShape, 201))
 async def start(body: NewProposalRun, service: Service, who: Who) -> dict[str, Json]:
     """Run the proposal as it was shown; one that would be another by now is shown again first."""
-    found = _proposal(body.source, None, service, who)
+    found = _proposal(body.source, None, service)
     plan = found.plan
     if not plan.steps or body.content_hash != content_hash(plan, service.park):
         raise Problem(HTTPStatus.CONFLICT, "content-changed")
@@ -85,8 +84,8 @@ async def start(body: NewProposalRun, service: Service, who: Who) -> dict[str, J
     return run_view(run, plan)
 
 
-def _proposal(source: str, inflow_m3_h: float | None, service: Parts, who: Person) -> Proposal:
+def _proposal(source: str, inflow_m3_h: float | None, service: Parts) -> Proposal:
     if source not in service.park.facilities:
         raise not_found()
     now = Now(service.view, service.image, service.book)
-    return now.propose(FacilityId(source), who, now_s=service.clock.monotonic(), inflow_m3_h=inflow_m3_h)
+    return now.propose(FacilityId(source), now_s=service.clock.monotonic(), inflow_m3_h=inflow_m3_h)

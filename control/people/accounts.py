@@ -116,6 +116,11 @@ class Accounts:
         """Return the user; None when there is none."""
         return self._users.get(username)
 
+    def is_gone(self, username: str) -> bool:
+        """Whether this person is shut out or unknown: nothing goes on in their name."""
+        found = self.get(username)
+        return found is None or found.is_disabled
+
     def all(self) -> tuple[User, ...]:
         """Return every user by name."""
         return tuple(self._users[name] for name in sorted(self._users))

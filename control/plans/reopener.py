@@ -4,7 +4,7 @@ Nothing here goes on by itself after a restart: what moves away from safe is ask
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -78,7 +78,9 @@ class Reopener:
         changes: Bell,
         *,
         samples: PassingSamples,
+        is_gone: Callable[[str], bool] = lambda _username: False,
     ) -> None:
+        """`is_gone`: whether this person's authority was revoked; then nothing goes on in their name."""
         self._park = park
         self._image = image
         self._desk = desk
@@ -90,6 +92,7 @@ class Reopener:
         self._keeping = Keeping(park, orders, recorder, clock)
         self._released_s: dict[str, float] = {}
         """Run → when (monotonic) its last release was written."""
+        self._is_gone = is_gone
         self.samples = samples
         self.runs: dict[str, ReopeningRun] = {}
 
@@ -212,6 +215,9 @@ class Reopener:
             return State.VOIDED, Words(f"{name.zh}有新的禁令", f"a new order stands on {name.en}")
         if run.content_hash != content_hash(reopening, self._park, run.orders, run.samples):
             return State.VOIDED, Words("程序或设备定义已变", "the procedure or a definition has changed")
+        persons = (run.author, *((run.approval.by,) if run.approval is not None else ()))
+        if any(map(self._is_gone, persons)):
+            return State.VOIDED, Words("发起人或复核人已停用", "who asked or agreed was shut out")
         if self.samples.truth(reopening) is Truth.FALSE:
             return State.STOPPED, Words("水质不再合格", "the water no longer passes")
         return None

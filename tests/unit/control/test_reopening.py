@@ -106,6 +106,7 @@ class House:
         self.orders.add(OLD)
         self.kept: list[Change] = []
         self.is_gone = False
+        self.gone: set[str] = set()
         self.asked: list[Request] = []
         self.answer: Callable[[Request], Outcome | None] = lambda _: None
         self.image = Image(SITE)
@@ -120,8 +121,9 @@ class House:
         self.samples = PassingSamples(SITE, self.image, self.clock)
         mine = cast("Any", self)
         self.reopener = Reopener(
-            SITE, self.image, mine, self.book, self.orders, mine, self.clock, Bell(), samples=self.samples
-        )
+            SITE, self.image, mine, self.book, self.orders, mine, self.clock, Bell(), samples=self.samples,
+            is_gone=self.gone.__contains__,
+        )  # fmt: skip
 
     def hear(self, *, takes_orders: bool = True) -> None:
         self.beats += 1
@@ -388,3 +390,15 @@ def test_each_actuator_is_let_go_only_when_its_turn_has_come() -> None:
         "outlet_2",
         "b_release",
     ]
+
+
+@pytest.mark.parametrize("who", ["zhao", "qian"])
+def test_who_was_shut_out_opens_nothing_any_more(who: str) -> None:
+    async def scene(house: House) -> None:
+        run = await house.running()
+        house.gone.add(who)
+        run = await house.turn(run)
+        assert run.state is State.VOIDED
+        assert house.orders.held.keeping(OUTLET) == (OLD,)
+
+    play(scene)
