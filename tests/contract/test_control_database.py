@@ -46,6 +46,7 @@ from control.plans.runner import KEPT_MAX, Runner
 from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
 from runtime.clock import RealClock
+from tests.fakes.memory_database import MemoryDatabase
 from tests.service.postgres import Postgres
 from tests.unit.control.test_reopening import PROCEDURE, SITE, ZHAO
 from tests.unit.control.test_run import at, plan, run, step
@@ -53,6 +54,8 @@ from tests.unit.control.world import PARK, image
 from wire.canonical import Json
 
 CLOCK = RealClock()
+MEMORIES: dict[str, MemoryDatabase] = {}
+"""The databases of simulated worlds, by a name instead of an address."""
 IMAGE = Image(SITE)
 SAMPLES = PassingSamples(SITE, IMAGE, CLOCK)
 RULES = Rules(idle_ms_max=10**9, total_ms_max=10**9, lock_ms=10**9)
@@ -66,8 +69,11 @@ def postgres() -> Iterator[Postgres]:
     server.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "memory":
+        MEMORIES[str(tmp_path)] = MemoryDatabase()
+        return str(tmp_path)
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'control.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
@@ -84,7 +90,8 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def opened(address: str, folder: Path) -> AsyncIterator[Desk]:
-    engine = await open_database(address)
+    memory = MEMORIES.get(address)
+    engine = await open_database(address) if memory is None else memory.engine()
     ledger = Ledger(engine)
     await ledger.load()
     task = asyncio.get_running_loop().create_task(ledger.run(), name="ledger")
@@ -250,7 +257,8 @@ async def test_a_database_is_copied_whole_into_an_empty_one_of_the_other_kind(
     desk: Desk, address: str, tmp_path: Path, postgres: Postgres
 ) -> None:
     await asyncio.gather(*(desk.ledger.commit(change(number)) for number in range(50)))
-    other = f"sqlite:///{tmp_path / 'other.sqlite'}" if "postgresql" in address else postgres.new_database()
+    is_server = "postgresql" in address
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}" if is_server else postgres.new_database()
     async with opened(other, tmp_path / "spools") as target:
         assert await copy_all(desk.engine, target.engine) == 100
         again = Ledger(target.engine)

@@ -6,12 +6,15 @@ may raise what a database raises.
 """
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, Self, cast
 
-from sqlalchemy import Connection, Delete, Insert, create_engine
+from sqlalchemy import JSON, Connection, Delete, Insert, create_engine
 from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import StaticPool
 
@@ -43,7 +46,7 @@ class MemoryDatabase:
         on_commit: Callable[[Sequence[Written]], None] = lambda _: None,
     ) -> "MemoryEngine":
         """Open the database anew: what an earlier opening had begun and not committed is undone."""
-        self.connection.rollback()
+        undo(self.connection)
         return MemoryEngine(self.connection, pause, on_commit)
 
     def rows(self) -> Mapping[str, tuple[Row, ...]]:
@@ -54,6 +57,22 @@ class MemoryDatabase:
         }
         self.connection.rollback()
         return found
+
+
+def keep(held: Connection) -> None:
+    """Commit, also what was written beside SQLAlchemy."""
+    held.commit()
+    _driver(held).commit()
+
+
+def undo(held: Connection) -> None:
+    """Roll back, also what was written beside SQLAlchemy."""
+    held.rollback()
+    _driver(held).rollback()
+
+
+def _driver(held: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", held.connection.driver_connection)
 
 
 class MemoryEngine(AsyncEngine):
@@ -86,9 +105,9 @@ class MemoryEngine(AsyncEngine):
                 yield made
                 await self._pause("commit")
             except BaseException:
-                self._held.rollback()
+                undo(self._held)
                 raise
-            self._held.commit()
+            keep(self._held)
             self._on_commit(made.written)
 
     def connect(self) -> Any:
@@ -121,14 +140,16 @@ class MemoryConnection:
         is_write = isinstance(statement, Insert | Delete)
         await self._pause("write" if is_write else "read")
         if self._turn is None:
+            if is_write and isinstance(parameters, dict):
+                return cast("CursorResult[Any]", self._write(statement, parameters))
             if is_write:
                 self._note(statement, parameters)
             return self._held.execute(statement, parameters)
         async with self._turn:
-            found = self._held.execute(statement, parameters)
+            found: CursorResult[Any] = self._held.execute(statement, parameters)
             if found.returns_rows:
                 found = cast("CursorResult[Any]", found.freeze()())
-            self._held.commit()
+            keep(self._held)
             return found
 
     async def scalar(self, statement: Any, parameters: Any = None) -> Any:
@@ -146,12 +167,48 @@ class MemoryConnection:
     async def execution_options(self, **_options: object) -> Self:
         return self
 
+    def _write(self, statement: Insert | Delete, row: Row) -> Any:
+        """Run one prepared write: the bulk of all statements, and SQLAlchemy's way costs ten times the database's."""
+        key = (statement, *row)
+        found = _PREPARED.get(key)
+        if found is None:
+            found = _PREPARED[key] = _Prepared(statement, tuple(row), self._held.dialect)
+        self.written.append((found.table, found.kind, row))
+        try:
+            _driver(self._held).execute(found.text, found.values(row))
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(found.text, row, error) from error
+        return None
+
     def _note(self, statement: Insert | Delete, parameters: Any) -> None:
         kind = "insert" if isinstance(statement, Insert) else "remove"
         rows = parameters if isinstance(parameters, list) else [parameters]
         for row in rows:
             said = row if row is not None else statement.compile().params
             self.written.append((str(statement.table), kind, said))
+
+
+class _Prepared:
+    """A write as the database takes it."""
+
+    def __init__(self, statement: Insert | Delete, names: tuple[str, ...], dialect: Dialect) -> None:
+        is_insert = isinstance(statement, Insert)
+        compiled = statement.compile(dialect=dialect, column_keys=list(names) if is_insert else None)
+        self.text = str(compiled)
+        self.table = str(statement.table)
+        self.kind = "insert" if is_insert else "remove"
+        self._names = tuple(compiled.positiontup or ())
+        columns = METADATA.tables[self.table].columns
+        self._is_json = tuple(is_insert and isinstance(columns[name].type, JSON) for name in self._names)
+
+    def values(self, row: Row) -> tuple[Any, ...]:
+        return tuple(
+            json.dumps(row[name]) if is_json else row[name]
+            for name, is_json in zip(self._names, self._is_json, strict=True)
+        )
+
+
+_PREPARED: dict[tuple[Any, ...], _Prepared] = {}
 
 
 class MemoryStream:

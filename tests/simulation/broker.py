@@ -34,7 +34,7 @@ class Path:
     doubled: float = 0.0
     delayed: float = 0.0
     """Chances of one message."""
-    delay_s: float = 2.0
+    delay_s: float = 1.5
     """How late a delayed message is at most; those behind it overtake it."""
 
 
@@ -98,9 +98,9 @@ class Broker:
         if chance < path.lost:
             self._lose(number, "", "lost")
             return False
-        self._loop.later(self._latency_s(path), spread)
+        link.up_s = self._pass_on(path, link.up_s, spread)
         if chance > 1 - path.doubled:
-            self._loop.later(self._latency_s(path) * 3, spread)
+            self._loop.later(self._late_s(path), spread)
         return True
 
     def healed(self, client: str) -> None:
@@ -109,7 +109,7 @@ class Broker:
         if link is not None:
             kept, link.kept = link.kept, []
             for one in kept:
-                self._loop.later(self._latency_s(self.path(client)), one)
+                link.down_s = self._pass_on(self.path(client), link.down_s, one)
 
     def notice(self, client: str, *, cut_s: float) -> None:
         """Let both ends find out about a cut that lasts longer than the keep-alive."""
@@ -128,11 +128,17 @@ class Broker:
         self._count += 1
         return self._count
 
-    def _latency_s(self, path: Path) -> float:
-        latency_s = 0.001 + 0.004 * self._draw.random()
+    def _pass_on(self, path: Path, last_s: float, arrive: Callable[[], None]) -> float:
+        """Let a message arrive behind those before it, or late, overtaken; return when the last in order arrives."""
         if path.delayed and self._draw.random() < path.delayed:
-            latency_s += path.delay_s * self._draw.random()
-        return latency_s
+            self._loop.later(self._late_s(path), arrive)
+            return last_s
+        at_s = max(last_s, self._loop.now_s + 0.001 + 0.004 * self._draw.random())
+        self._loop.later(at_s - self._loop.now_s, arrive)
+        return at_s
+
+    def _late_s(self, path: Path) -> float:
+        return 0.002 + path.delay_s * self._draw.random()
 
     def _spread(self, number: int, topic: str, payload: bytes, *, is_retained: bool) -> None:
         if is_retained:
@@ -154,9 +160,9 @@ class Broker:
         if chance < path.lost:
             self._lose(number, link.client, "lost")
             return
-        self._loop.later(self._latency_s(path), hand_over)
+        link.down_s = self._pass_on(path, link.down_s, hand_over)
         if chance > 1 - path.doubled:
-            self._loop.later(self._latency_s(path) * 3, hand_over)
+            self._loop.later(self._late_s(path), hand_over)
 
     def _hand_over(self, link: "SimLink", number: int, topic: str, payload: bytes) -> None:
         if link.process.is_dead or not link.is_up:
@@ -188,6 +194,8 @@ class SimLink(MqttLink):
         self.process = process
         self.will: Will | None = None
         self.kept: list[Callable[[], None]] = []
+        self.up_s = self.down_s = 0.0
+        """When the last message that keeps its order arrives at the broker, and here."""
         self.is_up = False
         """Whether the broker may hand over."""
         self.connections = 0

@@ -157,16 +157,12 @@ class Centre:
         outside = meet(core, partial(SimLink, ground.broker, process, ground.loop), signer, verifier, frame)
         health = health_of(core, outside, self._settings)
         self.core = core
-        self.parts = parts_of(core, outside, Hub(frame, self._park, clock), health, self._settings, clock)
+        self.parts = parts_of(core, Hub(frame, self._park, clock), health, self._settings, clock)
         ground.trace.put(
             Began(at_s=ground.clock_s(), process="control", life=process.life, detail=str(core.term.number))
         )
-        for name, running in outside.work():
+        for name, running in (*outside.work(), *core.work()):
             process.work(running, name)
-        process.work(core.runner.run(), "plans")
-        process.work(core.alarms.run(), "alarms")
-        process.work(recorder.run(), "recorder")
-        process.work(journal.checkpoints.run(), "checkpoints")
 
     async def _pause(self, process: Process, what: What) -> None:
         """Behave as the database's disk does now."""

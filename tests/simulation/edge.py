@@ -26,7 +26,7 @@ from tests.simulation.loop import Process
 from tests.simulation.trace import Began, Recorded, Told
 from wire.canonical import Json
 
-POLL_FLOOR_S = 0.25
+POLL_FLOOR_S = 0.5
 """Virtual seconds between two polls of a device that moves."""
 CHALLENGE_VALIDITY_S = 20.0
 

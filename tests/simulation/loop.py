@@ -9,6 +9,7 @@ import contextlib
 import gc
 import heapq
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context, ContextVar, copy_context
@@ -199,10 +200,12 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._is_closed = True
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
-            self._graves.clear()
-            self._timers.clear()
-            self.ready.clear()
-            gc.collect()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._graves.clear()
+                self._timers.clear()
+                self.ready.clear()
+                gc.collect()
         finally:
             sys.unraisablehook = hook
 

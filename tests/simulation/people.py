@@ -4,37 +4,63 @@ Each does one thing after the other, drawn from a table; whoever adds a thing th
 is asked through the functions of control's routes, after the same look at session and rule as before every route.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from control.api import commands as routes
 from control.api import devices as device_routes
 from control.api import plans as plan_routes
-from control.api.models import NewApproval, NewCommand, NewRun, NewSelect, NewTag, Parameters
+from control.api import reopenings as reopening_routes
+from control.api.models import (
+    NewApproval,
+    NewCommand,
+    NewConsent,
+    NewReopening,
+    NewRun,
+    NewSelect,
+    NewTag,
+    Parameters,
+)
 from control.api.parts import Parts
 from control.api.problems import Problem
 from control.people.roles import Person, Role
 from domain.drive import Setpoint
 from domain.errors import StorageError
 from domain.ids import FacilityId
-from domain.park import Actuator, Park, SafePosition
+from domain.park import Actuator, Park, SafePosition, Tier
+from domain.position import Position
 from tests.simulation.centre import Centre, NoAnswer
 from tests.simulation.ground import Ground
 from tests.simulation.loop import Sleep
 from tests.simulation.trace import Answered, Asked
 
-THINK_S = 1.1
-"""Virtual seconds on average between two things that one person does."""
+WISE = 0.8
+"""How often somebody presses what can be pressed."""
+THINK_S, IDLE_S = 0.4, 8.0
+"""Virtual seconds on average between two things that one person does: who works at a position, and who passes by."""
 STAFF: Mapping[str, tuple[Role, ...]] = {
     "wang": (Role.OPERATOR,),
     "li": (Role.OPERATOR,),
     "ma": (Role.OPERATOR,),
+    "xu": (Role.OPERATOR,),
+    "he": (Role.OPERATOR,),
+    "lu": (Role.OPERATOR,),
+    "du": (Role.OPERATOR,),
+    "bo": (Role.OPERATOR,),
+    "ye": (Role.OPERATOR,),
+    "qi": (Role.OPERATOR,),
+    "su": (Role.OPERATOR,),
+    "an": (Role.OPERATOR,),
     "zhao": (Role.OPERATOR, Role.SHIFT_CHIEF),
     "chen": (Role.ENGINEER, Role.SHIFT_CHIEF),
     "guest": (Role.VIEWER,),
 }
+
+
+WORKING = frozenset(STAFF) - {"chen", "guest"}
 
 
 @dataclass(slots=True)
@@ -45,6 +71,8 @@ class Reply:
     """`accepted`, the code of a refusal, or `no-answer`."""
     body: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    """The warnings, each as it is accepted: its code and what it is about."""
 
 
 class Town:
@@ -69,8 +97,11 @@ class Town:
         weights = [act.weight for act in acts]
         await self.rest(3.0 * self.draw.random())
         while not self.is_closing:
+            if name not in self.centre.sessions:
+                with contextlib.suppress(NoAnswer, StorageError):
+                    await self.centre.sign_in(name, STAFF[name])
             await self.draw.choices(acts, weights)[0].do(self, name)
-            await self.rest(self.draw.expovariate(1 / THINK_S))
+            await self.rest(self.draw.expovariate(1 / (THINK_S if name in WORKING else IDLE_S)))
 
     async def rest(self, seconds: float) -> None:
         """Do nothing for a while."""
@@ -109,7 +140,14 @@ class Town:
             return Reply("no-answer")
         except Problem as problem:
             reasons = tuple(str(item["code"]) for item in problem.reasons if isinstance(item, dict))
-            reply = Reply(problem.code, reasons=reasons)
+            shown = tuple(
+                " ".join((str(item["code"]), *sorted(map(str, cast("Mapping[str, Any]", item["values"])))))
+                for item in problem.reasons
+                if isinstance(item, dict)
+            )
+            reply = Reply(problem.code, reasons=reasons, shown=shown)
+            if problem.code == "not-signed-in":
+                centre.sessions.pop(name, None)
         except StorageError:
             reply = Reply("storage")
         else:
@@ -126,6 +164,28 @@ class Town:
             )
         )
         return reply
+
+    def pick_wisely(self, *, is_to_be_safe: bool) -> Actuator:
+        """Return an actuator of which the screen says that it can be moved so; sometimes any, as people err."""
+        parts = self.centre.parts
+        found = [
+            item for item in self.actuators if self.park.facilities[item.facility].tier is not Tier.RIVER
+        ]
+        if parts is not None and self.draw.random() < WISE:
+            now_s = self.centre.clock.monotonic()
+            safe = {
+                item: Position.CLOSED if safe_action(item) == "close" else Position.OPEN for item in found
+            }
+            found = [
+                item
+                for item in found
+                if not parts.book.open_on(item.facility)
+                and (is_to_be_safe or not parts.orders.held.keeping(item.facility))
+                and (parts.image.indication(item, now_s=now_s).position is safe[item]) is not is_to_be_safe
+            ] or found
+        elif self.draw.random() < 0.3:
+            found = list(self.actuators)
+        return self.draw.choice(found)
 
     def pick(self, actuators: Sequence[Actuator] | None = None) -> Actuator:
         """Return an actuator; some are pressed more than others."""
@@ -170,7 +230,7 @@ class Town:
             )  # fmt: skip
             if reply.code != "confirm-warnings" or self.draw.random() < 0.1:
                 return reply
-            accepted = tuple(sorted(set(reply.reasons)))
+            accepted = reply.shown
             await self.rest(0.5 * self.draw.random())
         return reply
 
@@ -235,7 +295,7 @@ def away_action(actuator: Actuator) -> str:
 
 async def secure(town: Town, name: str) -> None:
     """Move something toward safe; sometimes twice, with one key or with two."""
-    actuator = town.pick()
+    actuator = town.pick_wisely(is_to_be_safe=True)
     key = town.key() if town.draw.random() < 0.5 else None
     reply = await town.operate(name, actuator.facility, safe_action(actuator), key=key)
     if key is not None and town.draw.random() < 0.2 and reply.code in {"accepted", "no-answer"}:
@@ -244,7 +304,7 @@ async def secure(town: Town, name: str) -> None:
 
 async def open_up(town: Town, name: str) -> None:
     """Select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
-    actuator, percent = town.pick(), None
+    actuator, percent = town.pick_wisely(is_to_be_safe=False), None
     action = away_action(actuator)
     if isinstance(actuator.drive, Setpoint) and town.draw.random() < 0.7:
         action, percent = "set", float(town.draw.choice((25, 50, 75, 100)))
@@ -330,6 +390,59 @@ async def approve(town: Town, name: str) -> None:
     await town.ask(name, "approve", ("POST", "/runs/{run}/approve"), doing, run=run)
 
 
+async def reopen(town: Town, name: str) -> None:
+    """Look at a reopening and ask for it."""
+    procedure = town.draw.choice(list(town.park.reopenings))
+
+    async def look(parts: Parts, who: Person) -> Any:
+        return await reopening_routes.preview(procedure, parts, who)
+
+    shown = await town.ask(
+        name, "look at a reopening", ("GET", "/reopenings/{reopening}/preview"), look, plan=procedure
+    )
+    if shown.code != "accepted":
+        return
+    content = str(shown.body["content_hash"])
+    await town.rest(town.draw.random())
+
+    async def start(parts: Parts, who: Person) -> Any:
+        body = NewReopening(content_hash=content, reason="clean again")
+        return await reopening_routes.start(procedure, body, parts, who)
+
+    route = ("POST", "/reopenings/{reopening}/runs")
+    await town.ask(name, "reopen", route, start, plan=procedure, content_hash=content)
+
+
+async def consent(town: Town, name: str) -> None:
+    """Consent to a reopening as the second person, or call it off."""
+    parts = town.centre.parts
+    waiting = [run for run in parts.reopener.runs.values() if run.is_open] if parts is not None else []
+    if not waiting:
+        return
+    found = town.draw.choice(waiting)
+    run, content = found.id, found.content_hash
+    if town.draw.random() < 0.1:
+
+        async def abort(parts: Parts, who: Person) -> Any:
+            return await reopening_routes.abort(run, parts, who)
+
+        await town.ask(name, "abort a reopening", ("POST", "/reopening-runs/{run}/abort"), abort, run=run)
+        return
+    needs_basis = any(
+        town.park.facilities[opening.actuator].tier is Tier.RIVER
+        for opening in town.park.reopenings[found.reopening].openings
+    )
+    basis = "DD-8" if needs_basis else None
+
+    async def doing(parts: Parts, who: Person) -> Any:
+        body = NewConsent(content_hash=content, dispatch_order=basis, clearance=True)
+        return await reopening_routes.approve(run, body, parts, who)
+
+    await town.ask(
+        name, "consent", ("POST", "/reopening-runs/{run}/approve"), doing, run=run, content_hash=content
+    )
+
+
 async def tag(town: Town, name: str) -> None:
     """Hang a tag, and lift it some time later."""
     actuator = town.pick().facility
@@ -357,8 +470,10 @@ ACTS: tuple[Act, ...] = (
     Act(stop, 9),
     Act(verify, 3),
     Act(grab, 3),
-    Act(run_plan, 0.6, _OPERATORS),
-    Act(approve, 2, _OPERATORS),
-    Act(tag, 1.5, (Role.SHIFT_CHIEF, Role.ENGINEER)),
+    Act(run_plan, 0.3, _OPERATORS),
+    Act(approve, 1.5, _OPERATORS),
+    Act(reopen, 2, _OPERATORS),
+    Act(consent, 4, _OPERATORS),
+    Act(tag, 1.5, (Role.ENGINEER,)),
 )
 """What people do, how often, and who."""

@@ -27,20 +27,24 @@ class Watchers:
         self._edges = edges
         self._at = 0
         self._ids: set[str] = set()
+        self.refused = 0
+        """Commands that were asked for and never came to be: the gate at the centre refused them, and the audit says so."""
         self._actuators = tuple(park.actuators.values())
         self._points = tuple(park.points)
         self._turn = 0
+        self._rows: Mapping[str, tuple[Row, ...]] = {"commands": ()}
 
     @property
     def commands(self) -> int:
-        """How many commands came to be, as counted."""
-        return len(self._ids)
+        """How many commands there were, as counted: those that came to be, and those that the centre refused."""
+        return len(self._ids) + self.refused
 
     def count(self) -> None:
         """Count what came to be since the last time."""
         events = self._ground.trace.events
         for event in events[self._at :]:
             if isinstance(event, Committed):
+                self.refused += sum(row["kind"] == "command.refused" for row in event.audit)
                 self._ids.update(
                     str(row["id"])
                     for table, kind, row in event.writes
@@ -74,13 +78,14 @@ class Watchers:
 
     def outcomes(self) -> Mapping[str, int]:
         """Return how the commands ended, by state."""
-        rows = self._centre.database.rows()
-        return dict(sorted(Counter(str(row["state"]) for row in rows["commands"]).items()))
+        states = Counter(str(row["state"]) for row in self._rows["commands"])
+        return {**dict(sorted(states.items())), "refused at the centre": self.refused}
 
     def last(self) -> None:
         """Put into the trace what everybody holds at the end."""
         ground = self._ground
-        ground.trace.put(Tables(at_s=ground.clock_s(), rows=self._centre.database.rows()))
+        self._rows = self._centre.database.rows()
+        ground.trace.put(Tables(at_s=ground.clock_s(), rows=self._rows))
         core = self._centre.core
         if core is not None:
             held = core.orders.held

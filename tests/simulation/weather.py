@@ -21,7 +21,7 @@ CALM_S = 3.0
 """Virtual seconds on average between two faults."""
 RESTART_S = (2.6, 8.0)
 """Virtual seconds until a process that ended is started again; the sample clock needs more than two."""
-ALWAYS = Path(lost=0.003, doubled=0.003, delayed=0.01)
+ALWAYS = Path(lost=0.001, doubled=0.002, delayed=0.002)
 """What every network does on a good day."""
 
 
@@ -137,7 +137,7 @@ async def storm(world: Weather) -> None:
     """A client's messages are lost, doubled and delayed in numbers."""
     client = world.client()
     path = world.ground.broker.path(client)
-    path.lost, path.doubled, path.delayed = 0.15, 0.15, 0.3
+    path.lost, path.doubled, path.delayed = 0.08, 0.15, 0.3
     await world.last("storm", f"{client}-broker", world.lasting(2.0, 15.0))
     path.lost, path.doubled, path.delayed = ALWAYS.lost, ALWAYS.doubled, ALWAYS.delayed
 
@@ -172,7 +172,7 @@ async def hold(world: Weather) -> None:
     if process is None or process.is_held or not one.is_alive:
         return
     process.hold()
-    await world.last("hold", name, world.lasting(0.2, 40.0))
+    await world.last("hold", name, world.lasting(0.2, 25.0))
     process.go_on()
 
 

@@ -37,7 +37,7 @@ class Run:
 
     trace: Trace
     commands: int
-    """Commands that came to be: of persons, of plans, of edges."""
+    """Of persons, of plans, of edges: those that came to be, and those that the gate at the centre refused."""
     outcomes: Mapping[str, int]
     """State → how many commands ended in it."""
     answers: Mapping[str, int]

@@ -1,0 +1,70 @@
+"""Plays one world by its number and judges it, in a process of its own; adds up what came of many."""
+
+import logging
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+
+import structlog
+
+SIGNED_EVERY = 20
+"""One world in so many is played with real signatures; the others with the cheap pen (tests/simulation/pens.py)."""
+WORLDS = 1_000_000
+"""World numbers of one seed."""
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What came of one world, or of many."""
+
+    worlds: int = 0
+    commands: int = 0
+    virtual_s: float = 0.0
+    cpu_s: float = 0.0
+    events: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, other: "Result") -> None:
+        """Take another into this one."""
+        self.worlds += other.worlds
+        self.commands += other.commands
+        self.virtual_s += other.virtual_s
+        self.cpu_s += other.cpu_s
+        self.events += other.events
+        self.outcomes += other.outcomes
+        self.answers += other.answers
+        self.faults += other.faults
+        self.broken += other.broken
+
+
+def play(seed: int, world: int, *, commands: int) -> Result:
+    """Play one world and judge it."""
+    # A log line for each of a million commands tells nobody anything; set before the services bind their loggers.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    from tests.simulation.checker import violations
+    from tests.simulation.world import simulate
+
+    begun_s = os.times().user + os.times().system
+    run = simulate(
+        seed * WORLDS + world, commands=commands, is_signed=world % SIGNED_EVERY == SIGNED_EVERY - 1
+    )
+    found = [f"world {world}: {item}" for item in violations(run.trace)]
+    found += [f"world {world}: a process ended itself: {error!r}" for error in run.bugs]
+    if found:
+        found.append(
+            f"replay: python -m tests.simulation --seed {seed} --world {world} --per-world {commands}"
+        )
+    return Result(
+        worlds=1,
+        commands=run.commands,
+        virtual_s=run.lasted_s,
+        cpu_s=os.times().user + os.times().system - begun_s,
+        events=len(run.trace.events),
+        outcomes=Counter(run.outcomes),
+        answers=Counter(run.answers),
+        faults=Counter(run.faults),
+        broken=found,
+    )
