@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.ids import PointRef
 from domain.interlock import BOOLEAN, Expression, Truth, evaluate, parse
-from domain.past import Past
+from domain.past import SAMPLES_MAX, Past
 from domain.quality import Quality
 from domain.sample import NEVER_READ, Reading, Value
 
@@ -207,3 +207,48 @@ def test_a_changed_park_keeps_what_was_seen_of_what_stayed() -> None:
     assert new.so_far_s("held(p.b, 2 * s)", now_s=0.0) is None
     assert new.resting_on({PointRef("p/a")}) == tuple(new.operators)
     assert new.resting_on({PointRef("p/z")}) == ()
+
+
+def test_a_rate_says_how_much_of_its_time_it_has_seen() -> None:
+    text = "rate(p.a, 10 * s)"
+    seen = Line(f"{text} > 0 * m / s", unit="m")
+    for second in range(16):
+        seen.go(1.0, good(float(second)))
+        assert seen.past.so_far_s(text, now_s=seen.now_s) == min(float(second), 10.0)
+    seen.go(1.0, NEVER_READ)
+    assert seen.past.so_far_s(text, now_s=seen.now_s) == 0.0
+    assert seen.past.recall(text, now_s=seen.now_s, gap_s_max=GAP_S) is None
+
+
+def test_what_a_rate_remembers_is_bounded_and_in_base_units() -> None:
+    text = "rate(p.a, 60 * s)"
+    rising = Line(f"{text} > 0 * m / s", unit="mm")
+    for step in range(2000):
+        rising.go(0.25, good(float(step)))
+        assert len(rising.past.tracks[text].values) <= SAMPLES_MAX + 2
+    rate = rising.past.recall(text, now_s=rising.now_s, gap_s_max=GAP_S)
+    assert rate == pytest.approx(0.004), "4 mm a second"
+
+
+def test_a_point_that_is_no_number_has_no_rate() -> None:
+    text = "rate(p.a, 2 * s)"
+    for value in ("x", None):
+        line = Line(f"{text} > 0 * m / s", unit="m")
+        for _ in range(4):
+            line.go(1.0, Reading(value=value, quality=Quality.GOOD, observed_ms=1, age_s=0.0, fresh=True))
+        assert line.past.recall(text, now_s=line.now_s, gap_s_max=GAP_S) is None
+
+
+def test_the_gap_itself_is_no_gap() -> None:
+    held = Line("held(p.a, 2 * s)")
+    held.go(1.0, good(value=True))
+    held.go(GAP_S, good(value=True))
+    assert held.truth() is T
+    held.go(GAP_S + 0.001, good(value=True))
+    assert held.truth() is U
+    rate = Line("rate(p.a, 2 * s) == 0 * m / s", unit="m")
+    rate.go(1.0, good(1.0))
+    rate.go(GAP_S, good(1.0))
+    assert rate.truth() is T
+    rate.go(GAP_S + 0.001, good(1.0))
+    assert rate.truth() is U

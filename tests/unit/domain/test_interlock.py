@@ -6,6 +6,7 @@ import pytest
 
 from domain.ids import PointRef
 from domain.interlock import BOOLEAN, LENGTH_MAX, ExpressionError, Truth, evaluate, parse
+from domain.operators import points_of, seconds_of
 from domain.quality import Quality, Reason
 from domain.quantities import check_types
 from domain.sample import NEVER_READ, Reading, Value
@@ -302,3 +303,41 @@ def test_what_is_remembered_never_overrules_what_is_seen_now() -> None:
         (NEVER_READ, 0.011, Truth.UNKNOWN),
     ):
         assert evaluate(rate, lambda _: reading, lambda _: "m", lambda _: remembered) is expected  # noqa: B023
+
+
+def test_bounds_of_calls() -> None:
+    for text in ("held(gate.closed, 1 * s)", "held(gate.closed, 24 * h)", "held(gate.closed, 1440 * min)"):
+        assert seconds_of(parse(text).timed[0]) in {1.0, 86_400.0}
+    several = ", ".join(["gate.closed"] * 20)
+    check_types(parse(f"count(20, {several})"), UNITS.get)
+    with pytest.raises(ExpressionError, match="counts 1 of 21"):
+        parse(f"count(1, {several}, gate.closed)")
+    assert points_of(parse("held(gate.closed and pool.level > 1 * m, 2 * s)").timed[0]) == {
+        "gate/closed",
+        "pool/level",
+    }
+    assert points_of(parse("rate(pool.level, 2 * s) > 1 * m / s").timed[0]) == {"pool/level"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pool.level and gate.closed", "`pool.level` is not a condition"),
+        ("not pool.level", "`pool.level` is not a condition"),
+        ("held(pool.level, 30 * s)", "`pool.level` is not a condition"),
+        ("count(1, gate.closed, pool.level)", "`pool.level` is not a condition"),
+        ("rate(gate.closed, 60 * s) > 1 / h", "`gate.closed` is a state and has no rate"),
+        ("pool.name == pool.name", "`pool.name` is text: it is compared with nothing"),
+        ("gate.closed / s > 1 / s", "divides boolean by a time"),
+        ("pool.level / s / s > 1 * m / s", "divides length/time by a time"),
+        ("rate(pool.level, 60 * s) > 1 * m", "combines length/time with length: give the number its unit"),
+        ("pool.volume * pool.level > 1 * m", "one side must be a plain number"),
+        ("lake.level > 1 * m", "there is no point `lake.level`"),
+        ("pool.level > 1 * cubits", "`cubits` is not a unit; known: m, mm"),
+        ("pool.level", "it is a length, not a condition: compare it with something"),
+    ],
+)
+def test_what_does_not_agree_is_said(text: str, said: str) -> None:
+    units = {**UNITS, PointRef("pool/name"): "text"}
+    with pytest.raises(ExpressionError, match=re.escape(said)):
+        check_types(parse(text), units.get)
