@@ -3,6 +3,7 @@
 # seeded faults over the data path for as long, each run with another seed (docs/soak-faults.txt).
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
 # Last an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
+# Before all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes half an hour.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,6 +29,8 @@ play() {
 
 # New examples for every property: `make test` draws the same ones each time.
 EXPLORE=1 .venv/bin/python -m pytest -q -n 2 tests/properties tests/unit
+# One mistake at a time in every deciding module: at least 90 % are noticed (docs/mutation.md).
+.venv/bin/python -m tests.mutation --keep
 EXPLORE=1 .venv/bin/python -m pytest -q tests/service/control/test_document_holds.py
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
