@@ -1,6 +1,6 @@
 """Why a command was refused or warned about: a code, the words, and the values it was decided on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -108,6 +108,16 @@ class Cause:
         if isinstance(more, str):
             more = Words(more, more)
         return Words(f"{base.zh}:{more.zh}", f"{base.en}: {more.en}")
+
+    @property
+    def shown(self) -> str:
+        """What a person accepts of it as a warning: the code and the names of what it was decided on, in order."""
+        return " ".join((self.code.value, *sorted(self.values)))
+
+    def is_accepted(self, accepted: Iterable[str]) -> bool:
+        """Whether one of `accepted` was shown of this very warning: of its code, and of all that it is about now."""
+        said = (item.split() for item in accepted)
+        return any(parts[:1] == [self.code.value] and set(self.values) <= set(parts[1:]) for parts in said)
 
     def as_dict(self) -> dict[str, object]:
         """Return the form used in records, audit and API."""

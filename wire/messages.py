@@ -80,7 +80,7 @@ class CommandMessage:
     """(hash of the drive, hash of the whole definition) as control holds it (I18)."""
     challenge: str
     accepted: tuple[str, ...] = ()
-    """Codes of the warnings that the author has confirmed."""
+    """Warnings that the author has confirmed, as they were shown: each its code and what it was about."""
     evidence: tuple[Evidence, ...] = ()
     instead_of: CommandId | None = None
     consent: Consent | None = None

@@ -138,8 +138,9 @@ class NewCommand(Body):
     reason: Text = ""
     select: Hex | None = None
     accept_warnings: Annotated[
-        list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=40)
+        list[Annotated[str, StringConstraints(max_length=2000)]], Field(max_length=40)
     ] = []
+    """Warnings as they were shown: the code, then the names of its values, in order, with a space between them."""
 
 
 class NewRun(Body):

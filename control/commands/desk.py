@@ -120,7 +120,7 @@ class Desk:
         verdict = self._view.consider(request, person, but=select)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
-        accepted = tuple(sorted({cause.code.value for cause in verdict.warnings}))
+        accepted = tuple(sorted({cause.shown for cause in verdict.warnings}))
         if verdict.way is Direction.AWAY_FROM_SAFE:
             return await self._operate_selected(request, person, select, idempotency_key, verdict.warnings)
         new = self._new(request, person, wanted=Phase.OPERATE, is_away=False)

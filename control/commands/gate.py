@@ -39,7 +39,8 @@ class Request:
     parameters: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     accepted: frozenset[str] = frozenset()
-    """Codes of the warnings that the person has read and accepts; `*` accepts whatever comes (a plan's confirmation)."""
+    """Warnings that the person was shown and accepts, as `Cause.shown` has them; `*` accepts whatever comes (a plan's
+    confirmation)."""
     consent: Consent | None = None
     """The second person's approval of a river step, or of a reopening; None: nobody gave one."""
 
@@ -117,7 +118,10 @@ def consider(
         return Refused(reasons=tuple(reasons))
     if reasons:
         return Refused(reasons=tuple(reasons))
-    open_warnings = [item for item in admission.warnings if not {item.code.value, "*"} & request.accepted]
+    is_all = "*" in request.accepted
+    open_warnings = [
+        item for item in admission.warnings if not is_all and not item.is_accepted(request.accepted)
+    ]
     # An override was answered for by two persons; it goes on the record with the command and is asked of nobody again.
     if any(item.code is not Code.OVERRIDDEN for item in open_warnings):
         return NeedsConfirmation(warnings=admission.warnings)

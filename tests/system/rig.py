@@ -189,15 +189,18 @@ class Api:
         return self.client.post(API + path, json=body, headers={"X-Stoplog-Csrf": self.csrf, **headers})
 
     def command(self, actuator: str, action: str, **more: object) -> httpx.Response:
-        body = {
-            "actuator": actuator,
-            "action": action,
-            "parameters": {},
-            "reason": "test",
-            "accept_warnings": [],
-            **more,
-        }
-        return self.post("/commands", body)
+        """Ask for a move; `accept_warnings` names the codes of the warnings that are accepted as they are shown."""
+        codes = more.pop("accept_warnings", ())
+        body = {"actuator": actuator, "action": action, "parameters": {}, "reason": "test", **more}
+        answer = self.post("/commands", body)
+        if not codes or answer.status_code != 409 or answer.json()["code"] != "confirm-warnings":
+            return answer
+        shown = [
+            " ".join((reason["code"], *sorted(reason["values"])))
+            for reason in answer.json()["reasons"]
+            if reason["code"] in codes  # type: ignore[operator]
+        ]
+        return self.post("/commands", {**body, "accept_warnings": shown})
 
     def outcome(self, command: str, *, seconds: float = 60.0) -> dict[str, Any]:
         """Wait for the command's final state and return its view."""

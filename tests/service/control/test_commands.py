@@ -140,11 +140,16 @@ async def test_a_closure_on_stale_input_goes_through_with_its_warning_and_an_ope
         warned = await house.operator.command("qs_outlet", "close")
         assert (warned.status_code, warned.json()["code"]) == (409, "confirm-warnings")
         assert codes(warned) == ["stale-input"]
-        accepted = await house.operator.command("qs_outlet", "close", accept_warnings=["stale-input"])
+        shown = [
+            " ".join((reason["code"], *sorted(reason["values"]))) for reason in warned.json()["reasons"]
+        ]
+        by_code = await house.operator.command("qs_outlet", "close", accept_warnings=["stale-input"])
+        assert by_code.json()["code"] == "confirm-warnings"
+        accepted = await house.operator.command("qs_outlet", "close", accept_warnings=shown)
         assert accepted.status_code == 202
         sent = await house.operator.state(accepted.json()["id"], "confirmed")
         assert sent["state"] == "confirmed"
-        assert east.heard[-1].accepted == ("stale-input",)
+        assert east.heard[-1].accepted == tuple(shown)
         refused = await house.operator.post("/selects", {"actuator": "qs_outlet", "action": "open"})
         assert "stale-input" in codes(refused)
         why = (await house.operator.get("/actuators/qs_outlet/why", action="open")).json()

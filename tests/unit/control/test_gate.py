@@ -93,8 +93,24 @@ def test_a_warning_toward_safe_is_accepted_by_name() -> None:
     assert isinstance(verdict, NeedsConfirmation)
     assert [cause.code for cause in verdict.warnings] == [Code.STALE_INPUT]
     assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({"another"})), NeedsConfirmation)
-    assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({"stale-input"})), Clear)
-    assert Code.STALE_INPUT in codes(ask(Action.OPEN, seen=seen, accepted=frozenset({"stale-input"})))
+    shown = verdict.warnings[0].shown
+    assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({shown})), Clear)
+    assert Code.STALE_INPUT in codes(ask(Action.OPEN, seen=seen, accepted=frozenset({shown})))
+
+
+def test_a_warning_is_accepted_for_the_points_that_were_shown_and_no_others() -> None:
+    seen = image(now_s=0.0)
+    verdict = ask(Action.CLOSE, seen=seen)
+    assert isinstance(verdict, NeedsConfirmation)
+    code, *points = verdict.warnings[0].shown.split()
+    assert points == sorted(verdict.warnings[0].values)
+    assert len(points) > 1
+    for accepted in ((code,), (code, *points[1:]), ("another-code", *points)):
+        asked = ask(Action.CLOSE, seen=seen, accepted=frozenset({" ".join(accepted)}))
+        assert isinstance(asked, NeedsConfirmation)
+    # What was shown beside it and is well again asks nobody anew.
+    more = " ".join((code, *points, "other/point"))
+    assert isinstance(ask(Action.CLOSE, seen=seen, accepted=frozenset({more})), Clear)
 
 
 def agreed(by: str) -> Consent:

@@ -162,7 +162,7 @@ def test_a_confirmed_plan_accepts_whatever_warning_comes_and_a_person_only_what_
     assert isinstance(asked, NeedsConfirmation)
     assert isinstance(ask("*"), Clear)
     assert isinstance(ask("XX*"), NeedsConfirmation)
-    assert isinstance(ask(*(item.code.value for item in asked.warnings)), Clear)
+    assert isinstance(ask(*(item.shown for item in asked.warnings)), Clear)
 
 
 def test_the_screen_is_told_every_part_of_an_explanation() -> None:
