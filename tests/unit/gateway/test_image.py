@@ -144,3 +144,26 @@ def test_a_sample_told_before_is_alive_and_nothing_new() -> None:
     assert samples(image, [T0], [5.0], [GOOD]) == []
     assert image.told_columns(np.array([0])).values.tolist() == [4.0]
     assert image.read_s == 5.0
+
+
+def test_silence_of_a_group_is_told_only_of_one_that_was_read() -> None:
+    """Stale after two periods; a read made before time went faster was due by the old speed."""
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert image.stale_groups(now_s=100.0, speed=1.0) == []
+    assert image.asked_s(0) == float("-inf")
+    read(image, T0, 1.0, 0.0, text="a")
+    assert (image.observed_ms(0), image.asked_s(0)) == (T0, 1.0)
+    limit_s = 1.0 + image.stale_after_s(speed=1.0)
+    assert image.stale_groups(now_s=limit_s, speed=1.0) == []
+    assert image.stale_groups(now_s=limit_s + 0.001, speed=1.0) == ["normal"]
+    assert image.is_stale("normal", now_s=limit_s, speed=10.0) is image.is_stale(
+        "normal", now_s=limit_s, speed=1.0
+    )
+
+
+def test_all_is_told_again_when_asked() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert read(image, T0, 1.0, 0.0, text="a") == [0, 1, 2]
+    assert read(image, T0 + 1, 1.0, 0.0, text="a") == []
+    image.tell_all_again()
+    assert read(image, T0 + 2, 1.0, 0.0, text="a") == [0, 1, 2]

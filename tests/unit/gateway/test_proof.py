@@ -7,8 +7,10 @@ import pytest
 from domain.command import Event
 from domain.position import Position
 from domain.quality import Quality
+from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ, Reading
-from gateway.proof import PERCENT_TOLERANCE, Goal, Outcome, Seen, outcome
+from domain.words import Words
+from gateway.proof import PERCENT_TOLERANCE, Goal, Outcome, Seen, outcome, stopped_over
 
 
 def now(value: bool | float, quality: Quality = Quality.GOOD) -> Reading:
@@ -167,3 +169,13 @@ def test_an_unknown_outcome_says_whose_silence_it_was(answered: bool, why: str) 
     assert found is not None
     assert found.causes[0].detail is not None
     assert (found.causes[0].code, found.causes[0].detail.zh) == ("link-lost", why)
+
+
+def test_a_move_in_steps_that_something_stands_against_stays_and_says_what() -> None:
+    against = (Cause(code=Code.LOCAL),)
+    found = stopped_over(40.0, against)
+    assert found.event is Event.TRAVEL_EXCEEDED
+    assert found.causes == (
+        Cause(code=Code.INTERLOCK, detail=Words("停在 40 %,不再开大", "stays at 40 %, goes no further")),
+        *against,
+    )
