@@ -4,6 +4,8 @@ What moves away from safe asks `commit`, which fails without the database; closu
 another control leads, only what a person asked for here is kept, to be handed to that one; the rest it learns by itself.
 """
 
+import asyncio
+
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +20,8 @@ from domain.words import Words
 from runtime.clock import Clock
 from runtime.log import logger
 
+KEEP_S_MAX = 2.0
+"""Wall seconds that a closure waits for its record: a database behind a dead cable would take as long as its time-outs."""
 PROBE_S = 1.0
 """Wall seconds between two attempts to reach a database that is gone."""
 
@@ -54,10 +58,14 @@ class Recorder:
     async def keep(self, change: Change) -> None:
         """Return when `change` is durable in the database or, while that is gone, in the spool.
 
-        Never raises: what must not wait for a disk does not wait for two. What even the spool refuses is logged.
+        Never raises: what must not wait for a disk does not wait for two. What even the spool refuses is logged. A database that
+        says nothing counts as gone after a moment; should it write the change all the same, the import finds it in the log.
         """
         try:
-            await self.commit(change)
+            async with asyncio.timeout(KEEP_S_MAX):
+                await self.commit(change)
+        except TimeoutError:
+            self._put_aside(change)
         except Contradicts as error:
             self._say_lost(change, error)
         except Superseded:
@@ -84,6 +92,8 @@ class Recorder:
     async def restore(self) -> None:
         """Import what the spool holds; leave it as it is when the database does not answer."""
         try:
+            # Behind everything that was under way: what of it was written is in the log when the import looks.
+            await self._ledger.commit(Change())
             done = await self._imported()
             held = list(self._spool.lines())
             for line, change in held:

@@ -4,6 +4,7 @@ It is laid where the leader finds it, in a table that only the leader empties; w
 of the park's state and no record of the audit log is written here.
 """
 
+import asyncio
 import hashlib
 
 from sqlalchemy.dialects.postgresql import insert
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from control.audit.entry import is_by_a_person
 from control.database.change import Change, change_body
 from control.database.ledger import Ledger, Superseded
-from control.database.recorder import PROBE_S, Recorder
+from control.database.recorder import KEEP_S_MAX, PROBE_S, Recorder
 from control.database.spool import Spool
 from control.database.tables import HANDED
 from domain.errors import StorageError
@@ -48,8 +49,9 @@ class Handing(Recorder):
         if not any(is_by_a_person(entry) for entry in change.entries):
             return
         try:
-            await hand(self._engine, change, replica=self._replica, at_ms=self._clock.now_ms())
-        except StorageError:
+            async with asyncio.timeout(KEEP_S_MAX):
+                await hand(self._engine, change, replica=self._replica, at_ms=self._clock.now_ms())
+        except (StorageError, TimeoutError):
             try:
                 self._spool.append(change)
             except StorageError as error:

@@ -27,6 +27,8 @@ from wire.messages import record
 
 LOOK_S = 1.0
 """Wall seconds between two looks: a closure went out long before, only its record waits."""
+FOLLOW_S = 60.0
+"""Wall seconds; beyond it a record that was not committed yet has come again, and found its command."""
 ROWS = 100
 """Changes read at a time."""
 
@@ -50,6 +52,8 @@ class Intake:
         self._clock = clock
         self.taken = 0
         """Changes taken since the start."""
+        self._followed: dict[CommandId, float] = {}
+        """Commands taken, and until when (monotonic) the log may yet get a record that came before they were known."""
 
     async def run(self) -> None:
         """Look for ever."""
@@ -57,6 +61,7 @@ class Intake:
             # What fails is tried again at the next look; nothing is taken by halves.
             with contextlib.suppress(StorageError, SQLAlchemyError, OSError):
                 await self.take_all()
+                await self._follow_up()
             await self._clock.sleep(0.0, floor_s=LOOK_S)
 
     async def take_all(self) -> None:
@@ -100,6 +105,7 @@ class Intake:
             if known is None:
                 # First held, then looked for in the log: a record that comes meanwhile finds it.
                 core.book.put(command, now_s=self._clock.monotonic())
+                self._followed[command.id] = self._clock.monotonic() + FOLLOW_S
                 await self._catch_up(command)
                 writes.append(row(core.book.get(command.id) or command))
         for order in found.orders:
@@ -117,6 +123,20 @@ class Intake:
         for token in found.revoked:
             await core.tokens.revoke(token, by=_actor(held))
         return tuple(writes)
+
+    async def _follow_up(self) -> None:
+        """Look again for records that were on their way into the log when their command was taken."""
+        now_s = self._clock.monotonic()
+        for key, until_s in list(self._followed.items()):
+            before = self._core.book.get(key)
+            if before is None or before.state.is_final or now_s > until_s:
+                del self._followed[key]
+                continue
+            await self._catch_up(before)
+            after = self._core.book.get(key)
+            if after is not None and after != before:
+                await self._core.journal.ledger.commit(Change(writes=(row(after),)))
+                self._core.changes.ring()
 
     async def _catch_up(self, command: Tracked) -> None:
         """Apply what edges have said of `command` before it was known here; the log holds each such record already."""
