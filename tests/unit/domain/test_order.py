@@ -1,9 +1,13 @@
 """Standing orders: what stands until its own tombstone, and a hash that both ends can compare."""
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
+
+import pytest
 
 from domain.ids import FacilityId
-from domain.order import Order, OrderKind, OrderSet
+from domain.order import Order, OrderKind, OrderSet, named_by
 
 GATE = FacilityId("hc_outlet")
 
@@ -52,3 +56,48 @@ def test_the_hash_tells_sets_apart() -> None:
         OrderSet().with_orders(order("b")),
     ]
     assert len({held.hash(), *(one.hash() for one in others)}) == 5
+
+
+def test_a_tag_beyond_its_announced_end_is_overdue_while_it_hangs() -> None:
+    tag = replace(order("t", kind=OrderKind.TAG_OUT), until_ms=10)
+    held = OrderSet().with_orders(
+        tag, replace(tag, id="later", until_ms=11), replace(tag, id="open", until_ms=None),
+        replace(tag, id="no tag", kind=OrderKind.OVERRIDE),
+    )  # fmt: skip
+    assert [one.id for one in held.overdue(now_ms=10)] == ["t"]
+    assert held.overdue(now_ms=9) == ()
+    assert held.with_tombstones(["t"]).overdue(now_ms=10) == ()
+
+
+def test_the_part_on_some_actuators_keeps_their_tombstones_only() -> None:
+    other = replace(order("o"), actuator=FacilityId("other"))
+    held = OrderSet().with_orders(order("a"), order("b"), other).with_tombstones(["a", "o", "never"])
+    mine = held.on({GATE})
+    assert (set(mine.orders), mine.tombstones) == ({"a", "b"}, {"a"})
+
+
+def test_an_id_says_whose_order_it_is() -> None:
+    assert named_by("0" * 32) is None
+    assert named_by(f"gw_1:{'0' * 32}:12") == "gw_1"
+    for wrong in (
+        "",
+        "0" * 31,
+        f"Gw:{'0' * 32}:1",
+        f"gw:{'0' * 32}:",
+        f"gw:{'0' * 32}:{'1' * 20}",
+        "0" * 32 + "\n",
+    ):
+        with pytest.raises(ValueError, match="neither a command's id nor gateway:epoch:offset"):
+            named_by(wrong)
+
+
+def test_the_hash_is_over_orders_and_tombstones_in_a_fixed_order() -> None:
+    held = OrderSet().with_orders(order("b"), order("a")).with_tombstones(["z", "y"])
+    texts = ", ".join(json.dumps(asdict(order(name)), sort_keys=True, ensure_ascii=False) for name in "ab")
+    content = f'{{"orders": [{texts}], "tombstones": ["y", "z"]}}'
+    assert held.hash() == hashlib.sha256(content.encode()).hexdigest()
+    named = replace(order("a"), reason="泄漏")
+    assert "泄漏" in json.dumps(asdict(named), ensure_ascii=False)
+    text = json.dumps(asdict(named), sort_keys=True, ensure_ascii=False)
+    made = OrderSet().with_orders(named).hash()
+    assert made == hashlib.sha256(f'{{"orders": [{text}], "tombstones": []}}'.encode()).hexdigest()
