@@ -19,7 +19,7 @@ def definition_hashes(park: Park, actuator: Actuator) -> tuple[str, str]:
     limits = [asdict(park.points[actuator.point(name)].register) for name in own if name is not None]
     drive: dict[str, object] = {
         "drive": [type(actuator.drive).__name__, _driven(actuator.drive)],
-        "device": [device.id, device.unit_id],
+        "device": [device.id, device.unit_id] + ([asdict(device.heartbeat)] if device.heartbeat else []),
         "safe": actuator.safe_position,
         "limits": limits,
     }

@@ -182,6 +182,20 @@ class PollGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlcHeartbeat:
+    """A register that the gateway counts up, so that the PLC knows that somebody is there; most devices have none."""
+
+    word: int
+    """Holding register, zero-based."""
+    period_s: float
+    """Model seconds between two counts."""
+    fallback_after_s: float | None = None
+    """The PLC moves its actuators to safe when the count has stood still for so long; None: it never does by itself."""
+    guards_commands: bool = False
+    """The PLC obeys a command only while the count goes on: what it reads late does nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One PLC."""
 
@@ -205,6 +219,8 @@ class Device:
     timeout_s: float = 1.0
     """Wall seconds until an unanswered request counts as lost."""
     groups: Mapping[str, PollGroup]
+    heartbeat: PlcHeartbeat | None = None
+    """None: it is told of nobody's being there, and falls back by itself never."""
     logger: Logger | None = None
     """The data logger that connects to the gateway and reports by HJ 212; None: a PLC that is polled."""
 
@@ -348,6 +364,11 @@ class Park:
     def points_of(self, device: DeviceId) -> Iterator[Point]:
         """Yield the points of `device` in file order."""
         return iter(self._of_device.get(device, ()))
+
+    def has_proven_expiry(self, actuator: FacilityId) -> bool:
+        """Whether a command that the PLC of `actuator` reads late surely does nothing (I3)."""
+        heartbeat = self.devices[self.actuators[actuator].device].heartbeat
+        return heartbeat is not None and heartbeat.guards_commands
 
     def gateway_of(self, actuator: FacilityId) -> GatewayId:
         """Return the gateway that drives `actuator`."""

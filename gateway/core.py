@@ -19,6 +19,7 @@ from gateway.keeper import Keeper
 from gateway.lane import Lane
 from gateway.outside import MakeLink, Outside
 from gateway.overrides import Overrides
+from gateway.plc_heartbeat import PlcHeartbeats
 from gateway.publisher import Publisher
 from gateway.pulses import Spawn
 from gateway.records import Records
@@ -65,6 +66,7 @@ class Core:
     keeper: Keeper
     desk: Desk
     pulse: Pulse
+    plc_heartbeats: PlcHeartbeats
     intake: Intake
     old_samples: Backfill
     old_records: Backfill
@@ -95,6 +97,7 @@ class Core:
         yield "intake", self.intake.run()
         yield "housekeeping", self.keeper.run(self.desk, watch("housekeeping"))
         link = self.outside.link
+        yield "plc heartbeats", self.plc_heartbeats.run(watch("plc heartbeats"))
         yield "heartbeat", self.pulse.run(lambda: link.is_connected, watch("heartbeat"))
 
     def meet(self) -> Coroutine[object, object, None]:
@@ -236,6 +239,7 @@ def assemble(
         keeper=keeper,
         desk=desk,
         pulse=pulse,
+        plc_heartbeats=PlcHeartbeats(field, clock=clock, spawn=spawn),
         intake=intake,
         old_samples=old_samples,
         old_records=old_records,

@@ -90,6 +90,7 @@ def _facility(
             "safe_position": actuator.safe_position.value,
             "travel_time_s": actuator.travel_time_s,
             "kind": _KINDS.get(facility.kind, "valve"),
+            "expiry": "proven" if park.has_proven_expiry(facility.id) else "unproven",
             "is_commissioned": orders.is_commissioned(facility.id),
         },
         "points": points,

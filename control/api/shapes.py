@@ -118,6 +118,8 @@ class ActuatorDefinition(Shape):
     travel_time_s: float
     kind: Literal["gate", "valve", "sluice", "pump"]
     is_commissioned: bool
+    expiry: Literal["proven", "unproven"]
+    """proven: the PLC does nothing on a command that it reads late."""
 
 
 class PointDefinition(Shape):

@@ -7,7 +7,7 @@ from pathlib import Path
 from domain.connection import Writes
 from domain.drive import Drive, MaintainedCoil
 from domain.ids import DeviceId, FacilityId, GatewayId, PointRef
-from domain.park import Device, Feedback, Gateway, Point, SafePosition
+from domain.park import Device, Feedback, Gateway, Point, SafePosition, Tier
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.loggers import read_logger, read_logger_template
@@ -143,6 +143,7 @@ def _device(
         block_registers_max=template.block_registers_max if template else 120,
         timeout_s=template.timeout_s if template else 1.0,
         groups=template.groups if template else {},
+        heartbeat=template.heartbeat if template else None,
     )
     found.devices[key] = device
     _fill(device, template, entry, sites, found)
@@ -291,6 +292,15 @@ def undriven(sites: Sites, found: Devices) -> Iterator[Place]:
     for key, site in sites.sites.items():
         if site.actuator is not None and key not in found.driven and not found.is_murky(key):
             yield site.actuator.place
+
+
+def river_fallbacks(sites: Sites, found: Devices) -> Iterator[Place]:
+    """Yield the river sluices that a PLC would move by itself (I11)."""
+    for key, driven in found.driven.items():
+        site, heartbeat = sites.sound(key), found.devices[driven.device].heartbeat
+        is_river = site is not None and site.facility.tier is Tier.RIVER
+        if site is not None and is_river and heartbeat is not None and heartbeat.fallback_after_s is not None:
+            yield site.place
 
 
 def unsafe_stops(sites: Sites, found: Devices) -> Iterator[Place]:

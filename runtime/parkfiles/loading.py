@@ -8,7 +8,14 @@ from domain.ids import FacilityId, ParkId
 from domain.park import Actuator, Park
 from domain.words import Words
 from runtime.parkfiles.commissioning import with_signatures
-from runtime.parkfiles.devices import Devices, read_devices, read_overrides, undriven, unsafe_stops
+from runtime.parkfiles.devices import (
+    Devices,
+    read_devices,
+    read_overrides,
+    river_fallbacks,
+    undriven,
+    unsafe_stops,
+)
 from runtime.parkfiles.faults import Faults, Place
 from runtime.parkfiles.plans import read_plans
 from runtime.parkfiles.reopenings import read_reopenings
@@ -68,6 +75,9 @@ def _read(folder: Path, overrides: Path | None, faults: Faults) -> Park:
     for place in unsafe_stops(sites, devices):
         message = "its drive stops by closing, and closed is not safe here"
         faults.add(place, message, remedy="take a drive with a stop of its own", kind="unsafe-stop")
+    for place in river_fallbacks(sites, devices):
+        message = "its PLC would move it by itself, and the river is moved by persons only"
+        faults.add(place, message, remedy="leave fallback_after_s out of its template", kind="river-fallback")
     check_waterways(sites, faults)
     locks = read_interlocks(folder, sites, devices, faults)
     park = Park(

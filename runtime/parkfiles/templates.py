@@ -6,14 +6,16 @@ from pathlib import Path
 
 from domain.connection import Writes
 from domain.drive import CommandWord, Drive, MaintainedCoil, MomentaryCoils, Pulse, Repeat, Setpoint, Table
-from domain.park import Feedback, PollGroup, WordOrder
+from domain.park import Feedback, PlcHeartbeat, PollGroup, WordOrder
 from domain.words import Words
 from runtime.parkfiles.entry import Entry
 from runtime.parkfiles.faults import Faults
 from runtime.parkfiles.nodes import parse, read_text
 from runtime.parkfiles.pointlist import TemplatePoint, read_points
-from runtime.parkfiles.registers import Addressing, Use, overlaps, parse_address, use_of, uses_of
+from runtime.parkfiles.registers import Address, Addressing, Use, overlaps, parse_address, use_of, uses_of
 
+FALLBACK_S_MIN = 30.0
+"""Model seconds: a PLC that falls back sooner moves gates at every pause of a network."""
 DRIVES = ("momentary_coils", "maintained_coil", "command_word", "setpoint")
 
 
@@ -38,6 +40,7 @@ class Template:
     block_registers_max: int
     timeout_s: float
     writes: Writes = Writes.SINGLE
+    heartbeat: PlcHeartbeat | None = None
     slots: Mapping[str, Slot]
     is_sound: bool
 
@@ -56,9 +59,11 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
     block_max = entry.integer_or("block_registers_max", 120, least=1, most=125)
     timeout_s = entry.number_or("timeout_s", 1.0, least=0.05, most=30)
     writes = entry.choice_or("writes", Writes.SINGLE)
+    beat = entry.entry_or_none("heartbeat")
+    heartbeat = None if beat is None else _heartbeat(beat, addressing)
     groups = {key: _group(key, inner) for key, inner in entry.entries("groups")}
     drafts = {key: _SlotDraft(inner, addressing) for key, inner in entry.entries("slots")}
-    is_sound = entry.done()
+    is_sound = entry.done() and (beat is None or beat.is_sound)
     table = read_points(
         folder / f"{name}.csv",
         f"{shown}/{name}.csv",
@@ -75,13 +80,14 @@ def read_template(folder: Path, name: str, shown: str, faults: Faults) -> Templa
         )
         for key, draft in drafts.items()
     }
-    _refuse_overlaps(drafts, table.points, faults)
+    _refuse_overlaps(drafts, table.points, faults, () if beat is None else _beaten(beat, heartbeat))
     return Template(
         words=words,
         groups=groups,
         block_registers_max=block_max,
         timeout_s=timeout_s,
         writes=writes,
+        heartbeat=heartbeat,
         slots=slots,
         is_sound=is_sound and all(slot.is_sound for slot in slots.values()),
     )
@@ -232,10 +238,35 @@ def _address(entry: Entry, name: str, table: Table, addressing: Addressing) -> i
     return address.number
 
 
+def _heartbeat(entry: Entry, addressing: Addressing) -> PlcHeartbeat | None:
+    entry.may_have("fallback_after_s")
+    period_s = entry.number_or("period_s", 1.0, least=0.2, most=60)
+    has_fallback = entry.has("fallback_after_s")
+    heartbeat = PlcHeartbeat(
+        word=_address(entry, "word", Table.HOLDING, addressing),
+        period_s=period_s,
+        fallback_after_s=entry.number("fallback_after_s", least=FALLBACK_S_MIN, most=86_400)
+        if has_fallback
+        else None,
+        guards_commands=entry.boolean_or("guards_commands", default=False),
+    )
+    return heartbeat if entry.done() else None
+
+
+def _beaten(entry: Entry, heartbeat: PlcHeartbeat | None) -> tuple[Use, ...]:
+    if heartbeat is None:
+        return ()
+    first = Address(Table.HOLDING, heartbeat.word)
+    return (Use(name="heartbeat", first=first, registers=1, bit=None, place=entry.place),)
+
+
 def _refuse_overlaps(
-    drafts: Mapping[str, _SlotDraft], points: tuple[TemplatePoint, ...], faults: Faults
+    drafts: Mapping[str, _SlotDraft],
+    points: tuple[TemplatePoint, ...],
+    faults: Faults,
+    beaten: tuple[Use, ...],
 ) -> None:
-    uses: list[Use] = []
+    uses: list[Use] = [*beaten]
     for key, draft in drafts.items():
         if draft.drive is not None:
             uses += uses_of(key, draft.drive, draft.drive_place)

@@ -54,7 +54,10 @@ class Cells:
 class Image:
     """Registers of one PLC."""
 
-    def __init__(self, points: Iterable[Point], drives: Iterable[Drive]) -> None:
+    def __init__(
+        self, points: Iterable[Point], drives: Iterable[Drive], counted: Iterable[tuple[Table, int]] = ()
+    ) -> None:
+        """`counted` are registers that a gateway counts up."""
         self._points = {point.ref: point.register for point in points}
         self._values: dict[PointRef, Value] = {}
         used: dict[Table, set[int]] = {table: set() for table in Table}
@@ -63,6 +66,8 @@ class Image:
         for drive in drives:
             for table, address in command_addresses(drive):
                 used[table].add(address)
+        for table, address in counted:
+            used[table].add(address)
         self.tables: Mapping[Table, Cells] = {
             table: Cells(addresses, of_bits=table in BIT_TABLES) for table, addresses in used.items()
         }

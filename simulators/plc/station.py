@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from domain.drive import CommandWord, MaintainedCoil, MomentaryCoils, Pulse, Setpoint, Table
 from domain.ids import DeviceId, FacilityId, PointRef, point_ref
 from domain.park import Actuator as ActuatorOfPark
-from domain.park import Park
+from domain.park import Park, SafePosition
 from simulators.plc.actuator import (
     Actuator,
     Mechanics,
@@ -21,9 +21,11 @@ from simulators.plc.actuator import (
     switched,
 )
 from simulators.plc.drive import Ask, Asked, repeats, understand
+from simulators.plc.heartbeat import Listening
 from simulators.plc.image import Image, Value
 
 READ_ONLY = "read only"
+_ASKS_NOTHING = frozenset({Ask.RELEASE, Ask.HELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,10 @@ class Station:
             name: Actuator(at_ms=now_ms, opening=openings.get(name, 0.0)) for name in self._parts
         }
         points = list(park.points_of(device))
-        self.image = Image(points, (part.drive for part in self._parts.values()))
+        heartbeat = self.device.heartbeat
+        self._heard = None if heartbeat is None else Listening(heartbeat)
+        counted = () if heartbeat is None else ((Table.HOLDING, heartbeat.word),)
+        self.image = Image(points, (part.drive for part in self._parts.values()), counted)
         self._refs = {point.ref for point in points}
         self.instruments = tuple(point for point in points if point.ref not in self._feedback_refs())
         self._lying: set[FacilityId] = set()
@@ -70,6 +75,9 @@ class Station:
             asked = understand(part.drive, table, address, value, before=self._before(table, address))
             if asked is not None:
                 return self._ask(name, part, asked, address, value, now_ms)
+        if self._heard is not None and (table, address) == (Table.HOLDING, self._heard.heartbeat.word):
+            self._heard.hear(value, now_ms)
+            return Written(meaning="heartbeat", ignored=None)
         return Written(meaning="not a command", ignored=READ_ONLY)
 
     def tick(self, now_ms: int) -> bool:
@@ -77,6 +85,8 @@ class Station:
         for address, is_set in self._rewrites:
             self.image.tables[Table.COIL].set_bit(address, to=is_set)
         self._rewrites.clear()
+        if self._heard is not None and self._heard.falls_back(now_ms):
+            self._fall_back(now_ms)
         moving = [name for name, actuator in self.actuators.items() if actuator.is_moving]
         for name in moving:
             self._become(name, step(self.actuators[name], self._mechanics[name], now_ms))
@@ -130,11 +140,22 @@ class Station:
     def _ask(
         self, name: FacilityId, part: ActuatorOfPark, asked: Asked, address: int, value: int, now_ms: int
     ) -> Written:
+        if self._heard is not None and not self._heard.obeys(now_ms) and asked.ask not in _ASKS_NOTHING:
+            self._answer(name, part, asked, address, value, is_taken=False)
+            return Written(meaning=f"{name} {asked.ask.value}", ignored="no heartbeat")
         outcome: Outcome = request(self.actuators[name], self._mechanics[name], asked, now_ms)
         self._become(name, outcome.actuator)
         self._answer(name, part, asked, address, value, is_taken=outcome.ignored is None)
         words = f"{asked.opening * 100:g} %" if asked.ask is Ask.SET else asked.ask.value
         return Written(meaning=f"{name} {words}", ignored=outcome.ignored)
+
+    def _fall_back(self, now_ms: int) -> None:
+        """Move what is remote to its safe position, as the PLC's own program does when nobody counts any more."""
+        for name, part in self._parts.items():
+            ask = Ask.CLOSE if part.safe_position is SafePosition.CLOSED else Ask.OPEN
+            outcome = request(self.actuators[name], self._mechanics[name], Asked(ask=ask), now_ms)
+            self._become(name, outcome.actuator)
+            self._rest_coil(name)
 
     def _answer(
         self,

@@ -27,7 +27,7 @@ class WriteLine:
     meaning: str
     """`hc_outlet close`; `hc_outlet release` for a pulse taken back."""
     ignored: str | None
-    """Why the PLC did not act: `local`, `fault`, `no power`, `read only`, `no such command`; None when it did."""
+    """Why the PLC did not act: `local`, `fault`, `no power`, `no heartbeat`, `read only`, `no such command`; None when it did."""
 
     @property
     def accepted(self) -> bool:

@@ -1408,6 +1408,11 @@ export interface components {
         Action: "open" | "close" | "stop" | "set" | "verify";
         /** ActuatorDefinition */
         ActuatorDefinition: {
+            /**
+             * Expiry
+             * @enum {string}
+             */
+            expiry: "proven" | "unproven";
             /** Is Commissioned */
             is_commissioned: boolean;
             /**
