@@ -17,6 +17,7 @@ from gateway.hj212_talk import (
     advance,
 )
 from wire.hj212 import Frame, encode
+from wire.hj212_body import write_time
 from wire.hj212_stream import FrameStream
 
 MN = "320684000100A00000000001"
@@ -180,3 +181,105 @@ def test_requests_speak_the_loggers_edition() -> None:
     assert (request.version, request.st) == (2, "32")
     (found,) = FrameStream().feed(encode(request))
     assert found == request
+
+
+LIFE = {
+    "sent": "ready>accepted refusal>refused done>executed failure>failed silence>unanswered",
+    "accepted": "ready>accepted refusal>refused done>executed failure>failed silence>unanswered",
+}
+
+
+@pytest.mark.parametrize("state", RequestState)
+def test_the_table_line_by_line(state: RequestState) -> None:
+    expected = dict(line.split(">") for line in LIFE.get(state.value, "").split())
+    assert {event.value: after.value for event, after in TRANSITIONS[state].items()} == expected
+
+
+def test_limits_are_those_of_the_standard() -> None:
+    assert (OVER_TIME_S, TRIES_MAX, RESULT_S, WAITING_MAX) == (5.0, 3, 120.0, 8)
+
+
+def test_before_the_logger_speaks_it_is_asked_in_the_edition_of_2017() -> None:
+    on = talk()
+    assert on.ask("2011", "")
+    request = asked(on)
+    assert (request.flag, request.st, request.pw, request.mn) == (5, "32", "123456", MN)
+    assert on.due(now_s=0.0, now_ms=NOW_MS) is None
+
+
+def test_what_has_no_number_is_answered_under_our_own_time() -> None:
+    answer = talk().answer(replace(DATA, qn=None), now_ms=NOW_MS)
+    assert answer is not None
+    assert answer.qn == write_time(NOW_MS, is_fine=True)
+    assert len(answer.qn) == 17
+
+
+def test_the_same_is_not_asked_twice_while_it_waits_or_runs() -> None:
+    on = talk()
+    assert on.ask("2011", "a")
+    assert not on.ask("2011", "a")
+    assert on.ask("2011", "b")
+    asked(on)
+    assert not on.ask("2011", "a"), "it is under way"
+    assert on.ask("2051", "a")
+
+
+def test_numbers_rise_by_a_millisecond_at_least_also_when_the_clock_goes_back() -> None:
+    numbers = []
+    on = talk()
+    for at_ms in (NOW_MS, NOW_MS, NOW_MS - 5, NOW_MS + 10):
+        on.ask("2011", str(at_ms) + str(len(numbers)))
+        request = on.due(now_s=0.0, now_ms=at_ms)
+        assert request is not None
+        numbers.append(request.qn)
+        assert on.hear(reply(request, "9012", "ExeRtn=1"), now_s=0.0) is not None
+    assert numbers == [write_time(NOW_MS + later, is_fine=True) for later in (0, 1, 2, 10)]
+
+
+def test_it_is_sent_three_times_five_seconds_apart_and_then_given_up() -> None:
+    on = talk()
+    assert on.silent(now_s=100.0) is None, "nothing was asked"
+    on.ask("2011", "")
+    assert on.silent(now_s=100.0) is None, "nothing was sent"
+    for at_s in (0.0, 5.0, 10.0):
+        assert on.silent(now_s=at_s + 100) is None
+        asked(on, at_s)
+        assert on.due(now_s=at_s + 4.9, now_ms=NOW_MS) is None
+    assert on.due(now_s=15.0, now_ms=NOW_MS) is None, "no fourth time"
+    assert on.silent(now_s=14.9) is None
+    ended = on.silent(now_s=15.0)
+    assert ended is not None
+    assert (ended.state, ended.tries, ended.answer) == (RequestState.UNANSWERED, 3, "")
+
+
+def test_history_that_comes_keeps_the_request_alive_and_other_data_does_not() -> None:
+    on = talk()
+    on.ask("2051", "")
+    request = asked(on)
+    assert on.hear(reply(request, "9011", "QnRtn=1"), now_s=1.0) is None
+    assert on.hear(reply(request, "2051", ""), now_s=100.0) is None
+    assert on.silent(now_s=219.9) is None
+    assert on.hear(reply(request, "2011", ""), now_s=200.0) is None, "not what was asked for"
+    assert on.hear(reply(request, "9013", ""), now_s=200.0) is None
+    ended = on.silent(now_s=220.0)
+    assert ended is not None
+    assert ended.state is RequestState.UNANSWERED
+
+
+def test_an_answer_without_its_code_is_a_no() -> None:
+    for cn, state in (("9011", RequestState.REFUSED), ("9012", RequestState.FAILED)):
+        on = talk()
+        on.ask("2011", "")
+        ended = on.hear(reply(asked(on), cn, ""), now_s=1.0)
+        assert ended is not None
+        assert (ended.state, ended.answer) == (state, "")
+
+
+def test_a_lost_connection_forgets_what_ran_and_what_waits() -> None:
+    on = talk()
+    on.ask("2011", "a")
+    on.ask("2011", "b")
+    request = asked(on)
+    on.lost()
+    assert on.hear(reply(request, "9012", "ExeRtn=1"), now_s=1.0) is None
+    assert on.due(now_s=100.0, now_ms=NOW_MS) is None
