@@ -63,6 +63,11 @@ class Postgres:
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, name)
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
 
+    def ask(self, statement: str) -> None:
+        """Say something to the server that changes it."""
+        at = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres"]
+        self._run("psql", *at, "-q", "-c", statement)
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         if self._process is not None:
             os.kill(self._process.pid, number)

@@ -3,63 +3,11 @@
 import asyncio
 import signal
 import socket
-import sqlite3
 from pathlib import Path
 
 from control.audit.verify import verify_audit
 from tests.service.control.console import until
 from tests.service.control.rig import HOST, Rig, rig
-
-
-async def test_without_the_database_closures_go_out_openings_do_not_and_everything_is_imported_once(
-    tmp_path: Path,
-) -> None:
-    def prepare(made: Rig) -> None:
-        made.east.opened |= {"hc_outlet"}
-
-    async with rig(tmp_path, prepare=prepare) as made:
-        admin = await made.first()
-        operator = await made.person(admin, "zhao", "operator")
-        await made.is_live(operator)
-        database = made.state / "control.sqlite"
-        lock = sqlite3.connect(database, isolation_level=None)
-        lock.execute("BEGIN IMMEDIATE")
-        try:
-            closed = await operator.command("hc_outlet", "close")
-            assert closed.status_code == 202, closed.text
-            command = closed.json()["id"]
-            await operator.state(command, "confirmed")
-            assert (made.state / "spool.jsonl").stat().st_size > 0
-            refused = await operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
-            assert "audit-unavailable" in [reason["code"] for reason in refused.json()["reasons"]]
-            assert made.east.journal, "what is not committed is not acknowledged"
-            for _ in range(100):
-                alarms = (await operator.get("/alarms")).json()
-                if any(alarm["rule"] == "system_database" for alarm in alarms):
-                    break
-                await asyncio.sleep(0.05)
-            else:
-                raise AssertionError(alarms)
-        finally:
-            lock.execute("ROLLBACK")
-            lock.close()
-        await until(lambda: not (made.state / "spool.jsonl").exists(), why="the spool is imported")
-        # The edge says again what was not acknowledged.
-        for item in list(made.east.journal.values()):
-            from wire.messages import record_body
-            from wire.topics import Channel, ours
-
-            token = made.east.signer.sign(record_body(item))
-            await made.east.link.publish(ours(made.park.id, made.east.id, Channel.RECORDS), token, qos=1)
-        await until(lambda: not made.east.journal, why="every record is acknowledged")
-        records = (await operator.get("/audit", object="hc_outlet", limit=500)).json()["records"]
-        requested = [item for item in records if item["kind"] == "command.request"]
-        assert [item["body"]["command"] for item in requested] == [command]
-        states = [
-            item["body"]["record"]["body"]["state"] for item in records if item["kind"] == "edge.command"
-        ]
-        assert sorted(states) == ["confirmed", "operating"]
-        assert (await admin.get("/audit/verify")).json()["verified"]
 
 
 async def test_it_ends_cleanly_sealed_and_what_it_left_verifies_off_line(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from control.replica.handing import hand
 from control.replica.leadership import Leadership
 from domain.command import Action
 from domain.words import Words
+from tests.service.control.both_ways import both_ways
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.pair import Pair, pair
 from tests.service.postgres import Postgres
@@ -49,7 +50,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> AsyncIterator[House]:
     def prepare(made: Pair) -> None:
-        made.east.opened |= {"hc_outlet", "ly_outlet", "qs_outlet"}
+        made.east.opened |= {"hc_outlet", "ly_outlet", "qs_outlet", "bh_outlet", "bh_sewage"}
 
     folder = tmp_path_factory.mktemp("pair")
     async with pair(folder, postgres, prepare=prepare) as running:
@@ -165,6 +166,34 @@ async def test_the_standby_says_who_leads_and_takes_what_needs_no_leader(house: 
     assert await asked_once(house.operator, "qs_outlet", command)
     await house.operator.state(command, "confirmed")
     assert obeyed(house, "qs_outlet", Action.CLOSE) == [command]
+
+
+async def test_a_postgresql_that_dies_under_both(house: House, postgres: Postgres) -> None:
+    async def die() -> None:
+        await asyncio.to_thread(postgres.kill)
+
+    async def rise() -> None:
+        await asyncio.to_thread(postgres.start)
+
+    await both_ways(house.pair, house.operator, "bh_outlet", die, rise)
+
+
+async def test_a_postgresql_that_takes_no_changes(house: House, postgres: Postgres) -> None:
+    """As on a full disk, or after a fail-over to a copy that is read only: it answers, and refuses every statement that writes."""
+    name = house.pair.address.rsplit("/", 1)[1]
+
+    def only(mode: str) -> None:
+        postgres.ask(f"ALTER DATABASE {name} SET default_transaction_read_only = {mode}")
+        postgres.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    async def refuse() -> None:
+        await asyncio.to_thread(only, "on")
+
+    async def allow() -> None:
+        await asyncio.to_thread(only, "off")
+
+    await both_ways(house.pair, house.operator, "bh_sewage", refuse, allow)
+    assert (await house.pair.at("b", house.operator).get("/system")).json()["replica"]["leader"] == "a"
 
 
 async def test_a_killed_leader_is_followed_in_the_middle_of_commands(house: House) -> None:
