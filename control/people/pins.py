@@ -12,14 +12,19 @@ _one_at_a_time = asyncio.Semaphore(1)
 """Apart from the passwords' slots: a crowd of strangers' guesses must not hold up a closure."""
 
 
+def locked_standing(user: User) -> Standing:
+    """Return the standing of whoever is at the locked position of `user` and has given no PIN."""
+    if user.pin is None:
+        return Standing.NO_PIN
+    return Standing.PIN_VOID if user.pin_failures >= PINS_MAX else Standing.LOCKED
+
+
 async def heard(accounts: Accounts, user: User, pin: str) -> Standing:
     """Return the standing of whoever gives `pin` at the locked position of `user`."""
     async with _one_at_a_time:
         user = accounts.get(user.username) or user
-        if user.pin is None:
-            return Standing.LOCKED
-        if user.pin_failures >= PINS_MAX:
-            return Standing.PIN_VOID
+        if user.pin is None or locked_standing(user) is not Standing.LOCKED:
+            return locked_standing(user)
         failures = user.pin_failures + 1
         await accounts.note_pin(user, failures=failures, words=None)  # many guesses at once count as many
         if await asyncio.to_thread(verifies, pin, user.pin):

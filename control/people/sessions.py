@@ -16,6 +16,7 @@ from control.database.recorder import Recorder
 from control.database.tables import SESSIONS
 from control.people.accounts import Accounts, User, token_hash
 from control.people.limits import PROOFS_MAX, Attempts, is_alive
+from control.people.pins import locked_standing
 from control.people.policy import Policy, due
 from control.people.roles import Person
 from control.people.standing import Due, standing_of
@@ -148,7 +149,7 @@ class Sessions:
             standing=standing_of(
                 proved_ms=session.proved_ms if user.can_prove else self._wall.now_ms(),
                 now_ms=self._wall.now_ms(),
-                is_locked=self.is_locked(session, user),
+                locked=locked_standing(user) if self.is_locked(session, user) else None,
                 due=self.due(user),
             ),
         )

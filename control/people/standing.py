@@ -31,6 +31,8 @@ class Standing(StrEnum):
     """At a locked position, with the PIN of who is signed in there."""
     LOCKED = "locked"
     """At a locked position: it may be anybody."""
+    NO_PIN = "no-pin"
+    """At a locked position of somebody who has set no PIN."""
     PIN_WRONG = "pin-wrong"
     PIN_VOID = "pin-void"
     """Too many wrong ones: no PIN counts until the next full sign-in."""
@@ -53,6 +55,7 @@ _REACHES: Mapping[Standing, Needs] = {
     Standing.NO_SECOND_FACTOR: Needs.UNLOCKED,
     Standing.PIN: Needs.PIN,
     Standing.LOCKED: Needs.NOTHING,
+    Standing.NO_PIN: Needs.NOTHING,
     Standing.PIN_WRONG: Needs.NOTHING,
     Standing.PIN_VOID: Needs.NOTHING,
 }
@@ -73,6 +76,9 @@ _LACKS: Mapping[Standing, Cause] = {
     ),
     Standing.PIN: Cause(code=Code.POSITION_LOCKED),
     Standing.LOCKED: Cause(code=Code.POSITION_LOCKED),
+    Standing.NO_PIN: Cause(
+        code=Code.POSITION_LOCKED, detail=Words("未设置 PIN", "no PIN is set"), values={"pin": "none"}
+    ),
     Standing.PIN_WRONG: Cause(
         code=Code.POSITION_LOCKED, detail=Words("PIN 错误", "the PIN is wrong"), values={"pin": "wrong"}
     ),
@@ -108,10 +114,10 @@ def lacking(standing: Standing, needs: Needs) -> Cause | None:
     return None if _REACHES[standing] >= needs else _LACKS[standing]
 
 
-def standing_of(*, proved_ms: int, now_ms: int, is_locked: bool, due: Due | None) -> Standing:
-    """Return the standing of somebody whose last full proof was at `proved_ms`."""
-    if is_locked:
-        return Standing.LOCKED
+def standing_of(*, proved_ms: int, now_ms: int, locked: Standing | None, due: Due | None) -> Standing:
+    """Return the standing of somebody whose last full proof was at `proved_ms`; `locked`: what a locked position leaves them."""
+    if locked is not None:
+        return locked
     if due is not None:
         return Standing(due.value)
     return Standing.FRESH if 0 <= now_ms - proved_ms < FRESH_MS else Standing.HELD

@@ -1,6 +1,7 @@
 import { createApp } from 'vue'
 
 import App from './App.vue'
+import { watchForIdleness } from './data/idle'
 import { startTicking } from './data/monotonic'
 import { begin } from './data/store'
 import './style.css'
@@ -8,5 +9,6 @@ import { language, setLanguage } from './words'
 
 setLanguage(language.value)
 startTicking()
+watchForIdleness()
 void begin()
 createApp(App).mount('#app')

@@ -145,6 +145,8 @@ async def test_many_guesses_at_once_count_as_many(house: House) -> None:
 async def test_wrong_proofs_are_counted_in_their_own_session(house: House) -> None:
     wang = await house.rig.person(house.admin, "wang", "operator")
     await lock(wang)
+    [reason] = [item for item in (await close(wang)).json()["reasons"] if item["code"] == "position-locked"]
+    assert reason["values"] == {"pin": "none"}
     for _ in range(PROOFS_MAX):
         assert (await wang.post("/session/unlock", {"password": "wrong horse"})).status_code == 403
     assert (await unlock(wang)).status_code == 429

@@ -198,7 +198,8 @@ MAY_CONNECT = {
     "control/people/totp.py": "quotes an address",
     "control/people/oidc.py": "takes addresses apart and puts them together",
     "control/people/provider.py": "[oidc] issuer: its own origin only, no redirects",
-    "control/audit/courier.py": "[audit] the second host's address",
+    "control/api/oidc.py": "puts a query together",
+    "control/audit/elsewhere.py": "[audit.elsewhere] url: the second host of the checkpoints",
 }
 """Modules of control that import what could connect, and what decides to where."""
 
@@ -216,6 +217,7 @@ def test_control_asks_only_what_its_settings_name() -> None:
             assert file.relative_to(ROOT).as_posix() in MAY_CONNECT, (
                 f"{file}: what decides where it connects?"
             )
+    assert all((ROOT / file).is_file() for file in MAY_CONNECT)
     calls = [
         file.name
         for file in (ROOT / "control").rglob("*.py")

@@ -11,7 +11,7 @@ from domain.admission import Direction
 from domain.refusal import Code
 from tests.unit.control.world import person
 
-LOCKED = {Standing.LOCKED, Standing.PIN_WRONG, Standing.PIN_VOID}
+LOCKED = {Standing.LOCKED, Standing.NO_PIN, Standing.PIN_WRONG, Standing.PIN_VOID}
 MAY_CLOSE = set(Standing) - LOCKED
 
 
@@ -50,7 +50,8 @@ def test_what_was_done_by_nobody_knows_whom_is_not_laid_to_who_had_signed_in(sta
 )
 def test_a_proof_grows_old(age_ms: int, is_locked: bool, due: Due | None, wanted: Standing) -> None:
     now_ms = 10**12
-    assert standing_of(proved_ms=now_ms - age_ms, now_ms=now_ms, is_locked=is_locked, due=due) is wanted
+    locked = Standing.LOCKED if is_locked else None
+    assert standing_of(proved_ms=now_ms - age_ms, now_ms=now_ms, locked=locked, due=due) is wanted
 
 
 def test_a_locked_position_shows_stops_and_closes_and_nothing_else() -> None:

@@ -1,4 +1,5 @@
 /** The one door to control's REST API; turns answers into values and problems into `ProblemError`. */
+import { ask } from './proof'
 import type {
   Action,
   AuditPage,
@@ -6,6 +7,7 @@ import type {
   Check,
   CommandView,
   Commissioning,
+  Factor,
   HandCard,
   HistoryBucket,
   Json,
@@ -21,12 +23,17 @@ import type {
   RunView,
   Select,
   Session,
+  Setup,
+  Token,
   Travel,
   User,
+  UserChange,
   Why,
 } from './types'
 
 const PREFIX = 'api/v1'
+/** A closure and a one-key plan are taken from a locked position with its PIN; the server decides which of them it takes. */
+const HEARS_PIN = /^\/(commands|plans\/[^/]+\/runs|proposals\/runs)$/
 const TIMEOUT_MS = 15_000
 
 /** The words of a refusal as the server gave them; status 0 means that no answer came. */
@@ -41,6 +48,7 @@ export class ProblemError extends Error {
 
 let csrfToken = ''
 let onSignedOut: () => void = () => undefined
+let onLocked: () => void = () => undefined
 
 export function setCsrf(token: string): void {
   csrfToken = token
@@ -50,11 +58,39 @@ export function whenSignedOut(call: () => void): void {
   onSignedOut = call
 }
 
+export function whenLocked(call: () => void): void {
+  onLocked = call
+}
+
 export function apiUrl(path: string): string {
   return new URL(`${PREFIX}${path}`, document.baseURI).toString()
 }
 
+/** What the server first wants from the person is asked for, and the request made once more. */
 async function request<T>(method: string, path: string, body?: Json, headers: Record<string, string> = {}): Promise<T> {
+  try {
+    return await requestOnce<T>(method, path, body, headers)
+  } catch (cause) {
+    if (method === 'GET' || !(cause instanceof ProblemError)) throw cause
+    const more = await provedFor(cause.problem, path)
+    if (more === null) throw cause
+    return request<T>(method, path, body, { ...headers, ...more })
+  }
+}
+
+/** Headers to send it again with; null: nothing was wanted, or the person gave up. */
+async function provedFor(problem: Problem, path: string): Promise<Record<string, string> | null> {
+  if (problem.code === 'proof-needed') return (await ask('proof')) === null ? null : {}
+  const locked = problem.reasons.find((reason) => reason.code === 'position-locked')
+  if (locked === undefined) return null
+  onLocked()
+  const pin = locked.values['pin']
+  if (!HEARS_PIN.test(path) || pin === 'void' || pin === 'none') return (await ask('unlock')) === null ? null : {}
+  const given = await ask('pin', pin === 'wrong' ? 'pin_wrong' : '')
+  return given === null ? null : { 'X-Stoplog-Pin': given }
+}
+
+async function requestOnce<T>(method: string, path: string, body: Json | undefined, headers: Record<string, string>): Promise<T> {
   const answer = await send(method, path, body, headers)
   if (answer.status === 401 && !path.startsWith('/session') && !path.startsWith('/setup')) onSignedOut()
   if (!answer.ok) throw new ProblemError(await problemOf(answer))
@@ -135,7 +171,7 @@ export interface AuditQuery {
 }
 
 export const api = {
-  setupNeeded: () => request<{ needed: boolean }>('GET', '/setup'),
+  setupNeeded: () => request<Setup>('GET', '/setup'),
   setup: (body: { token: string; username: string; display_name: string; password: string }) =>
     request<Json>('POST', '/setup', body),
   session: () => request<Session>('GET', '/session'),
@@ -143,9 +179,24 @@ export const api = {
     request<Session>('POST', '/session', { username, password, code }),
   signInByLink: (token: string) => request<Session>('POST', '/session/link', { token }),
   signOut: () => request<Json>('DELETE', '/session'),
+  activity: () => request<Json>('POST', '/session/activity', {}),
+  lock: () => request<Json>('POST', '/session/lock', {}),
+  unlock: (password: string, code: string | null) => request<Session>('POST', '/session/unlock', { password, code }),
+  prove: (password: string | null, code: string | null) => request<Session>('POST', '/session/proof', { password, code }),
+  setPin: (pin: string) => request<Json>('PUT', '/session/pin', { pin }),
+  dropPin: () => request<Json>('DELETE', '/session/pin'),
+  changePassword: (old: string, fresh: string) => request<Json>('POST', '/session/password', { old, new: fresh }),
+  offerFactor: () => request<Factor>('POST', '/session/second-factor', {}),
+  confirmFactor: (secret: string, code: string) => request<Json>('PUT', '/session/second-factor', { secret, code }),
   names: () => request<Record<string, string>>('GET', '/names'),
   users: () => request<User[]>('GET', '/users'),
   addUser: (user: NewUser) => request<User>('POST', '/users', { ...user }),
+  changeUser: (username: string, body: UserChange) => request<User>('PATCH', `/users/${id(username)}`, { ...body }),
+  removeFactor: (username: string) => request<Json>('DELETE', `/users/${id(username)}/second-factor`),
+  tokens: () => request<Token[]>('GET', '/tokens'),
+  makeToken: (body: { name: string; roles: string[]; days: number; enterprise?: string }) =>
+    request<{ secret: string; token: Token }>('POST', '/tokens', { ...body }),
+  revokeToken: (token: string) => request<Json>('DELETE', `/tokens/${id(token)}`),
 
   park: () => request<Park>('GET', '/park'),
   why: (actuator: string, action: Action) => request<Why>('GET', `/actuators/${id(actuator)}/why${query({ action })}`),

@@ -5,6 +5,8 @@ import { say, t } from '../words'
 import { pointLabel, type NamedValue } from '../words/format'
 
 const EDGE = 'edge:'
+/** What was done at a locked position: who had signed in there, and nobody knows whose hand it was. */
+const POSITION = 'position:'
 /** Characters of a command's id that are enough to find it in the audit. */
 const ID_SHOWN = 8
 
@@ -15,6 +17,10 @@ export function actorName(actor: string | null | undefined): string {
   if (actor.startsWith(EDGE)) {
     const [gateway = '', rule] = actor.slice(EDGE.length).split('/')
     return `${t('actor_edge')} ${gateway}${rule === undefined ? '' : ` · ${t('actor_cutoff')}`}`
+  }
+  if (actor.startsWith(POSITION)) {
+    const signedIn = actor.slice(POSITION.length)
+    return `${t('actor_position')} (${state.names[signedIn] ?? signedIn})`
   }
   return state.names[actor] ?? actor
 }
@@ -32,6 +38,10 @@ export function pointName(reference: string, own = ''): string {
   const definition = facility?.points.find((point) => point.name === name)
   if (facility === undefined || definition === undefined) return reference
   return facilityId === own ? pointLabel(definition) : `${say(facility.name)}·${pointLabel(definition)}`
+}
+
+export function enterpriseName(id: string): string {
+  return say(state.park?.enterprises.find((each) => each.id === id)?.name) || id
 }
 
 /** A facility, a plan, a gateway or a person, whichever the audit's object is. */

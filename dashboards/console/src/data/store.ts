@@ -1,10 +1,11 @@
 /** What the console knows: who is signed in, the park, and the live image as the server sent it. */
 import { computed, reactive, shallowReactive } from 'vue'
 
-import { ProblemError, api, setCsrf, whenSignedOut } from './api'
+import { ProblemError, api, setCsrf, whenLocked, whenSignedOut } from './api'
 import { linkState } from './link'
 import { monotonicMs, nowMonotonic } from './monotonic'
 import { isInMotion } from './position'
+import { question } from './proof'
 import { LiveSocket } from './socket'
 import type {
   ActuatorView,
@@ -18,6 +19,7 @@ import type {
   RunSummary,
   Session,
   User,
+  Words,
 } from './types'
 
 /** A point and the monotonic moment at which this screen received it. */
@@ -28,6 +30,7 @@ export interface HeldPoint extends LivePoint {
 interface State {
   phase: 'starting' | 'setup' | 'signed-out' | 'signed-in'
   user: User | null
+  session: Session | null
   park: Park | null
   /** What people are called, by user name. */
   names: Record<string, string>
@@ -37,11 +40,14 @@ interface State {
   isConnected: boolean
   lastHeardMs: number | null
   notice: string
+  /** What the site's own sign-in is called; null: there is none. */
+  provider: Words | null
 }
 
 export const state: State = reactive<State>({
   phase: 'starting',
   user: null,
+  session: null,
   park: null,
   names: {},
   modelTimeMs: 0,
@@ -50,6 +56,7 @@ export const state: State = reactive<State>({
   isConnected: false,
   lastHeardMs: null,
   notice: '',
+  provider: null,
 })
 
 export const points = shallowReactive<Record<string, HeldPoint>>({})
@@ -120,6 +127,9 @@ function take(live: Live): void {
 
 export async function begin(): Promise<void> {
   whenSignedOut(forget)
+  whenLocked(() => {
+    if (state.session !== null) state.session = { ...state.session, is_locked: true }
+  })
   try {
     await admit(await api.session())
   } catch (cause) {
@@ -131,7 +141,9 @@ export async function begin(): Promise<void> {
 
 async function lookForSetup(): Promise<void> {
   try {
-    if ((await api.setupNeeded()).needed) state.phase = 'setup'
+    const setup = await api.setupNeeded()
+    state.provider = setup.provider
+    if (setup.needed) state.phase = 'setup'
   } catch {
     state.phase = 'signed-out'
   }
@@ -141,10 +153,17 @@ export async function admit(session: Session): Promise<void> {
   setCsrf(session.csrf)
   state.park = await api.park()
   await refreshNames()
-  state.user = session.user
+  renew(session)
   state.notice = ''
   state.phase = 'signed-in'
   socket.start()
+}
+
+/** Take what the server says of this position now. */
+export function renew(session: Session): void {
+  setCsrf(session.csrf)
+  state.session = session
+  state.user = session.user
 }
 
 /** Asked for again when somebody is added; names are for reading, so a screen without them still works. */
@@ -161,6 +180,7 @@ export async function leave(): Promise<void> {
     await api.signOut()
   } finally {
     forget()
+    await lookForSetup()
   }
 }
 
@@ -168,6 +188,8 @@ function forget(): void {
   socket.stop()
   setCsrf('')
   state.user = null
+  state.session = null
+  question.value?.answer(null)
   state.park = null
   state.names = {}
   state.lastHeardMs = null

@@ -13,6 +13,10 @@ export type Problem = Shapes['ProblemShape']
 
 export type User = Shapes['UserShape']
 export type Session = Shapes['SessionShape']
+export type UserChange = Shapes['UserChange']
+export type Factor = Shapes['FactorShape']
+export type Token = Shapes['TokenShape']
+export type Setup = Shapes['SetupShape']
 
 export type Park = Shapes['ParkShape']
 export type Enterprise = Shapes['EnterpriseShape']

@@ -1,8 +1,10 @@
 /** The same words in English; the compiler sees to it that none is missing. */
 import type { Key } from './index'
+import { enPeople } from './people.en'
 import { plansEn } from './plans.en'
 
 export const en: Record<Key, string> = {
+  ...enPeople,
   ...plansEn,
   product: 'Stoplog outlet control',
   nav_overview: 'Overview',

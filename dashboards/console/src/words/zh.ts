@@ -1,7 +1,9 @@
 /** The console's own words in Chinese, the first language; the keys of this dictionary are the whole list. */
+import { zhPeople } from './people.zh'
 import { plansZh } from './plans.zh'
 
 export const zh = {
+  ...zhPeople,
   ...plansZh,
   approve_hint: '复核人须为另一身份、另一会话。河道闸门须有调度指令号,并确认水面无人无船。',
   product: 'Stoplog 排口闸控',
