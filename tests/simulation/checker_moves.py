@@ -138,6 +138,10 @@ def outputs(story: Story) -> Iterator[Found]:
     for write in story.writes:
         if story.actuators[write.actuator]["gateway"] != write.gateway:
             yield "I16", write.at_s, f"{write.gateway} writes to {write.actuator}, which is not its own"
+    ours = {body["id"] for item, body in story.said["command"] if item.client == "control"}
+    for record in story.records.get("command", ()):
+        if record.body["state"] == "operating" and record.body["hash"] and record.body["id"] not in ours:
+            yield "I16", record.at_s, f"{record.actuator} obeys {record.body['id'][:6]}, which control never sent"
     for wrote in story.all(Wrote):
         if wrote.actuator is not None and wrote.ask in {"open", "close", "set"} and wrote.write not in sent:
             yield "I16", wrote.at_s, f"{wrote.actuator} is written by nobody who may"

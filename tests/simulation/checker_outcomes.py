@@ -73,6 +73,9 @@ def screens(story: Story) -> Iterator[Found]:
         if not view["fresh"] or view["quality"] != "good" or view["position"] not in {"closed", "open"}:
             continue
         since_s = shown.at_s - SCREEN_S
+        if since_s > 0 and not _was_held(story, shown.at_s) and _is_unheard(story, name, since_s, shown.at_s):
+            yield "I15", shown.at_s, f"{name} is shown as fresh, and its gateway has not been heard for long"
+            continue
         if (
             since_s < 0
             or story.is_faulty(("lie",), name, since_s, shown.at_s)
@@ -101,6 +104,18 @@ def screens(story: Story) -> Iterator[Found]:
                 seen.at_s,
                 f"{seen.point} is shown as {seen.view['v']}, good and present; it is {truth}",
             )
+
+
+def _is_unheard(story: Story, name: str, since_s: float, until_s: float) -> bool:
+    """Whether nothing of the actuator's gateway can have reached control in all that time."""
+    gateway = story.actuators[name]["gateway"]
+    lives = story.lives.get(gateway, ())
+    is_dead = not any(life.begin_s <= until_s and life.end_s >= since_s for life in lives)
+    return is_dead or any(
+        span.begin_s <= since_s and span.end_s >= until_s
+        for client in (gateway, "control")
+        for span in story.faults.get(("cut", f"{client}-broker"), ())
+    )
 
 
 def _period_s(story: Story, point: str) -> float:
@@ -174,12 +189,12 @@ def _unended(story: Story, records: list[Recorded] | tuple[Recorded, ...]) -> It
 def _stuck(story: Story, ended: Recorded) -> Iterator[Found]:
     """Failed at the end of the travel is said only on fresh feedback that shows another place; else it is unknown."""
     name, body = str(ended.actuator), ended.body
-    said = [str(reason["en"]) for reason in body["reasons"]]
-    if (
-        body["state"] != "failed"
-        or name not in story.actuators
-        or not any("travel time-out" in text for text in said)
-    ):
+    said = " ".join(str(reason["en"]) for reason in body["reasons"])
+    if body["state"] != "failed" or name not in story.actuators:
+        return
+    if "no trusted feedback" in said or "was not answered" in said:
+        yield "I5", ended.at_s, f"{name}: silence is called a failure"
+    if "travel time-out" not in said:
         return
     limits = [body["evidence"].get(f"{name}/{word}") for word in ("opened", "closed")]
     if any(item is None or item["quality"] != "good" or item["age_ms"] > 4000 for item in limits):

@@ -1,6 +1,7 @@
 """Judges what was allowed: interlocks against what was truly so, overrides, second persons, plans, and one definition on both sides."""
 
 import ast
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from tests.simulation.checker_story import LIMIT, Body, Story, Write, asks_for, percent_of
 from tests.simulation.plcs import CALM
 from tests.simulation.small_park import small_park
+from tests.simulation.trace import Fault
 
 APPROVAL_S = 600.0
 SLACK_S = 3.0
@@ -122,26 +124,43 @@ def plans(story: Story) -> Iterator[Found]:
 
 def definitions(story: Story) -> Iterator[Found]:
     """I18: centre and edge act on the same definition: the whole of it away from safe, the drive toward safe."""
-    said: dict[tuple[str, int], Body] = {}
+    said: dict[tuple[str, int], list[tuple[float, Body]]] = defaultdict(list)
     for gateway, beats in story.beats.items():
-        for _, life, body in beats:
-            said[gateway, life] = body["definitions"]
+        for at_s, life, beat in beats:
+            if not said[gateway, life]:
+                said[gateway, life].append((at_s, beat["definitions"]))
+    for edit in story.all(Fault):
+        if edit.kind == "edit":
+            for life in story.lives[edit.where]:
+                if life.begin_s <= edit.at_s <= life.end_s:
+                    said[edit.where, life.number].append((edit.at_s, json.loads(edit.detail)))
     for record in story.records.get("command", ()):
         body: Body = record.body
         name = str(record.actuator)
-        held = said.get((record.gateway, record.life), {}).get(name)
-        if body["state"] not in {"selected", "operating"} or held is None or not body["hash"]:
+        if (
+            body["state"] not in {"selected", "operating"}
+            or not body["hash"]
+            or body["action"] in {"stop", "verify"}
+        ):
             continue
-        asked = next(
-            (item.body["definition"] for item in story.heard["command"][record.gateway]
-             if item.body["id"] == body["id"] and item.body["phase"] == body["phase"]),
-            None,
-        )  # fmt: skip
-        is_away = story.is_away(name, body["action"], percent_of(body))
-        if asked is None or body["action"] in {"stop", "verify"}:
+        known = [
+            item
+            for item in story.heard["command"].get(record.gateway, ())
+            if item.body["id"] == body["id"]
+            and item.body["phase"] == body["phase"]
+            and item.at_s <= record.at_s
+        ]
+        if not known:
             continue
-        if (asked != held) if is_away else (asked[0] != held[0]):
-            yield "I18", record.at_s, f"{name} moves on the definition {asked}; its gateway holds {held}"
+        # In force from when it was heard to when it was obeyed; which of them the edge compared with, it alone knows.
+        held = [pair for at_s, pair in said[record.gateway, record.life] if at_s <= known[0].at_s][-1:]
+        held += [
+            pair for at_s, pair in said[record.gateway, record.life] if known[0].at_s < at_s <= record.at_s
+        ]
+        asked, is_away = known[0].body["definition"], story.is_away(name, body["action"], percent_of(body))
+        part = slice(0, 2) if is_away else slice(0, 1)
+        if held and all(asked[part] != list(pair[name])[part] for pair in held if name in pair):
+            yield "I18", record.at_s, f"{name} moves on the definition {asked}; its gateway holds another"
 
 
 @cache

@@ -47,6 +47,8 @@ class Heard:
     at_s: float
     life: int
     body: Body
+    by: str
+    """The client that said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Story:
     def heard(self) -> Mapping[str, Mapping[str, Sequence[Heard]]]:
         """Channel → gateway → what reached it of control's commands and order sets."""
         bodies = {
-            item.message: (channel, body)
+            item.message: (channel, body, item.client)
             for channel in ("command", "orders")
             for item, body in self.said[channel]
         }
@@ -162,7 +164,7 @@ class Story:
         for item in self.all(Delivered):
             known = bodies.get(item.message)
             if known is not None and item.client != "control":
-                found[known[0]][item.client].append(Heard(item.at_s, item.life, known[1]))
+                found[known[0]][item.client].append(Heard(item.at_s, item.life, known[1], known[2]))
         return found
 
     @cached_property
