@@ -23,15 +23,15 @@ def overridden(
     if now_ms is None or tier is Tier.RIVER:
         return {}
     return {
-        order.interlock: order
+        order.interlock or "": order
         for order in orders.standing(actuator.facility, OrderKind.OVERRIDE)
-        if order.interlock is not None and stands(order, actuator, now_ms=now_ms)
+        if stands(order, actuator, now_ms=now_ms)
     }
 
 
 def stands(order: Order, actuator: Actuator, *, now_ms: int) -> bool:
     """Whether `order` is an override as it must be, of an interlock as it is, and has begun and not ended."""
-    lock = lock_of(actuator, order.interlock or "")
+    lock = lock_of(actuator, order.interlock)
     return (
         lock is not None
         and lock.expression.text == order.condition
@@ -42,6 +42,6 @@ def stands(order: Order, actuator: Actuator, *, now_ms: int) -> bool:
     )
 
 
-def lock_of(actuator: Actuator, interlock: str) -> Interlock | None:
+def lock_of(actuator: Actuator, interlock: str | None) -> Interlock | None:
     """Return the interlock of that id; None when the actuator has none."""
     return next((lock for lock in (*actuator.permits, *actuator.inhibits) if lock.id == interlock), None)

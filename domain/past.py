@@ -73,8 +73,9 @@ class Track:
 
     def rate(self, *, over_s: float, now_s: float) -> float | None:
         """Return the mean change per second over at least `over_s`; None: not enough was seen."""
-        if self.now is None or not self.values or now_s - self.values[0][0] < over_s:
+        if not self.values or now_s - self.values[0][0] < over_s:
             return None
+        assert self.now is not None, "nothing is kept beside an untrusted value"
         at_s, value = self.values[0]
         return (self.now - value) / (now_s - at_s)
 

@@ -220,6 +220,47 @@ def test_a_rate_says_how_much_of_its_time_it_has_seen() -> None:
     assert seen.past.recall(text, now_s=seen.now_s, gap_s_max=GAP_S) is None
 
 
+def test_a_rate_forgets_what_lies_further_back_than_it_looks() -> None:
+    text = "rate(p.a, 60 * s)"
+    step = Line(f"{text} > 0 * m / s", unit="m")
+    for second in range(300):
+        step.go(1.0, good(0.0 if second < 200 else 6.0))
+        rate = step.past.recall(text, now_s=step.now_s, gap_s_max=GAP_S)
+        if 60 <= second < 200 or second > 262:
+            assert rate == 0.0, second
+        elif 200 < second < 258:
+            assert rate == pytest.approx(0.1, rel=0.04)
+
+
+def test_after_a_doubtful_value_a_rate_begins_anew() -> None:
+    text = "rate(p.a, 3 * s)"
+    line = Line(f"{text} > 0 * m / s", unit="m")
+    for _ in range(5):
+        line.go(1.0, good(1.0))
+    line.go(1.0, NEVER_READ)
+    known = []
+    for _ in range(5):
+        line.go(1.0, good(1.0))
+        known.append(line.past.recall(text, now_s=line.now_s, gap_s_max=GAP_S))
+    assert known == [None, None, None, 0.0, 0.0]
+
+
+def test_a_changed_park_keeps_how_long_it_has_been() -> None:
+    old = Line("held(p.a, 9 * s) and rate(p.b, 9 * s) > 0 / s", unit="")
+    for _ in range(6):
+        old.go(1.0, good(value=True))
+    new = Past(old.expression.timed, old.read, old.unit_of)
+    texts = ["held(p.a, 9 * s)", "rate(p.b, 9 * s)"]
+    assert [new.so_far_s(text, now_s=old.now_s) for text in texts] == [0.0, 0.0]
+    new.keep(old.past, [*texts, "held(p.z, 9 * s)", "rate(p.z, 9 * s)"])
+    assert [new.so_far_s(text, now_s=old.now_s) for text in texts] == [5.0, 5.0]
+    nothing = Past((), old.read, old.unit_of)
+    new.keep(nothing, texts)
+    nothing.keep(new, texts)
+    assert [new.so_far_s(text, now_s=old.now_s) for text in texts] == [5.0, 5.0]
+    assert nothing.operators == {}
+
+
 def test_what_a_rate_remembers_is_bounded_and_in_base_units() -> None:
     text = "rate(p.a, 60 * s)"
     rising = Line(f"{text} > 0 * m / s", unit="mm")

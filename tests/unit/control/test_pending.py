@@ -75,6 +75,12 @@ def test_the_second_person_is_another_in_another_session_in_time_and_on_the_same
     assert same.values == {"by": "qian"}
 
 
+def test_who_need_be_no_pair_may_have_any_role() -> None:
+    assert no(replace(ENGINEER, roles=frozenset({Role.SHIFT_CHIEF})), paired=False) is None
+    assert no(replace(ENGINEER, roles=frozenset({Role.SHIFT_CHIEF}))) is Code.APPROVAL
+    assert [*What] == ["override", "lift"]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_pair"),
     [

@@ -74,6 +74,11 @@ def test_one_that_is_not_as_it_must_be_overrides_nothing(wrong: dict[str, object
     assert standing(replace(GIVEN, **wrong)) == {}  # type: ignore[arg-type]
 
 
+def test_the_bounds_are_those_of_the_safety_rules() -> None:
+    assert LIFE_MS_MAX == 28_800_000
+    assert SKEW_MS_MAX == 5_000
+
+
 def test_it_may_last_eight_hours_and_no_longer() -> None:
     longest = replace(GIVEN, until_ms=BEGUN_MS + LIFE_MS_MAX)
     assert stands(longest, GATE, now_ms=BEGUN_MS + LIFE_MS_MAX - 1)
