@@ -35,6 +35,7 @@ from control.live.image import Image
 from control.people.accounts import Accounts, User
 from control.people.roles import Role
 from control.people.sessions import Rules, Sessions
+from control.people.standing import Standing
 from control.people.tokens import Tokens
 from control.plans.compile import content_hash
 from control.plans.entries import row as run_row
@@ -234,6 +235,12 @@ async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
         enterprise=None,
         created_ms=CLOCK.now_ms(),
         totp=b"\x00\xff",
+        pin="y",
+        pin_failures=2,
+        password_ms=CLOCK.now_ms(),
+        is_password_given=True,
+        earlier_passwords=("a", "b"),
+        subject="https://id.example 42",
     )
     assert await accounts.add(user, actor="root")
     sessions = Sessions(accounts, desk.recorder, CLOCK, CLOCK, rules=RULES)
@@ -245,7 +252,15 @@ async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
     assert again.get("zhao") == user
     held = Sessions(again, desk.recorder, CLOCK, CLOCK, rules=RULES)
     await held.load(desk.engine)
-    assert held.find(made.token) is not None
+    found = held.find(made.token)
+    assert found is not None
+    assert found[0].standing is Standing.GIVEN_PASSWORD
+    await held.lock(found[1])
+    await held.load(desk.engine)
+    found = held.find(made.token)
+    assert found is not None
+    assert found[0].standing is Standing.LOCKED
+    assert again.by_subject("https://id.example 42") == user
     await again.disable(replace(user), actor="root")
     assert held.find(made.token) is None
     known = Tokens(desk.recorder, CLOCK, CLOCK)
