@@ -4,6 +4,7 @@ A world has its own number, from which all its chance follows; a violation is pr
 """
 
 import argparse
+import hashlib
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,8 @@ from benchmarks.machine import this_machine
 from runtime.clock import RealClock
 from tests.simulation.many import Result, play
 
+TELLING = 20_000
+"""In so many commands everything that can happen should have."""
 PER_WORLD = 1_000
 """Commands of one world: enough for some hundred faults, few enough that a trace fits into memory beside others."""
 
@@ -38,6 +41,8 @@ def main() -> int:
     began_s = RealClock().monotonic()
     worlds = [asked.world] if asked.world is not None else list(range(-(-asked.commands // asked.per_world)))
     total = _all(worlds, partial(play, asked.seed, commands=asked.per_world), jobs=asked.jobs)
+    if total.commands >= TELLING:
+        total.broken += total.missing()
     _say(total, wall_s=RealClock().monotonic() - began_s)
     return 1 if total.broken else 0
 
@@ -68,7 +73,10 @@ def _say(total: Result, *, wall_s: float) -> None:
     for name, counts in (("outcomes", total.outcomes), ("answers", total.answers), ("faults", total.faults)):
         print(f"{name}: " + ", ".join(f"{key} {counts[key]}" for key in sorted(counts)))
     print(f"checks: {', '.join(CHECKS)}; the invariants I1 to I18 in each world")
-    print("no invariant was broken" if not total.broken else "BROKEN: see above")
+    print(f"trace: {hashlib.sha256(''.join(total.digests).encode()).hexdigest()}")
+    for line in total.broken:
+        print(line)
+    print("no invariant was broken" if not total.broken else "BROKEN")
 
 
 if __name__ == "__main__":

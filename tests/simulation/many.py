@@ -26,10 +26,15 @@ class Result:
     answers: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    kinds: tuple[str, ...] = ()
+    """Every kind of fault that there is."""
+    digests: list[str] = field(default_factory=list)
+    """A hash over the trace of each world: the same world gives the same."""
 
     def add(self, other: "Result") -> None:
         """Take another into this one."""
         self.worlds += other.worlds
+        self.kinds = other.kinds
         self.commands += other.commands
         self.virtual_s += other.virtual_s
         self.cpu_s += other.cpu_s
@@ -38,6 +43,15 @@ class Result:
         self.answers += other.answers
         self.faults += other.faults
         self.broken += other.broken
+        self.digests += other.digests
+
+    def missing(self) -> list[str]:
+        """Return what should have happened in so many commands and did not: then the rest says less than it seems to."""
+        states = ("confirmed", "expired", "failed", "preempted", "refused", "unknown", "withdrawn")
+        asked = ("run", "approve", "reopen", "consent", "tag", "cancel", "select", "operate")
+        found = [f"no command ended {state}" for state in states if not self.outcomes[state]]
+        found += [f"nobody's {what} was accepted" for what in asked if not self.answers[f"{what}: accepted"]]
+        return found + [f"the fault {kind} was never played" for kind in self.kinds if not self.faults[kind]]
 
 
 def play(seed: int, world: int, *, commands: int) -> Result:
@@ -45,6 +59,7 @@ def play(seed: int, world: int, *, commands: int) -> Result:
     # A log line for each of a million commands tells nobody anything; set before the services bind their loggers.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     from tests.simulation.checker import violations
+    from tests.simulation.weather import FAULTS
     from tests.simulation.world import simulate
 
     begun_s = os.times().user + os.times().system
@@ -67,4 +82,6 @@ def play(seed: int, world: int, *, commands: int) -> Result:
         answers=Counter(run.answers),
         faults=Counter(run.faults),
         broken=found,
+        digests=[run.trace.digest()],
+        kinds=tuple(FAULTS),
     )

@@ -37,7 +37,7 @@ from tests.simulation.ground import Ground
 from tests.simulation.loop import Sleep
 from tests.simulation.trace import Answered, Asked
 
-WISE = 0.8
+WISE = 0.9
 """How often somebody presses what can be pressed."""
 THINK_S, IDLE_S = 0.4, 8.0
 """Virtual seconds on average between two things that one person does: who works at a position, and who passes by."""
@@ -165,27 +165,25 @@ class Town:
         )
         return reply
 
-    def pick_wisely(self, *, is_to_be_safe: bool) -> Actuator:
-        """Return an actuator of which the screen says that it can be moved so; sometimes any, as people err."""
+    def pick_wisely(self, *, is_to_be_safe: bool) -> Actuator | None:
+        """Return an actuator of which the screen says that it can be moved so, None when there is none; or any, as people err."""
         parts = self.centre.parts
+        if parts is None or self.draw.random() > WISE:
+            return self.draw.choice(self.actuators)
+        now_s = self.centre.clock.monotonic()
         found = [
-            item for item in self.actuators if self.park.facilities[item.facility].tier is not Tier.RIVER
+            item
+            for item in self.actuators
+            if self._looks_free(parts, item, now_s, is_to_be_safe=is_to_be_safe)
         ]
-        if parts is not None and self.draw.random() < WISE:
-            now_s = self.centre.clock.monotonic()
-            safe = {
-                item: Position.CLOSED if safe_action(item) == "close" else Position.OPEN for item in found
-            }
-            found = [
-                item
-                for item in found
-                if not parts.book.open_on(item.facility)
-                and (is_to_be_safe or not parts.orders.held.keeping(item.facility))
-                and (parts.image.indication(item, now_s=now_s).position is safe[item]) is not is_to_be_safe
-            ] or found
-        elif self.draw.random() < 0.3:
-            found = list(self.actuators)
-        return self.draw.choice(found)
+        return self.draw.choice(found) if found else None
+
+    def _looks_free(self, parts: Parts, item: Actuator, now_s: float, *, is_to_be_safe: bool) -> bool:
+        if self.park.facilities[item.facility].tier is Tier.RIVER or parts.book.open_on(item.facility):
+            return False
+        safe = Position.CLOSED if safe_action(item) == "close" else Position.OPEN
+        is_safe = parts.image.indication(item, now_s=now_s).position is safe
+        return not is_safe if is_to_be_safe else is_safe and not parts.orders.held.keeping(item.facility)
 
     def pick(self, actuators: Sequence[Actuator] | None = None) -> Actuator:
         """Return an actuator; some are pressed more than others."""
@@ -295,7 +293,7 @@ def away_action(actuator: Actuator) -> str:
 
 async def secure(town: Town, name: str) -> None:
     """Move something toward safe; sometimes twice, with one key or with two."""
-    actuator = town.pick_wisely(is_to_be_safe=True)
+    actuator = town.pick_wisely(is_to_be_safe=True) or town.pick()
     key = town.key() if town.draw.random() < 0.5 else None
     reply = await town.operate(name, actuator.facility, safe_action(actuator), key=key)
     if key is not None and town.draw.random() < 0.2 and reply.code in {"accepted", "no-answer"}:
@@ -305,6 +303,8 @@ async def secure(town: Town, name: str) -> None:
 async def open_up(town: Town, name: str) -> None:
     """Select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
     actuator, percent = town.pick_wisely(is_to_be_safe=False), None
+    if actuator is None:
+        return
     action = away_action(actuator)
     if isinstance(actuator.drive, Setpoint) and town.draw.random() < 0.7:
         action, percent = "set", float(town.draw.choice((25, 50, 75, 100)))

@@ -17,7 +17,7 @@ from tests.simulation.loop import Sleep
 from tests.simulation.plcs import Wire
 from tests.simulation.trace import Fault
 
-CALM_S = 3.0
+CALM_S = 1.2
 """Virtual seconds on average between two faults."""
 RESTART_S = (2.6, 8.0)
 """Virtual seconds until a process that ended is started again; the sample clock needs more than two."""
