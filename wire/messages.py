@@ -13,6 +13,7 @@ from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, GatewayId, ParkId
 from domain.order import Order, OrderKind, OrderSet
 from wire.canonical import Json
+from wire.consents import consent_body, consent_of
 from wire.fields import Fields
 
 Ranges = tuple[tuple[int, int], ...]
@@ -229,28 +230,6 @@ def command(body: Mapping[str, Json]) -> CommandMessage:
         evidence=tuple(_evidence(Fields.of("evidence", item)) for item in fields.sequence("evidence")),
         instead_of=CommandId(instead_of) if instead_of is not None else None,
         consent=None if given is None else consent_of(Fields.of("consent", given)),
-    )
-
-
-def consent_body(consent: Consent) -> dict[str, Json]:
-    """Return the JSON form of a second person's approval."""
-    return {
-        "by": consent.by,
-        "content_hash": consent.content_hash,
-        "at_ms": consent.at_ms,
-        "basis": consent.basis,
-        "is_emergency": consent.is_emergency,
-    }
-
-
-def consent_of(fields: Fields) -> Consent:
-    """Return the approval in `fields`. Raises RemoteProtocolError."""
-    return Consent(
-        by=fields.text("by"),
-        content_hash=fields.text("content_hash"),
-        at_ms=fields.integer("at_ms"),
-        basis=fields.text("basis"),
-        is_emergency=fields.boolean("is_emergency"),
     )
 
 

@@ -12,7 +12,8 @@ from domain.park import Park
 from domain.refusal import Cause
 from domain.words import Words
 from wire.canonical import Json
-from wire.messages import Record, consent_body, record_body
+from wire.consents import consent_body
+from wire.messages import Record, record_body
 
 KIND_WORDS = {
     "command": Words("命令", "command"),

@@ -9,8 +9,8 @@ from domain.approval import Consent
 from domain.command import Action, Command, Event, Phase, State, advance, next_state
 from domain.ids import CommandId, FacilityId, GatewayId
 from wire.canonical import Json
+from wire.consents import consent_body, consent_of
 from wire.fields import Fields
-from wire.messages import consent_body, consent_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
