@@ -83,6 +83,7 @@ class Core:
             self.records,
             epoch=storage.epoch,
             now_ms=self.clock.now_ms(),
+            left=storage.records.left(),
         )
 
     def work(self, watch: Callable[[str], Callable[[], None]]) -> Iterable[Work]:

@@ -3,6 +3,7 @@
 The format is docs/protocols/journal.md. It sends nothing itself and knows no topics of acknowledgements.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from runtime.journal_flight import DURABLE_WAIT_S, RECEIVED_WAIT_S, Flight
 from runtime.journal_format import BLOCKS, Entry
 from runtime.journal_marks import DURABLE, NEVER_SENT, RECEIVED
 from runtime.journal_queue import Queue
+from runtime.journal_reading import runs_of_records
 from runtime.journal_segment import Segment, pack
 from runtime.journal_shelf import Shelf
 from wire.messages import Ranges
@@ -150,6 +152,14 @@ class Journal:
         active.next_due_s = min(active.next_due_s, sent_s + RECEIVED_WAIT_S)
         self.is_full = False
         return offset
+
+    def left(self) -> Iterator[bytes]:
+        """Yield what the run before left unacknowledged, oldest first, with some that was; for a start, which may read the disk."""
+        for segment in self._shelf.segments[:-1]:
+            if segment.header.packing != BLOCKS:
+                with contextlib.suppress(OSError, StorageError):
+                    for _, kept in runs_of_records(segment.path):
+                        yield from (item.payload for item in kept)
 
     def received(self, epoch: str, ranges: Ranges) -> int:
         """Mark what the receiver has; return how many that changed. It gives credit for sending again."""

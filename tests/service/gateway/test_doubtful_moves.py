@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.command import Action, Phase
+from domain.command import Action, Phase, State
 from domain.drive import Pulse, Repeat, Table
+from domain.ids import CommandId
 from domain.park import Tier
 from gateway.executor import Executor
 from gateway.recovery import recover
@@ -234,5 +235,24 @@ def test_a_closure_that_takes_over_while_its_plc_is_lost_stops_the_gate_before_i
         await bench.step(60)
         assert bench.link.sent == [OPEN_COIL, STOP_COIL, CLOSE_COIL]
         assert bench.state(closing) == "confirmed"
+
+    play(what)
+
+
+def test_an_outcome_that_was_told_stands_when_the_kill_fell_before_the_ledger_took_it() -> None:
+    async def what(bench: Watched) -> None:
+        command = bench.open()
+        await bench.step(60)
+        field, transcript, ledger, records = bench.parts
+        entry = ledger.entry(CommandId(command), Phase.OPERATE)
+        assert entry is not None
+        entry.state, entry.record = State.OPERATING, None
+        told = [token for _, token, _ in bench._lane._waiting]
+        recover(
+            ledger, field, bench.executor, transcript, records,
+            epoch="f" * 32, now_ms=bench.clock.now_ms(), left=[b"torn", *told],
+        )  # fmt: skip
+        assert bench.state(command) == "confirmed"
+        assert (entry.state, entry.record in told) == (State.CONFIRMED, True)
 
     play(what)
