@@ -61,7 +61,7 @@ class Inbox:
     async def run(self) -> None:
         """Take messages for ever."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_records(), name="records")
+            tasks.create_task(self._keep_records(tasks), name="records")
             await self._listen()
 
     async def _listen(self) -> None:
@@ -78,14 +78,15 @@ class Inbox:
                 _log.warning("messages dropped", count=self._dropped)
             await asyncio.sleep(0)
 
-    async def _keep_records(self) -> None:
+    async def _keep_records(self, tasks: asyncio.TaskGroup) -> None:
         """Have records committed beside the listening: a disk that takes its time makes nothing stale meanwhile."""
         while True:
             await self._is_told.wait()
             self._is_told.clear()
             told, self._told = self._told, []
             await self._records.take_all(told)
-            await self._records.acknowledge()
+            # Beside the next: what is committed is told while more is being committed.
+            tasks.create_task(self._records.acknowledge(), name="acknowledge")
 
     async def _take(self, message: Message) -> None:
         try:

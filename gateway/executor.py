@@ -3,6 +3,7 @@
 What may be moved was decided before (gateway.desk); how a move ended is decided by gateway.proof.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -286,8 +287,11 @@ class Executor:
                 self._operating(job)
                 refused = Cause(code=Code.HEALTH, detail=f"PLC: Modbus {error.code}")
                 return Outcome(event=Event.DEVICE_REFUSED, causes=(refused,))
-        self._operating(job)
         since_s = self._clock.monotonic()
+        # The PLC is asked while we write down that it was told.
+        self._field.station_of(job.actuator).poller.poll_now(self._field.groups_of(job.actuator))
+        await asyncio.sleep(0)
+        self._operating(job)
         found = await self._prove(job, goal, since_s, is_answered=is_answered)
         is_there = found is not None and found.event is Event.POSITION_REACHED
         if is_there and goal.position in _END and start is _OPPOSITE[goal.position]:
@@ -336,8 +340,6 @@ class Executor:
     async def _prove(self, job: Job, goal: Goal, since_s: float, *, is_answered: bool) -> Outcome | None:
         """Watch the feedback until it proves an outcome; None when another command has taken over."""
         poller = self._field.station_of(job.actuator).poller
-        # What was asked before the write proves nothing (I4): ask now, not when the next poll is due.
-        poller.poll_now(self._field.groups_of(job.actuator))
         left_s, last_s, over_s = job.timeout_s, since_s, None
         wanted = echo_of(job.actuator.drive, job.action) if is_answered else None
         while not job.is_over:

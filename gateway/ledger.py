@@ -101,6 +101,11 @@ class Ledger:
             self._forget_oldest()
         return self.flush()
 
+    def remember(self, entry: Entry) -> None:
+        """Remember `entry` as it is, to be written with whatever is written next: after a kill the last state written counts."""
+        self._entries[entry.id, entry.phase] = entry
+        self._unwritten.add((entry.id, entry.phase))
+
     def flush(self) -> bool:
         """Write what is not on the disk yet; return whether everything is."""
         rows = [self._row(self._entries[key]) for key in self._unwritten if key in self._entries]

@@ -76,7 +76,11 @@ class Transcript:
         )
         known = entry.actuator if entry.actuator in self._field.park.actuators else None
         entry.record = self._records.make("command", body, actuator=known)
-        self._ledger.put(entry)
+        if state is State.OPERATING:
+            # Its intent is on the disk; after a kill both mean the same, that nobody knows how it ended.
+            self._ledger.remember(entry)
+        else:
+            self._ledger.put(entry)
         self._metrics.command(entry.action.value, state.value)
         self._log.info(
             "command",
