@@ -22,7 +22,7 @@ from control.commands.term import Term
 from control.commands.view import View
 from control.commissioning.service import Commissioning
 from control.commissioning.travels import Travels
-from control.database.connection import SQLITE, open_database
+from control.database.connection import SQLITE, database_address, engine_of, open_database
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
@@ -110,7 +110,11 @@ async def open_journal(
 
     With `lead` every transaction is fenced, and what an earlier run spooled is handed to whoever leads now, this one or another.
     """
-    engine = await open_database(settings.database.url, password_file=settings.database.password_file)
+    database = settings.database
+    if lead is None:
+        engine = await open_database(database.url, password_file=database.password_file)
+    else:  # its tables are up to date: to find that again would delay a take-over
+        engine = engine_of(database_address(database.url, password_file=database.password_file))
     is_alone = lead is None and engine.dialect.name == SQLITE
     ledger = Ledger(
         engine, lead.fence if lead is not None else None, thread=Thread(engine.url) if is_alone else None
@@ -126,11 +130,12 @@ async def open_journal(
     return _journal(settings, park, signer, clock, ledger, recorder)
 
 
-async def watch_journal(
+def watch_journal(
     settings: ControlSettings, park: Park, signer: Signer, clock: Clock, lead: Leadership
 ) -> Journal:
     """Open the database for a control that does not lead: it reads, and hands over what is asked for here."""
-    engine = await open_database(settings.database.url, password_file=settings.database.password_file)
+    address = database_address(settings.database.url, password_file=settings.database.password_file)
+    engine = engine_of(address)
     ledger = Ledger(engine)
     recorder = Handing(ledger, Spool(settings.state / "spool.jsonl"), clock, replica=lead.replica)
     return _journal(settings, park, signer, clock, ledger, recorder)

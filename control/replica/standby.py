@@ -43,7 +43,7 @@ async def stand_by(
 ) -> None:
     """Serve closures until the lead is ours; then every door is shut again, and what was asked for here is handed over."""
     clock, wall = clocks
-    journal = await watch_journal(settings, park, keys[0], clock, lead)
+    journal = watch_journal(settings, park, keys[0], clock, lead)
     core = await assemble(settings, park, keys[0], journal, clock, wall, leads=False)
     frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
     seat = Seat(replica=lead.replica, speaks=lambda: False, records=Watching)

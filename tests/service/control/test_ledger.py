@@ -87,6 +87,25 @@ async def test_what_was_spooled_is_imported_once_and_one_bad_line_keeps_no_other
     assert await rows(desk) == 3
 
 
+async def test_a_database_that_says_nothing_holds_no_closure_up_and_nothing_is_written_twice(
+    tmp_path: Path,
+) -> None:
+    """As behind a dead cable: the change waits with the ledger, and is spooled meanwhile."""
+    engine = await open_database(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    ledger = Ledger(engine)
+    recorder = Recorder(ledger, Spool(tmp_path / "spool.jsonl"), RealClock())
+    await recorder.keep(change(7))  # nobody writes yet
+    assert recorder.spooled == 1
+    assert not recorder.is_available
+    task = asyncio.get_running_loop().create_task(ledger.run(), name="ledger")
+    await recorder.restore()
+    assert recorder.is_available
+    assert len(await AuditLog(ledger).records(Query(kind="k"))) == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await ledger.close()
+
+
 async def test_the_log_is_read_as_asked(desk: Desk) -> None:
     for number, kind in enumerate(("command.request", "command.refused", "commander", "alarm.raised")):
         await desk.ledger.commit(change(number, kind=kind))
