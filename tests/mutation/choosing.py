@@ -13,6 +13,7 @@ from tests.mutation.operators import Mutant
 COST_MAX_S = 40.0
 """Seconds of tests that one mutant may cost. A mutant that dearer tests would kill counts as survived: figures err low."""
 FRESH_COST_MAX_S = 8.0
+ANY_LINE = range(1, 10_000)
 FRESH_FILES_MAX = 14
 """Files of tests for a mutant that needs a process of its own, which imports them anew."""
 
@@ -58,13 +59,20 @@ class Chooser:
     def for_module(self, module: Module, mutant: Mutant, users: Sequence[Module]) -> list[Ran]:
         """Choose for what is decided at import: tests that name it, or run a function that does."""
         found: dict[str, Ran] = {}
-        for name in mutant.names or {module.name.rsplit(".", 1)[-1]}:
+        for name in mutant.names:
             for file, lines in self._users_of(name, users):
                 found |= self._running(file, lines)
             pattern = re.compile(rf"\b{re.escape(name)}\b")
             found |= {test.name: test for test in self.tests if pattern.search(self._text(test.file))}
-        own = self._running(module.file, range(1, 100_000))
-        return _few_files(self._cheapest(module, found or own, FRESH_COST_MAX_S))
+        for name in (module.name, *self._importers(module, users)):
+            # Of a module that only runs when it is imported, what runs the modules that import it.
+            file = next(item.file for item in users if item.name == name)
+            found = found or self._running(file, ANY_LINE)
+        return _few_files(self._cheapest(module, found, FRESH_COST_MAX_S))
+
+    @staticmethod
+    def _importers(module: Module, users: Sequence[Module]) -> list[str]:
+        return [item.name for item in users if module.name in _imports(item.tree)]
 
     def _running(self, file: str, lines: Iterable[int]) -> dict[str, Ran]:
         return {test.name: test for line in lines for test in self._by_line.get((file, line), [])}
@@ -94,6 +102,12 @@ class Chooser:
         if file not in self._texts:
             self._texts[file] = (ROOT / Path(file)).read_text(encoding="utf-8")
         return self._texts[file]
+
+
+def _imports(tree: ast.Module) -> frozenset[str]:
+    return frozenset(
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is not None
+    )
 
 
 def _functions_naming(module: Module, name: str) -> Iterable[tuple[str, range]]:

@@ -13,6 +13,7 @@ from tests.mutation.operators import Mutant
 from tests.mutation.patching import MutatedImport, mutated
 from tests.mutation.pool import End, forked, give_up_after, leave
 from tests.mutation.session import Chosen, Session, collected
+from tests.mutation.tracing import Tracer
 
 OTHERS = (
     "pytest", "hypothesis", "hypothesis.stateful", "numpy", "pydantic", "sqlalchemy.ext.asyncio", "joserfc.jws", "structlog",
@@ -51,11 +52,14 @@ class Run:
     results: list[Result] = field(default_factory=list)
     _later: list[tuple[Module, Mutant]] = field(default_factory=list)
     _ran: list[Ran] = field(default_factory=list)
+    _at_import: dict[str, set[int]] = field(default_factory=dict)
 
     def all(self) -> list[Result]:
         """Return every mutant's end, in the order of the modules' texts."""
         kept = self.folder / "functions.pickle"
         kept.unlink(missing_ok=True)
+        ((_, _, _),) = forked([None], workers=1, child=self._imports_child)
+        self._at_import = pickle.loads((self.folder / "imports.pickle").read_bytes())
         process = os.fork()  # so that this process stays without our modules
         if process == 0:
             self._functions_child(kept)
@@ -65,6 +69,14 @@ class Run:
         self.results, self._later, self._ran = pickle.loads(kept.read_bytes())
         self._fresh()
         return sorted(self.results, key=lambda result: (result.module, result.line, result.mutant))
+
+    def _imports_child(self, _: None) -> None:
+        """Note which lines run when the modules are imported."""
+        with Tracer([module.file for module in self.every]).watching() as lines:
+            for module in self.every:
+                importlib.import_module(module.name)
+        (self.folder / "imports.pickle").write_bytes(pickle.dumps(lines))
+        leave(End.SURVIVED)
 
     def _functions_child(self, kept: Path) -> None:
         try:
@@ -93,6 +105,8 @@ class Run:
                     self._later.append((module, mutant))
                 elif chooser.for_function(module, mutant):
                     works.append((module, mutant))
+                elif mutant.lines & self._at_import.get(module.file, frozenset()):
+                    self._later.append((module, mutant))
                 else:
                     self._note(module, mutant, End.SURVIVED, "no test runs it")
         self.tell(f"{len(session.tests)} tests, {len(works)} mutants in functions")
