@@ -119,6 +119,11 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     page.get_by_test_id("nav-overview").click()
     page.get_by_test_id("facility-hc_outlet").click()
     shoot(page, "overview-closed")
+
+    # Why it may not be opened now: the tree of conditions, each with what would have to change.
+    page.get_by_test_id("why-more-open").click()
+    expect(page.get_by_test_id("why-change").filter(has_text="须经恢复开启程序解除").first).to_be_visible()
+    shoot(page, "why-not")
     page.get_by_test_id("nav-system").click()
     shoot(page, "system")
     page.get_by_test_id("lang-switch").click()
