@@ -141,3 +141,21 @@ def test_one_sample_counts_once() -> None:
         alarm = observe(alarm, HIGH, good(1300, 1), now_ms=1)
     assert alarm.state is AlarmState.NORMAL
     assert alarm.beyond == 1
+
+
+def test_low_limits_clear_above_them_and_nothing_clears_within() -> None:
+    raised = play(LOW, 5.9)
+    assert play(LOW, 6.1, alarm=raised, start=1).state is AlarmState.ACTIVE_UNACK
+    assert play(LOW, 6.2, alarm=raised, start=1).state is AlarmState.CLEARED_UNACK
+    assert play(LOW, 5.0, 5.5, alarm=raised, start=1).value == 5.0
+
+
+def test_what_is_no_number_or_was_counted_changes_nothing() -> None:
+    raised = play(LOW, 5.9)
+    for reading in (good("text", 9), replace(good(1.0, 9), value=None), good(1.0, 0)):
+        assert observe(raised, LOW, reading, now_ms=500) is raised
+
+
+def test_an_alarm_kept_without_its_value_takes_the_next() -> None:
+    bare = replace(play(LOW, 5.9), value=None)
+    assert play(LOW, 5.5, alarm=bare, start=1).value == 5.5

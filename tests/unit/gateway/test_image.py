@@ -7,7 +7,7 @@ from domain.ids import DeviceId, FacilityId, GatewayId
 from domain.park import Device, Point, PollGroup, Register, RegisterType
 from domain.quality import Quality, Reason
 from domain.words import Words
-from gateway.image import DeviceImage
+from gateway.image import DeviceImage, period_s, stale_after_s
 from gateway.judgement import REASON_NUMBERS
 from wire.modbus import Columns
 
@@ -167,3 +167,59 @@ def test_all_is_told_again_when_asked() -> None:
     assert read(image, T0 + 1, 1.0, 0.0, text="a") == []
     image.tell_all_again()
     assert read(image, T0 + 2, 1.0, 0.0, text="a") == [0, 1, 2]
+
+
+def test_a_reading_is_as_old_as_its_last_good_read_and_stale_after_two_periods() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    never = image.reading(0, now_s=5.0, speed=1.0)
+    assert (never.value, never.quality, never.reason, never.fresh) == (None, Quality.BAD, Reason.STALE, False)
+    read(image, T0, 3.5, 1.0, text="a")
+    limit_s = stale_after_s(DEVICE.groups["normal"], speed=1.0)
+    assert limit_s == 2.0
+    number, state, text = (image.reading(row, now_s=1.0 + limit_s, speed=1.0) for row in range(3))
+    assert (number.value, state.value, text.value) == (3.5, True, "a")
+    assert (number.age_s, number.fresh, number.observed_ms) == (limit_s, True, T0)
+    late = image.reading(0, now_s=1.001 + limit_s, speed=1.0)
+    assert (late.fresh, late.value) == (False, 3.5)
+    faster = image.reading(0, now_s=1.0 + limit_s, speed=100.0)
+    assert faster.fresh, "a read made before time went faster was due by the old speed"
+    assert image.stale_after_s(speed=100.0) == limit_s
+
+
+def test_silence_is_doubted_once_and_keeps_the_value() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert image.told(range(3)) == []
+    read(image, T0, 3.5, 1.0, text="a")
+    rows = np.array([0])
+    assert image.doubt(rows, Quality.BAD, Reason.LINK, observed_ms=T0 + 5).tolist() == [0]
+    assert image.doubt(rows, Quality.BAD, Reason.LINK, observed_ms=T0 + 6).tolist() == []
+    found = image.reading(0, now_s=1.0, speed=1.0)
+    assert (found.value, found.quality, found.reason, found.observed_ms) == (
+        3.5,
+        Quality.BAD,
+        Reason.LINK,
+        T0 + 6,
+    )
+    (told,) = image.told([0])
+    assert (told.value, told.quality, told.reason, told.observed_ms) == (
+        3.5,
+        Quality.BAD,
+        Reason.LINK,
+        T0 + 5,
+    )
+
+
+def test_a_group_s_period_and_its_end_follow_the_speed_of_time() -> None:
+    group = PollGroup(name="slow", period_s=10.0)
+    assert (stale_after_s(group, speed=1.0), stale_after_s(group, speed=4.0)) == (20.0, 5.0)
+    assert stale_after_s(group, speed=0.5) == 40.0
+    assert period_s(group, speed=4.0) == 2.5
+    assert period_s(group, speed=1e9, floor_s=0.02) == 0.02
+
+
+def test_a_poll_of_nothing_answers_for_no_group() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    none = np.array([], dtype=np.int64)
+    empty = Columns(values=np.array([]), is_invalid=np.array([], dtype=np.bool_))
+    assert image.take(none, empty, observed_ms=T0, asked_s=1.0, read_s=1.0).tolist() == []
+    assert image.stale_groups(now_s=1e6, speed=1.0) == []
