@@ -82,6 +82,9 @@ def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:
     if held is None:
         return Report(change=applied(record, park))
     reasons = record.body.get("reasons")
+    if _is_of_other_bytes(phase, state, reasons):
+        # A life of control that left no trace on any disk sent other bytes under this id; what became of those nobody knows (I5).
+        state = State.UNKNOWN
     entered = Transition(
         state=state,
         at_ms=record.at_ms,
@@ -140,6 +143,13 @@ def _is_void(tracked: Tracked, entered: Transition) -> bool:
         and not tracked.is_away
         and not tracked.replaced_by
     )
+
+
+def _is_of_other_bytes(phase: Phase, state: State, reasons: Json) -> bool:
+    """Whether the edge knows the id of an operate by bytes that are not the ones it refuses."""
+    said = reasons if isinstance(reasons, list) else []
+    is_refused = phase is Phase.OPERATE and state is State.REFUSED
+    return is_refused and {_code(item) for item in said} == {Code.REPLAYED.value}
 
 
 def _code(reason: Json) -> str:

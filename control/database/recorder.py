@@ -5,6 +5,7 @@ another control leads, only what a person asked for here is kept, to be handed t
 """
 
 import asyncio
+from collections import deque
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,8 @@ from runtime.log import logger
 
 KEEP_S_MAX = 2.0
 """Wall seconds that a closure waits for its record: a database behind a dead cable would take as long as its time-outs."""
+HELD_MAX = 10_000
+"""Changes held in memory while neither database nor spool takes any: hours of closures; beyond it a change is logged and lost."""
 PROBE_S = 1.0
 """Wall seconds between two attempts to reach a database that is gone."""
 
@@ -35,16 +38,18 @@ class Recorder:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
+        self._held: deque[Change] = deque()
+        """What neither database nor spool took; a kill loses it."""
 
     @property
     def is_available(self) -> bool:
         """Whether the database takes changes and nothing waits beside it."""
-        return self._ledger.is_available and not len(self._spool)
+        return self._ledger.is_available and not self.spooled
 
     @property
     def spooled(self) -> int:
         """Changes that wait beside the database."""
-        return len(self._spool)
+        return len(self._spool) + len(self._held)
 
     async def commit(self, change: Change) -> None:
         """Return when `change` is durable in the database. Raises StorageError when nothing of it was written."""
@@ -58,8 +63,9 @@ class Recorder:
     async def keep(self, change: Change) -> None:
         """Return when `change` is durable in the database or, while that is gone, in the spool.
 
-        Never raises: what must not wait for a disk does not wait for two. What even the spool refuses is logged. A database that
-        says nothing counts as gone after a moment; should it write the change all the same, the import finds it in the log.
+        Never raises: what must not wait for a disk does not wait for two. What even the spool refuses is held in memory. A
+        database that says nothing counts as gone after a moment; should it write the change all the same, the import finds it in
+        the log.
         """
         try:
             async with asyncio.timeout(KEEP_S_MAX):
@@ -91,6 +97,7 @@ class Recorder:
 
     async def restore(self) -> None:
         """Import what the spool holds; leave it as it is when the database does not answer."""
+        self._spool_held()
         try:
             # Behind everything that was under way: what of it was written is in the log when the import looks.
             await self._ledger.commit(Change())
@@ -102,7 +109,11 @@ class Recorder:
                         table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
                     )
                     await self._import(change, Change(writes=(marker,)))
-            await self._ledger.commit(self._note(len(held)))
+            count = len(held) + len(self._held)
+            while self._held:  # the database is back, the disk of the spool is not
+                await self._import(self._held[0], Change())
+                self._held.popleft()
+            await self._ledger.commit(self._note(count))
         except (StorageError, SQLAlchemyError, OSError):
             return
         if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
@@ -122,10 +133,22 @@ class Recorder:
             await self._ledger.commit(Change(entries=change.entries) + marker)
 
     def _put_aside(self, change: Change) -> None:
-        try:
-            self._spool.append(change)
-        except StorageError as error:
-            self._say_lost(change, error)
+        """Spool `change`, or hold it behind what is held already: the order stays."""
+        if len(self._held) >= HELD_MAX:
+            self._say_lost(change, StorageError(f"{HELD_MAX} changes are held in memory"))
+            return
+        self._held.append(change)
+        self._spool_held()
+
+    def _spool_held(self) -> None:
+        while self._held:
+            try:
+                self._spool.append(self._held[0])
+            except StorageError as error:
+                if len(self._held) == 1:
+                    _log.error("kept in memory", reason=str(error))
+                return
+            self._held.popleft()
 
     def _say_lost(self, change: Change, error: StorageError) -> None:
         _log.error("not kept", reason=str(error), entries=[entry.kind for entry in change.entries])

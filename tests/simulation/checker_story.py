@@ -232,9 +232,11 @@ class Story:
 
     @cached_property
     def lives_of(self) -> Mapping[tuple[str, str, str], Sequence[Recorded]]:
-        """(gateway, command, phase) → its records in order."""
+        """(gateway, command, phase) → its records in order; other bytes under a known id are refused, and are not it."""
         found: dict[tuple[str, str, str], list[Recorded]] = defaultdict(list)
         for item in self.records.get("command", ()):
+            if [reason["code"] for reason in item.body["reasons"]] == ["replayed"]:
+                continue
             found[item.gateway, item.body["id"], item.body["phase"]].append(item)
         return found
 

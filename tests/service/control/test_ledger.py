@@ -87,6 +87,27 @@ async def test_what_was_spooled_is_imported_once_and_one_bad_line_keeps_no_other
     assert await rows(desk) == 3
 
 
+@pytest.mark.parametrize("is_spool_back_first", [True, False])
+async def test_what_neither_database_nor_spool_took_is_held_and_imported_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, is_spool_back_first: bool
+) -> None:
+    """One full disk under both: what must not wait goes out, and its record waits in memory, in its order."""
+    monkeypatch.setattr("control.database.spool.LINES_MAX", 0)
+    desk.ledger.is_available = False
+    for number in (1, 2, 3):
+        await desk.recorder.keep(change(number, kind="held"))
+    assert (desk.recorder.spooled, len(desk.spool)) == (3, 0)
+    assert not desk.recorder.is_available
+    if is_spool_back_first:
+        monkeypatch.undo()
+    await desk.recorder.restore()
+    assert desk.recorder.is_available
+    found = await AuditLog(desk.ledger).records(Query(kind="held"))
+    assert [item["body"] for item in reversed(found)] == [{"offset": number} for number in (1, 2, 3)]
+    await desk.recorder.restore()
+    assert await rows(desk) == 3
+
+
 async def test_a_database_that_says_nothing_holds_no_closure_up_and_nothing_is_written_twice(
     tmp_path: Path,
 ) -> None:

@@ -60,6 +60,14 @@ def test_a_report_of_other_bytes_is_kept_and_moves_nothing() -> None:
         assert [write.table for write in found.change.writes] == ["records"]
 
 
+def test_an_id_that_the_edge_knows_by_other_bytes_has_an_outcome_that_nobody_knows() -> None:
+    known: Json = {"code": Code.REPLAYED.value, "zh": "", "en": "", "values": {}}
+    found = report(record("refused", reasons=[known]), sent(), PARK)
+    assert found.tracked is not None
+    assert found.tracked.state is State.UNKNOWN
+    assert not found.is_void
+
+
 def test_a_late_report_is_kept_as_late() -> None:
     found = report(record("confirmed"), sent(State.UNKNOWN), PARK)
     assert found.tracked is not None
