@@ -1,6 +1,7 @@
 """How a move ends: every pair of limits, with and without time-out, silence, local and fault."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -179,3 +180,14 @@ def test_a_move_in_steps_that_something_stands_against_stays_and_says_what() -> 
         Cause(code=Code.INTERLOCK, detail=Words("停在 40 %,不再开大", "stays at 40 %, goes no further")),
         *against,
     )
+
+
+def test_what_is_no_number_is_no_opening_and_what_is_stale_shows_nothing() -> None:
+    text = Reading(value="x", quality=Quality.GOOD, age_s=0.1, fresh=True)
+    assert end(Goal(percent=2.5), Seen(percent=text)) is None
+    found = outcome(CLOSE, Seen(**LIMITS, percent=text), is_time_out=True, is_silence=False)
+    assert found is not None
+    assert found.causes[0].detail == Words("行程超时,停在中间位", "travel time-out, stuck at: between limits")
+    stale = replace(now(False), fresh=False)
+    assert end(CLOSE, Seen(opened=stale, closed=stale), over=True) is None
+    assert end(CLOSE, Seen(**LIMITS, fault=now(False))) is None
