@@ -122,3 +122,13 @@ def test_whatever_is_seen_it_acts_only_on_what_was_proved_and_untouched_since(
         elif not look.is_remote or look.is_tagged:
             is_touched = True
         proof = verdict.proof
+
+
+def test_without_an_order_everything_is_forgotten_and_at_safe_all_is_proved() -> None:
+    nothing = replace(AWAY, standing=frozenset())
+    assert decide(replace(PROVED, tries=2), nothing, SAFE_PULSE, waited_s=0.0).proof == Proof()
+    for is_remote, is_tagged, is_touched in ((True, False, False), (False, False, True), (True, True, True)):
+        there = replace(AWAY, is_safe=True, is_remote=is_remote, is_tagged=is_tagged)
+        found = decide(replace(PROVED, tries=2, is_asked=True), there, SAFE_PULSE, waited_s=0.0)
+        assert found.act is Act.REST
+        assert found.proof == Proof(orders=AWAY.standing, counters=COUNTED, is_touched=is_touched)

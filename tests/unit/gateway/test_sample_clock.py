@@ -93,3 +93,67 @@ def test_a_step_puts_its_times_in_doubt_until_it_has_caught_up() -> None:
     caught_up = seen.index(False)
     assert caught_up * 1000 * SLEW >= step - OFF_MS, "no sooner than it can be caught up"
     assert not any(seen[caught_up:])
+
+
+def test_the_ceiling_runs_two_wall_seconds_ahead_and_is_lifted_at_half_of_that() -> None:
+    clock = SampleClock(is_slewed=False)
+    assert clock.wanted_ceiling(source_ms=10_000, speed=1.0) == 12_000
+    assert clock.wanted_ceiling(source_ms=10_000, speed=0.1) == 12_000
+    assert clock.wanted_ceiling(source_ms=10_000, speed=60.0) == 130_000
+    clock.ceiling_ms = 11_000
+    assert clock.wanted_ceiling(source_ms=10_000, speed=1.0) is None
+    assert clock.wanted_ceiling(source_ms=10_001, speed=1.0) == 12_001
+    clock.floor_ms = 50_000
+    assert clock.wanted_ceiling(source_ms=0, speed=1.0) == 52_000
+    assert SampleClock(is_slewed=False).wanted_ceiling(source_ms=0, speed=1.0) == 2_000
+
+
+def test_a_source_that_stepped_ahead_does_not_lift_the_ceiling() -> None:
+    clock = SampleClock(is_slewed=True)
+    assert clock.wanted_ceiling(source_ms=10_000, speed=1.0) == 12_000, (
+        "nothing was issued: the source is all there is"
+    )
+    clock.stamp(A, source_ms=10_000, monotonic_s=0.0, speed=1.0)
+    assert clock.wanted_ceiling(source_ms=10**9, speed=1.0) == 12_000
+    at_zero = SampleClock(is_slewed=True)
+    at_zero.stamp(A, source_ms=0, monotonic_s=0.0, speed=1.0)
+    assert at_zero.wanted_ceiling(source_ms=10**9, speed=1.0) == 2_001, "the times issued lift it: 1 was"
+
+
+def test_the_very_first_times_of_a_device() -> None:
+    assert SampleClock(is_slewed=False).stamp(A, source_ms=0, monotonic_s=0.0, speed=1.0) == 1
+    assert SampleClock(is_slewed=False).stamp(A, source_ms=1, monotonic_s=0.0, speed=1.0) == 1
+
+
+def test_only_a_machine_s_time_of_day_can_have_gone_back_while_nobody_looked() -> None:
+    for is_slewed, back_ms, now_ms in (
+        (True, 2_001, 10_000.0),
+        (True, 2_000, 8_000.0),
+        (False, 9_000, 1_000.0),
+    ):
+        clock = SampleClock(is_slewed=is_slewed, floor_ms=10_000)
+        assert clock.stamp(A, source_ms=10_000 - back_ms, monotonic_s=0.0, speed=1.0) == 10_001
+        assert clock.now_ms == now_ms
+
+
+def test_time_that_passes_is_scaled_and_never_runs_back() -> None:
+    clock = SampleClock(is_slewed=True)
+    clock.stamp(A, source_ms=0, monotonic_s=10.0, speed=60.0)
+    clock.stamp(A, source_ms=60_000, monotonic_s=11.0, speed=60.0)
+    assert clock.now_ms == 60_000.0
+    clock.stamp(A, source_ms=60_000, monotonic_s=10.5, speed=60.0)
+    assert clock.now_ms == 60_000.0
+
+
+def test_it_is_off_beyond_the_limit_and_agrees_again_within_a_second() -> None:
+    clock = SampleClock(is_slewed=True)
+    clock.stamp(A, source_ms=10**9, monotonic_s=0.0, speed=1.0)
+    for offset_ms, is_off in (
+        (OFF_MS, False),
+        (OFF_MS + 1, True),
+        (1_001, True),
+        (1_000, False),
+        (-1_000, False),
+    ):
+        clock.stamp(A, source_ms=10**9 + offset_ms, monotonic_s=0.0, speed=1.0)
+        assert (clock.offset_ms, clock.is_off) == (offset_ms, is_off)

@@ -1,5 +1,6 @@
 """The turns of poll groups: each on its own beat, the urgent first, and none more often than the floor."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,16 @@ def test_a_change_of_speed_counts_from_the_last_turn() -> None:
     assert made.due_s("slow", speed=20) == 100.5
     made.make_due(["slow"], now_s=100.2)
     assert made.due_s("slow", speed=20) == 100.2
+
+
+def test_dues_follow_the_speed_and_without_groups_there_is_nothing_to_wait_for() -> None:
+    assert Schedule({}, first_s=1.0, floor_s=0.1).wait_s(now_s=0.0, speed=1.0) is None
+    made = schedule()
+    assert made.wait_s(now_s=90.0, speed=1.0) == 10.0
+    for name in GROUPS:
+        made.polled(name, due_s=100.0, now_s=100.0, speed=1.0)
+    assert made.due_s("slow", speed=1.0) == 110.0
+    assert made.wait_s(now_s=100.0, speed=2.0) == pytest.approx(0.1)
+    assert made.due(now_s=105.0, speed=0.5) == "critical"
+    assert made.due(now_s=100.1, speed=2.0) == "critical"
+    assert made.due_s("slow", speed=2.0) == 105.0
