@@ -6,6 +6,8 @@ import pytest
 
 from domain.command import Action
 from domain.commissioning import (
+    HIGH_PERCENT,
+    LOW_PERCENT,
     Check,
     Part,
     is_commissioned,
@@ -14,7 +16,7 @@ from domain.commissioning import (
     proved_by,
     shown_by,
 )
-from domain.drive import MaintainedCoil, Setpoint
+from domain.drive import MaintainedCoil, MomentaryCoils, Setpoint
 from domain.order import Order, OrderKind, OrderSet
 from domain.quality import Quality, Reason
 from domain.sample import Reading
@@ -99,3 +101,33 @@ def test_before_a_word_stands_only_who_checks_the_device_commands_it() -> None:
     assert not may_be_driven(gate, DRIVE, orders, author="li")
     assert not may_be_driven(gate, "e" * 16, orders, author="zhou")
     assert not may_be_driven(gate, DRIVE, orders.with_tombstones(orders.orders), author="zhou")
+
+
+def test_an_opening_is_shown_near_both_ends_of_its_travel() -> None:
+    """The world's only number stands in for a position."""
+    gate = replace(GATE, feedback=replace(GATE.feedback, position="cod"))
+    made = Check(actuator=OUTLET, drive=DRIVE, items=items_of(gate, PARK))
+    point = gate.point("cod")
+    shown = {
+        value: shown_by(made, point, reading(value))
+        for value in (100.0, HIGH_PERCENT, 50.0, LOW_PERCENT, 0.0)
+    }
+    assert shown == {
+        100.0: ("point:cod:1",), HIGH_PERCENT: ("point:cod:1",), 50.0: (), LOW_PERCENT: ("point:cod:0",),
+        0.0: ("point:cod:0",),
+    }  # fmt: skip
+    assert 0 < LOW_PERCENT < HIGH_PERCENT < 100
+    text = replace(reading(1.0), value="100")
+    assert shown_by(made, point, text) == ()
+    assert not {item.id for item in check().items} & {"point:cod:1", "point:cod:0"}
+    absent = replace(GATE, feedback=replace(GATE.feedback, position="gone"))
+    assert {item.id for item in items_of(absent, PARK)} == {item.id for item in check().items}
+
+
+def test_what_cannot_be_stopped_is_not_asked_to() -> None:
+    assert isinstance(GATE.drive, MomentaryCoils)
+    no_stop = replace(GATE, drive=replace(GATE.drive, stop=None))
+    ids = {item.id for item in items_of(no_stop, PARK)}
+    assert "action:stop" not in ids
+    assert {"action:open", "action:close"} <= ids
+    assert "action:stop" in {item.id for item in check().items}

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from domain.definition import definition_hashes
-from domain.drive import MaintainedCoil
+from domain.drive import MaintainedCoil, Setpoint
 from domain.ids import FacilityId, PointRef
 from domain.interlock import parse
 from domain.park import Park, SafePosition
 from runtime.parkfiles import load_park
+from tests.unit.control.world import OUTLET
+from tests.unit.control.world import park as world_park
 
 GATE = FacilityId("hc_outlet")
 
@@ -58,3 +60,19 @@ def test_an_edit_elsewhere_changes_nothing(park: Park) -> None:
     before = definition_hashes(park, gate)
     assert definition_hashes(with_register(park, "ly_outlet/closed", 99), gate) == before
     assert definition_hashes(park, replace(gate, hand_card=replace(gate.hand_card, who="x"))) == before
+
+
+PULSED = ("09e2ed7756cdfcaa", "5a6c4d86b405b422")
+SET = ("86bb5572cdfd9153", "7b13f60e4fee9f69")
+
+
+def test_the_hashes_of_what_stands_in_the_field_stay() -> None:
+    """Control and edge refuse each other's openings when they differ: they change with the definition only, not with us."""
+    world = world_park()
+    gate = world.actuators[OUTLET]
+    setpoint = replace(gate, drive=Setpoint(word=1, stop=2))
+    assert definition_hashes(world, gate) == PULSED
+    assert definition_hashes(world, setpoint) == SET
+    assert (
+        definition_hashes(world, replace(setpoint, drive=Setpoint(word=1, stop=2, step_percent=5.0))) != SET
+    )

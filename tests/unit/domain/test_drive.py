@@ -1,6 +1,7 @@
 """Which registers an action writes, for every kind of drive and every action."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from domain.drive import (
     Setpoint,
     Table,
     Write,
+    stages,
     writes,
 )
 
@@ -71,3 +73,12 @@ def test_verify_writes_nothing(drive: Drive) -> None:
 @pytest.mark.parametrize(("percent", "raw"), [(0.0, 0), (33.3, 333), (99.96, 1000), (100.0, 1000)])
 def test_a_setpoint_is_in_tenths_of_a_percent(percent: float, raw: int) -> None:
     assert writes(SETPOINT, Action.SET, opening_percent=percent) == (word(20, raw),)
+
+
+def test_a_move_in_steps_stops_over_at_tenths_of_a_percent_before_its_end() -> None:
+    drive = Setpoint(word=1, stop=2, step_percent=33.33)
+    assert stages(drive, start_percent=0.0, end_percent=100.0) == (33.3, 66.7, 100.0)
+    assert stages(replace(drive, step_percent=50.0), start_percent=0.0, end_percent=100.0) == (50.0,)
+    assert stages(replace(drive, step_percent=50.0), start_percent=100.0, end_percent=20.0) == (50.0,)
+    assert stages(replace(drive, step_percent=50.0), start_percent=20.0, end_percent=20.0) == ()
+    assert stages(replace(drive, step_percent=None), start_percent=0.0, end_percent=100.0) == ()
