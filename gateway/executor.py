@@ -5,7 +5,6 @@ What may be moved was decided before (gateway.desk); how a move ended is decided
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from domain.admission import Direction, direction
 from domain.command import Action, Event, State
@@ -21,13 +20,13 @@ from domain.drive import (
     writes,
 )
 from domain.errors import LinkError, LinkLost, LinkTimeout
-from domain.ids import CommandId, FacilityId
+from domain.ids import FacilityId
 from domain.park import Actuator
 from domain.position import Position, indicate
 from domain.refusal import Cause, Code
 from domain.words import Words
 from gateway.field import Field
-from gateway.job import Job
+from gateway.job import Job, Late
 from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
@@ -54,17 +53,6 @@ WATCH_LATE_S = 3600.0
 _END = {Position.OPEN: Action.OPEN, Position.CLOSED: Action.CLOSE}
 _OPPOSITE = {Position.OPEN: Position.CLOSED, Position.CLOSED: Position.OPEN}
 _NO_CONNECTION = Words("连不上控制柜", "the cabinet takes no connection")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
-    """A move that was written and not proved in time: a movement now may be its late effect (I3)."""
-
-    command: CommandId
-    action: Action
-    way: Direction
-    until_s: float
-    """Monotonic: until when it is watched."""
 
 
 class Executor:

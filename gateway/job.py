@@ -103,3 +103,14 @@ class Job:
         ours, theirs = self.goal.position, other.goal.position
         both_safe = self.way is other.way is Direction.TOWARD_SAFE
         return both_safe and ours is not None and ours is theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A move that was written and not proved in time: a movement now may be its late effect (I3)."""
+
+    command: CommandId
+    action: Action
+    way: Direction
+    until_s: float
+    """Monotonic: until when it is watched."""

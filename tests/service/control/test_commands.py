@@ -140,9 +140,7 @@ async def test_a_closure_on_stale_input_goes_through_with_its_warning_and_an_ope
         warned = await house.operator.command("qs_outlet", "close")
         assert (warned.status_code, warned.json()["code"]) == (409, "confirm-warnings")
         assert codes(warned) == ["stale-input"]
-        shown = [
-            " ".join((reason["code"], *sorted(reason["values"]))) for reason in warned.json()["reasons"]
-        ]
+        shown = [" ".join((item["code"], *sorted(item["values"]))) for item in warned.json()["reasons"]]
         by_code = await house.operator.command("qs_outlet", "close", accept_warnings=["stale-input"])
         assert by_code.json()["code"] == "confirm-warnings"
         accepted = await house.operator.command("qs_outlet", "close", accept_warnings=shown)
