@@ -91,7 +91,7 @@ class Health:
                 },
                 {
                     "id": "database",
-                    "ok": self._recorder.is_available,
+                    "ok": self._has_database(),
                     "detail": "",
                     "spooled": self._recorder.spooled,
                 },
@@ -114,7 +114,7 @@ class Health:
             lambda: float(self._link.is_connected)
         )
         gauge("database_available", "1 while the database takes changes").set_function(
-            lambda: float(self._recorder.is_available)
+            lambda: float(self._has_database())
         )
         gauge("leading", "1 while this control leads and nobody else can").set_function(
             lambda: float(self.rank.leads and self.rank.is_certain())
@@ -158,6 +158,12 @@ class Health:
         if self.elsewhere is not None and self.elsewhere.is_forked:
             faults.append("the second host holds another log: a fork")
         return faults
+
+    def _has_database(self) -> bool:
+        """Whether the database takes changes; at a standby, which makes none, whether it answers."""
+        if self.rank.leads:
+            return self._recorder.is_available
+        return bool(self.rank.body().get("is_database_heard"))
 
     def _standbys(self) -> float:
         others = self.rank.body().get("others")

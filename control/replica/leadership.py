@@ -116,6 +116,7 @@ class Leadership:
             "leader": self.leader_name,
             "is_leading": self.tenure.has_led and not self.tenure.is_superseded,
             "is_certain": self.is_certain,
+            "is_database_heard": self._is_known,
             "others": list(self.heard()),
         }
 
