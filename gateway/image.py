@@ -200,11 +200,13 @@ class DeviceImage:
                 if row in self._told_texts and not np.isnan(values[place])
             }
             values[self._is_text[rows]] = np.nan
+        # What is to be told anew may be on its way just now, chosen before: its time is that of its sample.
+        at_ms = self._reporter.told_ms[rows]
         return ToldColumns(
             values=values,
             quality=told.quality[rows],
             reason=told.reason[rows],
-            observed_ms=self._reporter.told_ms[rows],
+            observed_ms=np.where(at_ms > 0, at_ms, self._observed_ms[rows]),
             texts=texts,
         )
 

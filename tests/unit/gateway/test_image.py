@@ -223,3 +223,13 @@ def test_a_poll_of_nothing_answers_for_no_group() -> None:
     empty = Columns(values=np.array([]), is_invalid=np.array([], dtype=np.bool_))
     assert image.take(none, empty, observed_ms=T0, asked_s=1.0, read_s=1.0).tolist() == []
     assert image.stale_groups(now_s=1e6, speed=1.0) == []
+
+
+def test_what_is_told_anew_while_it_is_on_its_way_keeps_the_time_of_its_sample() -> None:
+    """The disk has room again between the choice of the rows and their payload: another device's poll found it so."""
+    image = DeviceImage(DEVICE, POINTS, [])
+    rows = read(image, T0, 1.0, 0.0)
+    image.tell_all_again()
+    told = image.told_columns(np.array(rows))
+    assert told.observed_ms.tolist() == [T0] * len(rows)
+    assert read(image, T0 + 1000, 1.0, 0.0) == rows, "and at the next read it is told anew"
