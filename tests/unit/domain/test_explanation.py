@@ -141,6 +141,40 @@ def test_what_would_have_to_change(condition: str, readings: dict[str, Value], c
     assert all(node.change is None or node.change.en for node in every(found))
 
 
+OPPOSITE = {"<": "≥", "<=": ">", ">": "≤", ">=": "<", "==": "≠", "!=": "="}
+SIGN = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"}
+MIRRORED = {"<": ">", "<=": "≥", ">": "<", ">=": "≤", "==": "=", "!=": "≠"}
+
+
+@pytest.mark.parametrize("sign", SIGN)
+def test_every_comparison_is_asked_for_from_either_side_and_either_way(sign: str) -> None:
+    def asked(condition: str) -> str:
+        for cod in (10.0, 20.0, 30.0):
+            found = lock_of(tree(condition, cod=cod))
+            if found.effect is Effect.BLOCKS:
+                assert found.change is not None
+                return found.change.zh.split(" 20 ")[0].removeprefix("排口COD须 ")
+        raise AssertionError(condition)
+
+    assert asked(f"hc_outlet.cod {sign} 20 * mg_L") == SIGN[sign]
+    assert asked(f"20 * mg_L {sign} hc_outlet.cod") == MIRRORED[sign]
+    assert asked(f"not hc_outlet.cod {sign} 20 * mg_L") == OPPOSITE[sign]
+    words = lock_of(tree(f"hc_outlet.cod {sign} 20 * mg_L")).parts[0].words
+    assert words.zh == f"排口COD {SIGN[sign]} 20 mg/L"
+
+
+def test_of_two_rates_the_one_that_lacks_more_is_waited_for() -> None:
+    fast, slow = "rate(hc_outlet.cod, 10 * s)", "rate(hc_outlet.cod, 60 * s)"
+    condition = f"{fast} < {slow}"
+    found = lock_of(tree(condition, so_far={fast: 4.0, slow: 5.0}, recall={fast: 1.0}.get)).parts[0]
+    assert (found.so_far_s, found.needed_s) == (4.0, 60.0)
+    assert found.change == Words("须再观察 55 秒", "it must be watched for 55 s more")
+    assert found.words.en == "rate of outlet COD over 10 s < rate of outlet COD over 60 s"
+    one = lock_of(tree(condition, so_far={slow: 5.0})).parts[0]
+    assert one.so_far_s == 5.0
+    assert [node.need for node in every(lock_of(tree(HELD))) if node.kind is Kind.HELD] == [1]
+
+
 def test_english_says_the_same() -> None:
     said = {
         COD: "outlet COD must be ≤ 100 mg/L; it is 400 mg/L, off by 300 mg/L",
