@@ -23,6 +23,7 @@ test: ## install what tests need, then check, then every test
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
 	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
 	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
+	@$(BIN)/python -m tests.simulation --commands 20000
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -45,7 +46,7 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 # Side by side, a file to a worker: most of the service tests wait for sockets and broker rather than compute.
 WORKERS := 4
 PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
-TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service
+TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service tests/simulation
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
 PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py
 # Each of these kills its own few processes again and again, and mostly waits.

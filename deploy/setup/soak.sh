@@ -2,6 +2,7 @@
 # `make soak MINUTES=n`: play the demonstration scenario until n minutes have passed, each run with another seed; then play
 # seeded faults over the data path for as long, each run with another seed (docs/soak-faults.txt).
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
+# A million commands are played through the simulated command system (docs/soak-commands.txt; COMMANDS=n for another number).
 # Last an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
 # Before all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes half an hour.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
@@ -34,4 +35,5 @@ EXPLORE=1 .venv/bin/python -m pytest -q -n 2 tests/properties tests/unit
 EXPLORE=1 .venv/bin/python -m pytest -q tests/service/control/test_document_holds.py
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
+.venv/bin/python -m tests.simulation --commands "${COMMANDS:-1000000}" --seed "${SEED:-1}" 2>&1 | tee docs/soak-commands.txt
 .venv/bin/python -m tests.outage --hours 24 2>&1 | tee docs/soak-outage.txt
