@@ -1,5 +1,6 @@
 """Puts the routes together behind the guard, and the console's files beside them."""
 
+import html
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -99,6 +100,8 @@ async def _safely(request: Request, call_next: Next) -> Response:
     is_length = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX
     if not is_length or int(length) > BODY_BYTES_MAX or "transfer-encoding" in request.headers:
         response: Response = problems.too_large()
+    elif request.url.path == "/" and not _leads(request):
+        response = HTMLResponse(standby_page(request.app.state.parts.rank.leader_url()))
     else:
         response = await call_next(request)
     for name, value in SECURITY.items():
@@ -106,6 +109,24 @@ async def _safely(request: Request, call_next: Next) -> Response:
     is_asset = request.url.path.startswith("/assets/")
     response.headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_asset else "no-store")
     return response
+
+
+def _leads(request: Request) -> bool:
+    parts = request.app.state.parts
+    return parts is None or parts.rank.leads
+
+
+def standby_page(leader: str) -> str:
+    """Return what a browser shows that comes to a control that stands by; it looks again by itself."""
+    address = html.escape(leader, quote=True)
+    link = f"<p><a href='{address}'>{address}</a></p>" if leader else ""
+    return (
+        "<!doctype html><html lang='zh'><meta charset='utf-8'><meta http-equiv='refresh' content='3'>"
+        "<title>Stoplog 备用</title><h1>本副本为备用</h1>"
+        "<p>请使用主用副本;若其已停,本副本数秒内接管,本页随即打开控制台。</p>"
+        "<p>This control stands by: use the leading one. If that is gone, this one takes over within seconds, and this page opens.</p>"
+        f"{link}</html>"
+    )
 
 
 def _mount_console(app: FastAPI, console: Path) -> None:

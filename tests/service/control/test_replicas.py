@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
@@ -156,6 +157,10 @@ async def test_the_standby_says_who_leads_and_takes_what_needs_no_leader(house: 
     assert (await there.get("/session")).json()["user"]["username"] == "zhao", "one session, two controls"
     selected = await there.post("/selects", {"actuator": "hc_outlet", "action": "open"})
     assert selected.status_code == 503
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        shown = await browser.get(f"{house.pair.url_of('b')}/")
+        assert house.pair.url_of("a") in shown.text
+        assert "script-src 'self'" in shown.headers["Content-Security-Policy"]
     system = await house.pair.at("b", house.operator).get("/system")
     assert system.json()["replica"]["leader"] == "a"
     closed = await there.command("qs_outlet", "close")
