@@ -1,6 +1,8 @@
 """Two controls on one PostgreSQL: the other takes over whatever became of the first, nothing acts twice, one log stands."""
 
 import asyncio
+import contextlib
+import json
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -22,10 +24,12 @@ from control.replica.handing import hand
 from control.replica.leadership import Leadership
 from domain.command import Action
 from domain.words import Words
+from runtime.mqtt import MqttLink, Subscription
 from tests.service.control.both_ways import both_ways
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.pair import Pair, pair
 from tests.service.postgres import Postgres
+from wire.topics import host_id, state
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -114,6 +118,24 @@ async def test_who_was_superseded_writes_nothing_and_the_log_goes_on(postgres: P
         await asyncio.gather(*tasks, return_exceptions=True)
         for engine in engines:
             await engine.dispose()
+
+
+async def host_states(made: Pair) -> list[dict[str, bool]]:
+    """Return what is said of the Sparkplug host, from what the broker retains until nothing more is said for a second."""
+    topic = Subscription(topic=state(host_id(made.park.id)), qos=1)
+    link = MqttLink(made.broker, client_id="host-ear", clock=CLOCK, subscriptions=[topic])
+
+    async def nothing() -> None:
+        return
+
+    listening = asyncio.ensure_future(link.run(nothing))
+    said = [json.loads((await link.next()).payload)]
+    with contextlib.suppress(TimeoutError):
+        while True:
+            said.append(json.loads((await asyncio.wait_for(link.next(), 1.0)).payload))
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    return said
 
 
 async def verified(house: House) -> AuditReport:
@@ -227,6 +249,9 @@ async def test_a_killed_leader_is_followed_in_the_middle_of_commands(house: Hous
     assert obeyed(house, "hc_outlet", Action.CLOSE) == [going["id"]]
     assert obeyed(house, "ly_outlet", Action.CLOSE) == [meanwhile.json()["id"]]
     await until(lambda: made.east.term > before, why="the new leader claims the gateways")
+    assert [item["online"] for item in await host_states(made)][-1] is True, (
+        "the host is here: the new leader says so"
+    )
     house.operator = there
     assert (await verified(house)).verified
 
