@@ -13,7 +13,6 @@ from tests.mutation.operators import Mutant
 from tests.mutation.patching import MutatedImport, mutated
 from tests.mutation.pool import End, forked, give_up_after, leave
 from tests.mutation.session import Chosen, Session, collected
-from tests.mutation.tracing import Tracer
 
 OTHERS = (
     "pytest", "hypothesis", "hypothesis.stateful", "numpy", "pydantic", "sqlalchemy.ext.asyncio", "joserfc.jws", "structlog",
@@ -58,8 +57,6 @@ class Run:
         """Return every mutant's end, in the order of the modules' texts."""
         kept = self.folder / "functions.pickle"
         kept.unlink(missing_ok=True)
-        ((_, _, _),) = forked([None], workers=1, child=self._imports_child)
-        self._at_import = pickle.loads((self.folder / "imports.pickle").read_bytes())
         process = os.fork()  # so that this process stays without our modules
         if process == 0:
             self._functions_child(kept)
@@ -70,14 +67,6 @@ class Run:
         self._fresh()
         return sorted(self.results, key=lambda result: (result.module, result.line, result.mutant))
 
-    def _imports_child(self, _: None) -> None:
-        """Note which lines run when the modules are imported."""
-        with Tracer([module.file for module in self.every]).watching() as lines:
-            for module in self.every:
-                importlib.import_module(module.name)
-        (self.folder / "imports.pickle").write_bytes(pickle.dumps(lines))
-        leave(End.SURVIVED)
-
     def _functions_child(self, kept: Path) -> None:
         try:
             session = Session(
@@ -86,9 +75,11 @@ class Run:
                 then=self._functions,
                 map_file=self.folder / "map",
             )
-            for module in self.every:
-                importlib.import_module(module.name)
-            status = collected(session, self.tests)
+            with session.collecting as lines:
+                self._at_import = lines
+                for module in self.every:
+                    importlib.import_module(module.name)
+                status = collected(session, self.tests)
             if session.tests:
                 kept.write_bytes(pickle.dumps((self.results, self._later, session.tests)))
             os._exit(status)
@@ -124,8 +115,9 @@ class Run:
         for done, ((module, mutant), end, note) in enumerate(
             forked(works, workers=self.workers, child=child), 1
         ):
-            if end is End.NOT_HERE:
-                self._later.append((module, mutant))
+            ran_before = mutant.lines & self._at_import.get(module.file, frozenset())
+            if end is End.NOT_HERE or (end is End.SURVIVED and ran_before):
+                self._later.append((module, mutant))  # what was made of it before stands in the tests already
             else:
                 self._note(module, mutant, end, note)
             if end is End.KILLED:

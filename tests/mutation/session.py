@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.mutation.choosing import Ran
 from tests.mutation.patching import Functions
 from tests.mutation.pool import End, forked, give_up_after, leave
-from tests.mutation.tracing import Tracer
+from tests.mutation.tracing import Watching
 
 FIRST_S, TIMES = 3.0, 6.0
 """A test may take so many seconds and so many times what it took unchanged, of a core."""
@@ -50,12 +50,17 @@ class Session:
     workers: int
     then: Callable[["Session"], None]
     map_file: Path
+    collecting: Watching = field(init=False)
+    """Notes which lines run while modules are imported and tests collected: before any function can be exchanged."""
     tests: list[Ran] = field(default_factory=list)
     is_red: bool = False
     functions: Functions = field(init=False)
     _items: dict[str, pytest.Item] = field(default_factory=dict)
     _failed: list[str] = field(default_factory=list)
     _is_child: bool = False
+
+    def __post_init__(self) -> None:
+        self.collecting = Watching(self.files)
 
     def pytest_configure(self) -> None:
         quickly()
@@ -67,6 +72,7 @@ class Session:
             self._failed.append(report.nodeid)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.collecting.stop()
         if session.testsfailed:
             self.is_red = True
             return True
@@ -112,12 +118,11 @@ class Session:
 
     def _trace_part(self, part: tuple[int, list[str]]) -> None:
         number, names = part
-        tracer = Tracer(self.files)
         ran = []
         items = [self._items[name] for name in names]
         for place, item in enumerate(items):
             began_s = time.process_time()
-            with tracer.watching() as lines:
+            with Watching(self.files) as lines:
                 following = items[place + 1] if place + 1 < len(items) else None
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             cost_s = time.process_time() - began_s

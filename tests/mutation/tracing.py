@@ -1,35 +1,39 @@
-"""Notes which lines of the deciding modules each test runs; judges nothing."""
+"""Notes which lines of the deciding modules run; judges nothing."""
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
 
+_LENGTHS: dict[CodeType, int] = {}
+"""Code → how many lines it has."""
 
-class Tracer:
-    """Lines by file, gathered while `watching`."""
+
+class Watching:
+    """Notes lines by file between its beginning and its end."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._files = frozenset(files)
         self._lines: dict[CodeType, set[int]] = {}
-        self._all: dict[CodeType, int] = {}
+        self._found: dict[str, set[int]] = {}
 
-    @contextmanager
-    def watching(self) -> Iterator[dict[str, set[int]]]:
-        """Fill the mapping that is handed out by the end of the block."""
-        found: dict[str, set[int]] = {}
-        self._lines = {}
+    def __enter__(self) -> dict[str, set[int]]:
+        """Begin; what is handed out is filled at the end."""
         threading.settrace(self._called)
         sys.settrace(self._called)
-        try:
-            yield found
-        finally:
-            sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
-            for code, lines in self._lines.items():
-                found.setdefault(code.co_filename, set()).update(lines)
+        return self._found
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End; once more does nothing."""
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        for code, lines in self._lines.items():
+            self._found.setdefault(code.co_filename, set()).update(lines)
+        self._lines = {}
 
     def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
         code = frame.f_code
@@ -38,10 +42,10 @@ class Tracer:
         lines = self._lines.get(code)
         if lines is None:
             lines = self._lines[code] = {code.co_firstlineno}
-            if code not in self._all:
-                self._all[code] = len({line for _, _, line in code.co_lines() if line is not None})
-        elif len(lines) >= self._all[code]:
-            return None  # all of it was seen in this test
+            if code not in _LENGTHS:
+                _LENGTHS[code] = len({line for _, _, line in code.co_lines() if line is not None})
+        elif len(lines) >= _LENGTHS[code]:
+            return None  # all of it was seen
 
         def stepped(frame: FrameType, event: str, arg: Any) -> Any:
             if event == "line":

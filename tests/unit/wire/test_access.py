@@ -1,5 +1,7 @@
 """Who may say and hear what at the broker."""
 
+import hashlib
+
 import pytest
 
 from wire.access import covers, grants, mosquitto_acl
@@ -64,3 +66,14 @@ def test_mosquittos_file_says_the_same() -> None:
     text = mosquitto_acl(PARK, {"gw_east": Role.GATEWAY, "control": Role.CONTROL})
     assert "user gw_east\ntopic write stoplog/1/lingang/gw_east/heartbeat\n" in text
     assert "topic write stoplog/1/lingang/+/command\n" in text
+
+
+def test_what_each_role_is_granted_word_for_word() -> None:
+    text = mosquitto_acl("p", {"control": Role.CONTROL, "gw": Role.GATEWAY, "ingest": Role.INGEST})
+    assert hashlib.sha256(text.encode()).hexdigest() == GRANTED, text
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+GRANTED = "860e56d1a25f0571867dd63e4b2020bc019099c1c91e9679c7929f0f11379ed5"
+"""SHA-256 of the ACL as it was looked through line by line; whoever changes a grant looks through it again."""
