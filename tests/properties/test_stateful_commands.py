@@ -44,6 +44,7 @@ class Followed(RuleBasedStateMachine):
         wanted = Phase.SELECT if is_away else Phase.OPERATE
         self.now = replace(made(), is_away=is_away, wanted=wanted)
         self.is_away = is_away
+        self.its_message_leaves()
 
     @rule()
     def its_message_leaves(self) -> None:
@@ -56,6 +57,7 @@ class Followed(RuleBasedStateMachine):
     @rule()
     def the_selected_is_operated(self) -> None:
         self.now = replace(self.now, wanted=Phase.OPERATE)
+        self.its_message_leaves()
 
     @rule(data=st.data())
     def the_edge_goes_on(self, data: st.DataObject) -> None:
@@ -66,7 +68,8 @@ class Followed(RuleBasedStateMachine):
         if not self.is_away:
             open_to = [state for state in open_to if state is not State.SELECTED]
         if open_to and self.now.sent:
-            state = data.draw(st.sampled_from(open_to))
+            onwards = [state for state in open_to if state in {State.SELECTED, State.OPERATING}]
+            state = data.draw(st.sampled_from([*onwards, *onwards, *onwards, *open_to]))
             self.edge.append(state)
             self.on_the_way.append((NOW_MS + len(self.edge), state))
 
@@ -81,8 +84,10 @@ class Followed(RuleBasedStateMachine):
         self.now = self.now.reported(phase, Transition(state=found[1], at_ms=found[0]))
         self.heard.add(found[1])
 
-    @rule()
-    def control_waits_for_too_long(self) -> None:
+    @rule(patience=st.integers(0, 5))
+    def control_waits_for_too_long(self, patience: int) -> None:
+        if patience:
+            return
         assert is_overdue(self.now, None, now_ms=NOW_MS + LATE_MS, speed=1.0)
         if not self.now.state.is_final:
             self.gave_up = True
@@ -131,5 +136,5 @@ class Followed(RuleBasedStateMachine):
         return self.has_left or State.OPERATING in self.heard
 
 
-Followed.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
+Followed.TestCase.settings = settings(max_examples=100, stateful_step_count=25)
 TestFollowed = Followed.TestCase
