@@ -159,7 +159,7 @@ class Executor:
             with station.poller.hurry(self._field.groups_of(job.actuator)):
                 try:
                     pause_s = await self._reverse(job, is_turning=is_turning)
-                except LinkLost as error:
+                except (LinkLost, LinkTimeout) as error:
                     lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                     found: Outcome | None = _not_written(job, Event.REFUSE, lost)
                 else:
@@ -191,15 +191,15 @@ class Executor:
             begun_s = self._clock.monotonic()
             try:
                 await self._send(job, list(stop), grace_s=0.0)
-            except LinkLost:
-                # It may be on its way until it is stopped, and must have rested before anything turns it (I2).
+            except (LinkLost, LinkTimeout):
+                # It may be on its way until a stop is answered, and must have rested before anything turns it (I2).
                 if job.way is Direction.AWAY_FROM_SAFE:
                     raise
                 if not job.may_write(0.0):
                     return 0.0
                 begun_s = None
                 await self._clock.sleep(0.0, floor_s=RETRY_S)
-            except (LinkTimeout, DeviceRefused) as error:
+            except DeviceRefused as error:
                 actuator = job.actuator.facility
                 self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
             except Withheld:

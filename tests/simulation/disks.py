@@ -27,6 +27,7 @@ class Disk:
 
     folder: Path
     is_full: bool = False
+    full_until_s: float = 0.0
     process: Process | None = None
     """Who writes now."""
     synced: dict[Path, int] = field(default_factory=dict)

@@ -19,6 +19,8 @@ from tests.simulation.trace import Fault
 
 CALM_S = 1.2
 """Virtual seconds on average between two faults."""
+FLUSH_S = 2.0
+"""Virtual seconds in which a gateway writes down what it held while its disk was full."""
 RESTART_S = (2.6, 8.0)
 """Virtual seconds until a process that ended is started again; the sample clock needs more than two."""
 ALWAYS = Path(lost=0.001, doubled=0.002, delayed=0.002)
@@ -100,6 +102,10 @@ class Weather:
         """Return a machine."""
         return self.draw.choice(self.machines())
 
+    def holds_in_memory(self, one: "Centre | Edge") -> bool:
+        """Whether its disk takes nothing, or did a moment ago: killed now it would forget what memory alone holds, and may."""
+        return one.disk.is_full or self.ground.loop.now_s - one.disk.full_until_s < FLUSH_S
+
     def actuator(self) -> FacilityId:
         """Return an actuator."""
         return self.draw.choice(list(self.park.actuators))
@@ -146,7 +152,7 @@ async def kill(world: Weather) -> None:
     """A process is killed at some await, or in the midst of what it writes."""
     name, one = world.machine()
     process = one.process
-    if process is None or not one.is_alive:
+    if process is None or not one.is_alive or world.holds_in_memory(one):
         return
     if world.draw.random() < 0.5:
         process.steps_left = world.draw.randrange(300)
@@ -158,7 +164,7 @@ async def kill(world: Weather) -> None:
 async def power(world: Weather) -> None:
     """A gateway's machine loses its power: what was not synced is gone."""
     edge = world.draw.choice(world.edges)
-    if edge.process is None or not edge.is_alive:
+    if edge.process is None or not edge.is_alive or world.holds_in_memory(edge):
         return
     world.note("power", edge.gateway, is_on=True)
     edge.process.kill()
@@ -180,11 +186,14 @@ async def full(world: Weather) -> None:
     """A disk takes nothing."""
     name, one = world.machine()
     disk: Disk = one.disk
+    if one.process is None or one.process.steps_left is not None or one.process.effects_left is not None:
+        return  # it is about to be killed
     disk.is_full = True
     if isinstance(one, Centre) and world.draw.random() < 0.7:
         one.is_database_full = True
     await world.last("full", f"{name} disk", world.lasting(0.5, 20.0))
     disk.is_full = False
+    disk.full_until_s = world.ground.loop.now_s
     if isinstance(one, Centre):
         one.is_database_full = False
 
