@@ -169,6 +169,7 @@ def _was_seen(story: Story, rule: str, until_s: float) -> bool:
 def _unrecorded(commit: Committed, said: list[Any], states: dict[tuple[str, str], object]) -> Iterator[Found]:
     """A row whose state changed, and no audit record of it in the same transaction."""
     told = Counter(_named(record) for record in said)
+    several = {str(order) for record in said for order in record["body"].get("orders", ())}
     changes = 0
     for table, kind, row in commit.writes:
         if kind != "insert" or table not in {"commands", "runs", "alarms", "orders"}:
@@ -176,7 +177,7 @@ def _unrecorded(commit: Committed, said: list[Any], states: dict[tuple[str, str]
         key = (table, str(row.get("id") or row.get("rule")))
         now = _state(table, row)
         if states.get(key) != now:
-            changes += 1
+            changes += table != "orders" or key[1] not in several
             states[key] = now
             if table == "commands" and not told[key[1]]:
                 yield (

@@ -57,6 +57,8 @@ def outcomes(story: Story) -> Iterator[Found]:
         final = None
         for record in records:
             state = record.body["state"]
+            if not _counts(story, record):
+                continue
             if final is not None and state != final:
                 yield "I5", record.at_s, f"{gateway} has {command[:6]} {state} after {final}"
             final = state if state in FINAL else final
@@ -163,6 +165,15 @@ def _evidence(story: Story, ended: Recorded, since_s: float) -> Iterator[Found]:
             )
         elif ended.at_s - found["age_ms"] / 1000 < since_s - 0.05:
             yield "I4", ended.at_s, f"{name}/{word} was sampled before the write that it is to prove"
+
+
+def _counts(story: Story, record: Recorded) -> bool:
+    """Whether a record outlived its process: what a full disk never took, and nobody heard, never was."""
+    if (record.gateway, record.epoch, record.offset) in story.applied:
+        return True
+    life = next(item for item in story.lives[record.gateway] if item.number == record.life)
+    was_full = story.is_faulty(("full",), f"{record.gateway} disk", record.at_s - 1.0, life.end_s)
+    return not (was_full and life.end_s < story.end_s)
 
 
 def _unended(story: Story, records: list[Recorded] | tuple[Recorded, ...]) -> Iterator[Found]:
