@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from control.audit.entry import SYSTEM, Entry, is_by_a_person
 from control.database.change import Change, Write
+from control.database.late import still_newest
 from control.database.ledger import Contradicts, Ledger, Superseded
 from control.database.spool import Spool
 from control.database.standing import is_in_log
@@ -125,6 +126,7 @@ class Recorder:
             # It was committed after all: the connection broke before the answer came.
             await self._ledger.commit(marker)
             return
+        change = await still_newest(self._ledger.engine, change)
         try:
             await self._ledger.commit(change + marker)
         except Contradicts as error:

@@ -216,6 +216,23 @@ async def test_the_spool_is_imported_once(desk: Desk) -> None:
     assert await rows(desk.engine) == 2
 
 
+async def test_a_command_that_is_imported_late_undoes_nothing(desk: Desk) -> None:
+    def sent(*states: str) -> Change:
+        body: dict[str, Json] = {"transitions": list(states), "sent": ["operate"]}
+        row: dict[str, Json] = {
+            "id": "c", "actuator": "a", "gateway": "g", "author": "zhao", "state": states[-1] if states else "requested",
+            "created_ms": 2**41, "idempotency_key": None, "body": body,
+        }  # fmt: skip
+        return Change(writes=(Write(table="commands", row=row),))
+
+    await desk.ledger.commit(sent("operating", "confirmed"))
+    desk.spool.append(sent())
+    await desk.recorder.restore()
+    commands = METADATA.tables["commands"]
+    async with desk.engine.connect() as connection:
+        assert await connection.scalar(select(commands.c.state)) == "confirmed"
+
+
 async def test_a_term_rises_at_every_start(desk: Desk) -> None:
     terms = []
     for _ in range(3):
