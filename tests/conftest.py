@@ -15,6 +15,7 @@ settings.register_profile("house", deadline=None, print_blob=True, derandomize=n
 settings.load_profile("house")
 
 LONGEST = (
+    "tests/simulation/",
     "tests/service/gateway/test_gateway",
     "tests/service/simulators/",
     "tests/service/",
