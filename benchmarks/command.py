@@ -16,7 +16,7 @@ NAME = "command"
 
 FULL = Load(name="100x100@100ms", gateways=1, plcs=100, points=100, period_s=0.1)
 SMALL = Load(name="4x20@100ms", gateways=1, plcs=4, points=20, period_s=0.1)
-COMMANDS, COMMANDS_SMALL = 400, 8
+COMMANDS, COMMANDS_SMALL = 400, 3
 WARM_UP = 40
 SETTLE_S = 8.0
 PAUSE_S = (0.01, 0.05)

@@ -12,7 +12,7 @@ from wire.canonical import Json
 NAME = "plan"
 
 FULL = Load(name="100 gates, 20 gateways", gateways=20, plcs=5, points=20, period_s=1.0)
-SMALL = Load(name="4 gates, 2 gateways", gateways=2, plcs=2, points=10, period_s=0.5)
+SMALL = Load(name="4 gates, 1 gateway", gateways=1, plcs=4, points=10, period_s=0.5)
 SETTLE_S = 10.0
 WINDOW_S = 60.0
 ALLOWED_MS = 500.0

@@ -15,7 +15,7 @@ from benchmarks.page import update
 from benchmarks.report import OURS, Report, Row, number
 
 ROOT = Path(__file__).parents[2]
-RUN_S_MAX = 60.0
+RUN_S_MAX = 120.0
 """Wall seconds; a small run takes six on a machine of its own, and here are others."""
 
 pytestmark = pytest.mark.system

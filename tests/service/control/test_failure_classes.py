@@ -63,8 +63,10 @@ async def others(admin: Console, operator: Console) -> dict[str, str]:
     body = {"name": SCRIPT, "roles": ["enterprise"], "enterprise": OTHER}
     token = (await admin.post("/tokens", body)).json()["token"]["id"]
     tag = (await operator.post("/tags", {"actuator": GATE, "reason": SCRIPT, **until()})).json()
+    check = (await operator.post("/commissioning", {"actuator": GATE})).json()["id"]
     return {
         "actuator": GATE,
+        "check": check,
         "command": closed,
         "select": closed,
         "plan": f"close_{OTHER}",
