@@ -141,6 +141,7 @@ def openapi() -> dict[str, Any]:
 
 
 BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/commissioning/{check}/confirmations"): {"item": "site:open", "note": SCRIPT},
     ("POST", "/runs/{run}/approve"): {"dispatch_order": "1", "clearance": True},
     ("POST", "/reopening-runs/{run}/approve"): {"dispatch_order": "1", "clearance": True},
 }
