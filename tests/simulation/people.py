@@ -11,23 +11,14 @@ from random import Random
 from typing import Any, cast
 
 from control.api import commands as routes
-from control.api import devices as device_routes
-from control.api import plans as plan_routes
-from control.api import reopenings as reopening_routes
 from control.api.models import (
-    NewApproval,
     NewCommand,
-    NewConsent,
-    NewReopening,
-    NewRun,
     NewSelect,
-    NewTag,
     Parameters,
 )
 from control.api.parts import Parts
 from control.api.problems import Problem
 from control.people.roles import Person, Role
-from domain.drive import Setpoint
 from domain.errors import StorageError
 from domain.ids import FacilityId
 from domain.park import Actuator, Park, SafePosition, Tier
@@ -91,9 +82,9 @@ class Town:
         self._keys = 0
         self.actuators = tuple(park.actuators.values())
 
-    async def live(self, name: str) -> None:
+    async def live(self, name: str, acts: "Sequence[Act]") -> None:
         """Do one thing after the other until the world closes."""
-        acts = [act for act in ACTS if not act.roles or not set(act.roles).isdisjoint(STAFF[name])]
+        acts = [act for act in acts if not act.roles or not set(act.roles).isdisjoint(STAFF[name])]
         weights = [act.weight for act in acts]
         await self.rest(3.0 * self.draw.random())
         while not self.is_closing:
@@ -289,191 +280,3 @@ def safe_action(actuator: Actuator) -> str:
 def away_action(actuator: Actuator) -> str:
     """Return the action away from safe."""
     return "open" if actuator.safe_position is SafePosition.CLOSED else "close"
-
-
-async def secure(town: Town, name: str) -> None:
-    """Move something toward safe; sometimes twice, with one key or with two."""
-    actuator = town.pick_wisely(is_to_be_safe=True) or town.pick()
-    key = town.key() if town.draw.random() < 0.5 else None
-    reply = await town.operate(name, actuator.facility, safe_action(actuator), key=key)
-    if key is not None and town.draw.random() < 0.2 and reply.code in {"accepted", "no-answer"}:
-        await town.operate(name, actuator.facility, safe_action(actuator), key=key)
-
-
-async def open_up(town: Town, name: str) -> None:
-    """Select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
-    actuator, percent = town.pick_wisely(is_to_be_safe=False), None
-    if actuator is None:
-        return
-    action = away_action(actuator)
-    if isinstance(actuator.drive, Setpoint) and town.draw.random() < 0.7:
-        action, percent = "set", float(town.draw.choice((25, 50, 75, 100)))
-    selected = await town.select(name, actuator.facility, action, percent)
-    if selected.code != "accepted":
-        return
-    select = str(selected.body["id"])
-    how = town.draw.random()
-    await town.rest(town.draw.random() * (14.0 if how < 0.06 else 1.5))
-    if how > 0.93:
-        await town.cancel(name, actuator.facility, select)
-        return
-    if how > 0.90:
-        other = "close" if action == "open" else "open"
-        await town.operate(name, actuator.facility, other, select=select)
-    if how > 0.87:
-        stranger = town.draw.choice([key for key in STAFF if key != name])
-        await town.operate(stranger, actuator.facility, action, percent=percent, select=select)
-    await town.operate(
-        name, actuator.facility, action, percent=percent, select=select, key=town.key() if how < 0.4 else None
-    )
-    if how < 0.2:
-        await town.operate(name, actuator.facility, action, percent=percent, select=select)
-
-
-async def stop(town: Town, name: str) -> None:
-    """Stop something."""
-    await town.operate(name, town.pick().facility, "stop")
-
-
-async def verify(town: Town, name: str) -> None:
-    """Look at something."""
-    await town.operate(name, town.pick().facility, "verify")
-
-
-async def grab(town: Town, name: str) -> None:
-    """Open without a select, which nobody may."""
-    actuator = town.pick()
-    await town.operate(name, actuator.facility, away_action(actuator))
-
-
-async def run_plan(town: Town, name: str) -> None:
-    """Look at a one-key plan, start it, and sometimes call it off."""
-    plan = town.draw.choice(list(town.park.plans))
-
-    async def look(parts: Parts, who: Person) -> Any:
-        return await plan_routes.preview(plan, parts, who)
-
-    shown = await town.ask(name, "preview", ("GET", "/plans/{plan}/preview"), look, plan=plan)
-    if shown.code != "accepted":
-        return
-    content = str(shown.body["content_hash"])
-    await town.rest(town.draw.random())
-
-    async def start(parts: Parts, who: Person) -> Any:
-        body = NewRun(content_hash=content, reason="spill", accept_warnings=True)
-        return await plan_routes.start(plan, body, parts, who)
-
-    begun = await town.ask(
-        name, "run", ("POST", "/plans/{plan}/runs"), start, plan=plan, content_hash=content
-    )
-    if begun.code == "accepted" and town.draw.random() < 0.2:
-        await town.rest(6 * town.draw.random())
-        run = str(begun.body["id"])
-
-        async def abort(parts: Parts, who: Person) -> Any:
-            return await plan_routes.abort(run, parts, who)
-
-        await town.ask(name, "abort", ("POST", "/runs/{run}/abort"), abort, run=run)
-
-
-async def approve(town: Town, name: str) -> None:
-    """Approve what waits for a second person, even one's own."""
-    parts = town.centre.parts
-    waiting = [run for run in parts.runner.runs.values() if not run.is_over] if parts is not None else []
-    if not waiting:
-        return
-    run = town.draw.choice(waiting).id
-
-    async def doing(parts: Parts, who: Person) -> Any:
-        return await plan_routes.approve(run, NewApproval(dispatch_order="DD-7", clearance=True), parts, who)
-
-    await town.ask(name, "approve", ("POST", "/runs/{run}/approve"), doing, run=run)
-
-
-async def reopen(town: Town, name: str) -> None:
-    """Look at a reopening and ask for it."""
-    procedure = town.draw.choice(list(town.park.reopenings))
-
-    async def look(parts: Parts, who: Person) -> Any:
-        return await reopening_routes.preview(procedure, parts, who)
-
-    shown = await town.ask(
-        name, "look at a reopening", ("GET", "/reopenings/{reopening}/preview"), look, plan=procedure
-    )
-    if shown.code != "accepted":
-        return
-    content = str(shown.body["content_hash"])
-    await town.rest(town.draw.random())
-
-    async def start(parts: Parts, who: Person) -> Any:
-        body = NewReopening(content_hash=content, reason="clean again")
-        return await reopening_routes.start(procedure, body, parts, who)
-
-    route = ("POST", "/reopenings/{reopening}/runs")
-    await town.ask(name, "reopen", route, start, plan=procedure, content_hash=content)
-
-
-async def consent(town: Town, name: str) -> None:
-    """Consent to a reopening as the second person, or call it off."""
-    parts = town.centre.parts
-    waiting = [run for run in parts.reopener.runs.values() if run.is_open] if parts is not None else []
-    if not waiting:
-        return
-    found = town.draw.choice(waiting)
-    run, content = found.id, found.content_hash
-    if town.draw.random() < 0.1:
-
-        async def abort(parts: Parts, who: Person) -> Any:
-            return await reopening_routes.abort(run, parts, who)
-
-        await town.ask(name, "abort a reopening", ("POST", "/reopening-runs/{run}/abort"), abort, run=run)
-        return
-    needs_basis = any(
-        town.park.facilities[opening.actuator].tier is Tier.RIVER
-        for opening in town.park.reopenings[found.reopening].openings
-    )
-    basis = "DD-8" if needs_basis else None
-
-    async def doing(parts: Parts, who: Person) -> Any:
-        body = NewConsent(content_hash=content, dispatch_order=basis, clearance=True)
-        return await reopening_routes.approve(run, body, parts, who)
-
-    await town.ask(
-        name, "consent", ("POST", "/reopening-runs/{run}/approve"), doing, run=run, content_hash=content
-    )
-
-
-async def tag(town: Town, name: str) -> None:
-    """Hang a tag, and lift it some time later."""
-    actuator = town.pick().facility
-
-    async def hang(parts: Parts, who: Person) -> Any:
-        return await device_routes.hang(NewTag(actuator=actuator, reason="检修"), parts, who)
-
-    await town.ask(name, "tag", ("POST", "/tags"), hang, actuator=actuator)
-    await town.rest(2 + 8 * town.draw.random())
-
-    async def lift(parts: Parts, who: Person) -> Any:
-        return await device_routes.take_down(actuator, parts, who)
-
-    for _ in range(5):
-        reply = await town.ask(name, "untag", ("DELETE", "/tags"), lift, actuator=actuator)
-        if reply.code not in {"no-answer", "storage"}:
-            return
-        await town.rest(2.0)
-
-
-_OPERATORS = (Role.OPERATOR, Role.SHIFT_CHIEF)
-ACTS: tuple[Act, ...] = (
-    Act(secure, 40),
-    Act(open_up, 45, _OPERATORS),
-    Act(stop, 9),
-    Act(verify, 3),
-    Act(grab, 3),
-    Act(run_plan, 0.3, _OPERATORS),
-    Act(approve, 1.5, _OPERATORS),
-    Act(reopen, 2, _OPERATORS),
-    Act(consent, 4, _OPERATORS),
-    Act(tag, 1.5, (Role.ENGINEER,)),
-)
-"""What people do, how often, and who."""

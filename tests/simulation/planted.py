@@ -32,6 +32,7 @@ from domain.command import Event, State, next_state
 from domain.errors import RemoteProtocolError, StorageError
 from domain.interlock import Truth
 from domain.park import SafePosition
+from tests.simulation import acts as deeds
 from tests.simulation import people, weather
 from tests.simulation.checker_story import read
 from tests.simulation.planted_scenes import ALONE, BORROWING, DRILL, EDITS, MURKY, OVERRIDING, POISON, Scene
@@ -85,7 +86,7 @@ class Plant:
 @contextlib.contextmanager
 def staged(scene: Scene) -> Iterator[None]:
     """Let the world be as `scene` has it while the block lasts."""
-    faults, acts, opened = dict(weather.FAULTS), people.ACTS, World._open
+    faults, acts, opened = dict(weather.FAULTS), deeds.ACTS, World._open
 
     async def open_(world: World) -> None:
         await opened(world)
@@ -97,16 +98,16 @@ def staged(scene: Scene) -> Iterator[None]:
             weather.FAULTS[name] = replace(play, weight=scene.faults.get(name, 0.0))
     weights = scene.acts
     kept = tuple(replace(act, weight=weights.get(act.do.__name__, 0.0)) for act in acts) if weights else acts
-    people.ACTS = (*kept, *scene.more)
+    deeds.ACTS = (*kept, *scene.more)
     think_s = people.THINK_S
     people.THINK_S = scene.think_s or think_s
-    World._open = open_  # type: ignore[method-assign]
+    World._open = open_  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
         weather.FAULTS.update(faults)
-        people.ACTS, people.THINK_S = acts, think_s
-        World._open = opened  # type: ignore[method-assign]
+        deeds.ACTS, people.THINK_S = acts, think_s
+        World._open = opened  # type: ignore[method-assign, assignment]
 
 
 def always(value: Any) -> Faulty:

@@ -11,6 +11,7 @@ import structlog
 
 from domain.ids import FacilityId
 from domain.park import Park
+from tests.simulation import acts
 from tests.simulation.broker import Broker
 from tests.simulation.centre import Centre, NoAnswer
 from tests.simulation.chance import Chance
@@ -111,7 +112,7 @@ class World:
         loop.create_task(self.weather.mend())
         loop.create_task(self.weather.blow())
         loop.create_task(self.watchers.watch())
-        people = [loop.create_task(self.town.live(name)) for name in STAFF]
+        people = [loop.create_task(self.town.live(name, acts.ACTS)) for name in STAFF]
         while self.watchers.commands < commands and not ground.bugs:
             await self.town.rest(1.0)
             self.watchers.count()
