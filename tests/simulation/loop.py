@@ -86,7 +86,7 @@ class Process:
     async def _guard(self, coro: Coroutine[Any, Any, object]) -> None:
         try:
             await coro
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # noqa: BLE001  (whatever ends a service by itself is what is looked for)
             self.on_bug(error)

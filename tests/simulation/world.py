@@ -153,7 +153,7 @@ class World:
             faults=dict(sorted(self.weather.played.items())),
             lasted_s=self.ground.clock_s(),
             turns=self.loop.turns,
-            bugs=self.ground.bugs,
+            bugs=list(self.ground.bugs),
         )
 
 
