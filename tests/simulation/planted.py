@@ -101,13 +101,13 @@ def staged(scene: Scene) -> Iterator[None]:
     deeds.ACTS = (*kept, *scene.more)
     think_s = people.THINK_S
     people.THINK_S = scene.think_s or think_s
-    World._open = open_  # type: ignore[method-assign, assignment]
+    World._open = open_  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
         weather.FAULTS.update(faults)
         deeds.ACTS, people.THINK_S = acts, think_s
-        World._open = opened  # type: ignore[method-assign, assignment]
+        World._open = opened  # type: ignore[method-assign]
 
 
 def always(value: Any) -> Faulty:
