@@ -141,7 +141,11 @@ def outputs(story: Story) -> Iterator[Found]:
     ours = {body["id"] for item, body in story.said["command"] if item.client == "control"}
     for record in story.records.get("command", ()):
         if record.body["state"] == "operating" and record.body["hash"] and record.body["id"] not in ours:
-            yield "I16", record.at_s, f"{record.actuator} obeys {record.body['id'][:6]}, which control never sent"
+            yield (
+                "I16",
+                record.at_s,
+                f"{record.actuator} obeys {record.body['id'][:6]}, which control never sent",
+            )
     for wrote in story.all(Wrote):
         if wrote.actuator is not None and wrote.ask in {"open", "close", "set"} and wrote.write not in sent:
             yield "I16", wrote.at_s, f"{wrote.actuator} is written by nobody who may"
