@@ -21,8 +21,13 @@ FIRST_S, TIMES = 3.0, 6.0
 WALL_S, WALL_TIMES = 30.0, 20.0
 """And of the clock on the wall, where others run as well."""
 PLUGINS_LEFT_OUT = ("cacheprovider", "xdist", "schemathesis", "anyio", "unraisableexception", "faulthandler")
+FILES_LEFT_OUT = (
+    "tests/unit/benchmarks", "tests/unit/deploy", "tests/unit/faults", "tests/unit/mutation", "tests/unit/stoplog/test_verify.py",
+)  # fmt: skip
+"""They run no deciding module for its own sake, and some of them take long."""
 OPTIONS = (
     "-q",
+    *(f"--ignore={file}" for file in FILES_LEFT_OUT),
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
     *(word for name in PLUGINS_LEFT_OUT for word in ("-p", f"no:{name}")),
