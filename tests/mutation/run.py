@@ -96,7 +96,7 @@ class Run:
                     self._later.append((module, mutant))
                 elif chooser.for_function(module, mutant):
                     works.append((module, mutant))
-                elif mutant.lines & self._at_import.get(module.file, frozenset()):
+                elif (mutant.lines | mutant.around) & self._at_import.get(module.file, frozenset()):
                     self._later.append((module, mutant))
                 else:
                     self._note(module, mutant, End.SURVIVED, "no test runs it")
