@@ -253,7 +253,6 @@ async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
         created_ms=CLOCK.now_ms(),
         totp=b"\x00\xff",
         pin="y",
-        pin_failures=2,
         password_ms=CLOCK.now_ms(),
         is_password_given=True,
         earlier_passwords=("a", "b"),
@@ -269,14 +268,12 @@ async def test_people_sessions_and_tokens_come_back(desk: Desk) -> None:
     assert again.get("zhao") == user
     held = Sessions(again, desk.recorder, CLOCK, CLOCK, rules=RULES)
     await held.load(desk.engine)
-    found = held.find(made.token)
-    assert found is not None
-    assert found[0].standing is Standing.GIVEN_PASSWORD
-    await held.lock(found[1])
+    person, session = held.find(made.token) or pytest.fail("the session is gone")
+    assert person.standing is Standing.GIVEN_PASSWORD
+    await held.lock(session)
     await held.load(desk.engine)
-    found = held.find(made.token)
-    assert found is not None
-    assert found[0].standing is Standing.LOCKED
+    person, _ = held.find(made.token) or pytest.fail("the session is gone")
+    assert person.standing is Standing.LOCKED
     assert again.by_subject("https://id.example 42") == user
     await again.disable(replace(user), actor="root")
     assert held.find(made.token) is None
