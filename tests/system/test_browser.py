@@ -5,24 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.system.rig import ROOT, Rig, demonstration
+from tests.system.browsing import MS, PASSWORD, SHOTS, enter, make_user, opened, shoot, tab
+from tests.system.rig import Rig, demonstration
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SHOTS = ROOT / "tests" / "screenshots"
-MS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -31,47 +19,21 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def page(browser: Browser, rig: Rig) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1920, "height": 1080}, locale="zh-CN")
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda message: problems.append(message.text) if _is_problem(message) else None)
-    yield opened
-    context.close()
-    assert problems == []
-
-
-def _is_problem(message: ConsoleMessage) -> bool:
-    """The browser itself prints the 401 by which the console learns that nobody has signed in."""
-    return message.type == "error" and "401" not in message.text
-
-
-def shoot(page: Page, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(SHOTS / f"{name}.png"))
+def page() -> Iterator[Page]:
+    with opened() as browser, tab(browser, width=1920, height=1080) as page:
+        yield page
 
 
 def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     # Sign in by the link that `stoplog demo` prints, and make a user with a password to sign in with by hand.
-    token = next(line.split("enter?token=")[1].strip() for line in rig.lines if "enter?token=" in line)
-    page.goto(f"{rig.console}/#/enter?token={token}")
-    expect(page.get_by_test_id("live-state")).to_be_visible(timeout=15 * MS)
-    _make_operator(page, rig)
+    enter(page, rig)
+    make_user(page, "wang", "王值班", "operator")
     page.context.clear_cookies()
     page.goto(f"{rig.console}/#/")
     page.reload()
     page.get_by_test_id("sign-in-username").fill("wang")
-    page.get_by_test_id("sign-in-password").fill("chang-cheng-2026!")
+    page.get_by_test_id("sign-in-password").fill(PASSWORD)
     shoot(page, "sign-in")
     page.get_by_test_id("sign-in-submit").click()
 
@@ -129,21 +91,6 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     page.get_by_test_id("lang-switch").click()
     page.get_by_test_id("nav-overview").click()
     shoot(page, "overview-english")
-
-
-def _make_operator(page: Page, rig: Rig) -> None:
-    made = page.evaluate(
-        """async () => {
-            const session = await (await fetch('/api/v1/session')).json();
-            const answer = await fetch('/api/v1/users', {
-                method: 'POST',
-                headers: {'Content-Type': 'application/json', 'X-Stoplog-Csrf': session.csrf},
-                body: JSON.stringify({username: 'wang', display_name: '王值班', password: 'chang-cheng-2026!', roles: ['operator']}),
-            });
-            return answer.status;
-        }"""
-    )
-    assert made == 201
 
 
 def test_the_screenshots_were_made() -> None:

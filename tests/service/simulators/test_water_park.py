@@ -80,7 +80,9 @@ def test_left_alone_the_spill_leaves_the_park_and_closing_keeps_it(config: Water
     assert 600 < alarm_s < 600 + 5 * 60
     assert ledger.held_kg[FacilityId("hc_pool")] >= 0.95 * ledger.spilled_kg
     assert ledger.escaped_kg.plant <= 0.05 * baseline.escaped_kg.park, "the outlet alone would have done"
-    assert ledger.escaped_kg.park < 0.01 < ledger.held_kg[FacilityId("public_pool")], "the sluice kept the rest"
+    assert ledger.escaped_kg.park < 0.01 < ledger.held_kg[FacilityId("public_pool")], (
+        "the sluice kept the rest"
+    )
 
 
 def test_every_enterprise_can_keep_its_own_water_in_the_design_storm(config: WaterConfig) -> None:
