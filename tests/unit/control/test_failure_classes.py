@@ -102,7 +102,11 @@ def test_no_built_in_key_or_password() -> None:
     """No settings that are shipped hold a secret, and no code holds a private key."""
     secret = re.compile(r"(?im)^\s*(\w*(?:password|secret|token)\w*)\s*=\s*[\"'][^\"']+[\"']")
     for file in [*(ROOT / "deploy").rglob("*.toml"), *(ROOT / "deploy").rglob("*.yaml")]:
-        found = [line for line in secret.findall(file.read_text("utf-8")) if not line.endswith(("_file", "_policy"))]
+        found = [
+            line
+            for line in secret.findall(file.read_text("utf-8"))
+            if not line.endswith(("_file", "_policy"))
+        ]
         assert not found, file
     for package in ("control", "domain", "gateway", "ingest", "runtime", "stoplog", "wire"):
         for source in (ROOT / package).rglob("*.py"):
