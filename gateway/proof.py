@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from domain.command import Event
-from domain.position import POSITION_WORDS, Position, indicate
+from domain.position import POSITION_WORDS, Indication, Position, indicate
 from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ, Reading
 from domain.words import Words
 
 PERCENT_TOLERANCE = 2.0
 """An opening is reached within this many percent."""
+_NOWHERE = frozenset({Position.UNKNOWN, Position.CONTRADICTION})
+"""What says nothing of the place: not there, and not stuck elsewhere either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +69,24 @@ def outcome(
         return Outcome(event=Event.DEVICE_REFUSED, causes=(Cause(code=Code.HEALTH),))
     shown = indicate(seen.opened, seen.closed)
     can_tell = not goal.is_rest or seen.has_moving
-    if is_time_out and can_tell and is_answered and shown.fresh and shown.position is not Position.UNKNOWN:
+    is_known = shown.fresh and shown.position not in _NOWHERE
+    if is_time_out and can_tell and is_answered and is_known:
         where = _where(shown.position, seen.percent)
         detail = Words(f"行程超时,停在{where.zh}", f"travel time-out, stuck at: {where.en}")
         return Outcome(event=Event.TRAVEL_EXCEEDED, causes=(Cause(code=Code.HEALTH, detail=detail),))
     if is_silence:
-        detail = (
-            Words("无可信反馈", "no trusted feedback")
-            if is_answered
-            else Words("写入无应答", "the write was not answered")
-        )
-        return Outcome(event=Event.SILENCE, causes=(Cause(code=Code.LINK, detail=detail),))
+        return Outcome(event=Event.SILENCE, causes=(_why_unknown(shown, is_answered=is_answered),))
     return None
+
+
+def _why_unknown(shown: Indication, *, is_answered: bool) -> Cause:
+    if not is_answered:
+        return Cause(code=Code.LINK, detail=Words("写入无应答", "the write was not answered"))
+    if shown.fresh and shown.position is Position.CONTRADICTION:
+        # Both limits at once show no place: it is not stuck "somewhere else" (I5).
+        words = Words("限位矛盾,位置不明", "limit switches disagree, the position is not known")
+        return Cause(code=Code.HEALTH, detail=words)
+    return Cause(code=Code.LINK, detail=Words("无可信反馈", "no trusted feedback"))
 
 
 def _where(position: Position, percent: Reading) -> Words:
@@ -107,7 +115,7 @@ def _is_reached(goal: Goal, seen: Seen) -> bool:
         if seen.has_moving:
             return seen.moving.is_trusted and seen.moving.value is False
         return shown in {Position.OPEN, Position.CLOSED}
-    return goal.is_look and shown is not Position.UNKNOWN
+    return goal.is_look and shown not in _NOWHERE
 
 
 def stopped_over(percent: float, against: tuple[Cause, ...]) -> Outcome:

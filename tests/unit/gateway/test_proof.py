@@ -32,8 +32,21 @@ CLOSE = Goal(position=Position.CLOSED)
 def test_only_limits_that_agree_prove_a_closure(opened: bool, closed: bool) -> None:
     seen = Seen(opened=now(opened), closed=now(closed))
     is_closed = closed and not opened
+    is_nowhere = closed and opened
     assert end(CLOSE, seen) == (Event.POSITION_REACHED if is_closed else None)
-    assert end(CLOSE, seen, over=True) == (Event.POSITION_REACHED if is_closed else Event.TRAVEL_EXCEEDED)
+    later = None if is_nowhere else Event.TRAVEL_EXCEEDED
+    assert end(CLOSE, seen, over=True) == (Event.POSITION_REACHED if is_closed else later)
+
+
+def test_both_limits_at_once_are_no_place_to_be_stuck_at() -> None:
+    seen = Seen(opened=now(True), closed=now(True))
+    assert end(Goal(is_look=True), seen) is None
+    found = outcome(CLOSE, seen, is_time_out=True, is_silence=True)
+    assert found is not None
+    assert found.event is Event.SILENCE
+    assert [(cause.code, cause.detail) for cause in found.causes] == [
+        (Code.HEALTH, Words("限位矛盾,位置不明", "limit switches disagree, the position is not known"))
+    ]
 
 
 @pytest.mark.parametrize("quality", [Quality.BAD, Quality.UNCERTAIN])
