@@ -39,6 +39,9 @@ SELECT_S = 10.0
 EVIDENCE_S_MAX = 5.0
 """Wall seconds: a value behind another gateway, its age at signing and the challenge's age added, is fresh up to this."""
 
+_OUTCOMES = frozenset({State.CONFIRMED, State.FAILED, State.UNKNOWN, State.PREEMPTED})
+"""What became of a command that was taken up, and is not done again under another id."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
@@ -225,7 +228,7 @@ class Desk:
         return True
 
     def _is_reissue_of_an_intent(self, message: CommandMessage, entry: Entry) -> bool:
-        """Void the command that `message` replaces; True when that one was already taken up: its outcome stands."""
+        """Void the command that `message` replaces; True when that one was already carried out: its outcome stands."""
         if message.instead_of is None:
             return False
         old = self._ledger.entry(message.instead_of, Phase.OPERATE)
@@ -237,8 +240,8 @@ class Desk:
             void = replace(entry, id=message.instead_of, hash="void", state=State.WITHDRAWN, record=None)
             self._ledger.put(void)
             return False
-        if old.state in {State.REFUSED, State.EXPIRED, State.WITHDRAWN}:
-            return False
+        if not selects(old, message) or old.state not in _OUTCOMES:
+            return False  # what still executes is joined, or taken over, as by anybody's move
         if old.record is not None:
             self._records.repeat(old.record)
         self._transcript.enter(entry, old.state, instead_of=message.instead_of)

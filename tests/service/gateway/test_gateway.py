@@ -85,8 +85,16 @@ async def test_two_closures_share_one_write_and_one_outcome(tmp_path: Path) -> N
     async with running(tmp_path, speed=10.0, opened=["hc_outlet"]) as (rig, peer):
         first = await peer.command("hc_outlet", Action.CLOSE)
         second = await peer.command("hc_outlet", Action.CLOSE)
-        await peer.until(lambda: "confirmed" in peer.states(first) and "confirmed" in peer.states(second))
+        await peer.until(lambda: "operating" in peer.states(first))
+        again = await peer.command("hc_outlet", Action.CLOSE, instead_of=first)
+        await peer.until(lambda: all("confirmed" in peer.states(one) for one in (first, second, again)))
+        assert peer.states(again) == ["operating", "confirmed"], "asked for again while it moves"
+        told = await peer.command("hc_outlet", Action.CLOSE, instead_of=first)
+        await peer.until(lambda: peer.states(told) == ["confirmed"])
         assert len(rig.plcs.writes) == 1
+        stop = await peer.command("hc_outlet", Action.STOP, instead_of=first)
+        await peer.until(lambda: "operating" in peer.states(stop))
+        assert len(rig.plcs.writes) == 2, "it names another's id and is obeyed for what it is"
 
 
 async def test_a_stuck_gate_fails_and_a_silent_one_is_unknown(tmp_path: Path) -> None:
