@@ -1,14 +1,80 @@
-"""Leaves out of a change that was put aside the rows that were written on meanwhile: what is imported late undoes nothing (I5)."""
+"""Decides which word on a row is the newest when some were put aside: what is imported late undoes nothing (I5)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from control.database.change import Change, Write
-from control.database.tables import COMMANDS
+from control.database.tables import COMMANDS, METADATA
 from wire.canonical import Json
+
+Row = tuple[str, ...]
+"""A table and the key of one row of it."""
+
+ROWS_MAX = 10_000
+"""Rows of which it is known who had the last word; the oldest go first. What is under way at once is far less."""
+
+_KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in METADATA.tables.items()}
+
+
+class Newest:
+    """Knows, of rows written or put aside of late, the number of the change that had the last word on each."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._newest: dict[Row, int] = {}
+        self._aside: set[Row] = set()
+        """Rows that wait beside the database."""
+
+    def number(self) -> int:
+        """Return the number of a change that somebody asks to be written now."""
+        self._asked += 1
+        return self._asked
+
+    def written(self, change: Change, number: int) -> Change:
+        """Note that `change` is in the database; return of it what must be said again behind an older word that waits."""
+        again = self._newer(change, number)
+        return Change(writes=tuple(write for write in again.writes if row_of(write) in self._aside))
+
+    def put_aside(self, change: Change, number: int) -> Change:
+        """Note that `change` waits; return it without the rows of which a newer word is told already."""
+        newer = self._newer(change, number)
+        self._aside.update(row_of(write) for write in newer.writes if write.kind != "insert")
+        kept = tuple(write for write in change.writes if write.kind == "insert" or write in newer.writes)
+        return replace(change, writes=kept)
+
+    def imported(self) -> None:
+        """Nothing waits any more."""
+        self._aside.clear()
+
+    def _newer(self, change: Change, number: int) -> Change:
+        """Return the rows of `change` that no newer one has written, and note them as its own; a row that is new is not among them."""
+        rows = [write for write in change.writes if write.kind != "insert"]
+        rows = [write for write in rows if self._newest.get(row_of(write), 0) <= number]
+        for write in rows:
+            self._newest.pop(row_of(write), None)
+            self._newest[row_of(write)] = number
+        while len(self._newest) > ROWS_MAX:
+            del self._newest[next(iter(self._newest))]
+        return Change(writes=tuple(rows))
+
+
+def last_words(changes: Iterable[Change]) -> Sequence[Change]:
+    """Return `changes` in their order, each without the rows that a later one writes again."""
+    found: list[Change] = []
+    later: set[Row] = set()
+    for change in reversed(list(changes)):
+        rows = [write for write in change.writes if write.kind == "insert" or row_of(write) not in later]
+        later.update(row_of(write) for write in change.writes if write.kind != "insert")
+        found.append(replace(change, writes=tuple(rows)))
+    return found[::-1]
+
+
+def row_of(write: Write) -> Row:
+    """Return which row `write` is about."""
+    return (write.table, *(str(write.row[name]) for name in _KEYS[write.table]))
 
 
 async def still_newest(engine: AsyncEngine, change: Change) -> Change:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from control.audit.entry import SYSTEM, Entry, is_by_a_person
 from control.database.change import Change, Write
-from control.database.late import still_newest
+from control.database.late import Newest, last_words, still_newest
 from control.database.ledger import Contradicts, Ledger, Superseded
 from control.database.spool import Spool
 from control.database.standing import is_in_log
@@ -41,6 +41,7 @@ class Recorder:
         self._clock = clock
         self._held: deque[Change] = deque()
         """What neither database nor spool took; a kill loses it."""
+        self._newest = Newest()
 
     @property
     def is_available(self) -> bool:
@@ -59,7 +60,11 @@ class Recorder:
         if not self.is_available:
             message = "the database is not available"
             raise StorageError(message)
+        number = self._newest.number()
         await self._ledger.commit(change)
+        again = self._newest.written(change, number)
+        if again.writes:
+            self._put_aside(again, number)
 
     async def keep(self, change: Change) -> None:
         """Return when `change` is durable in the database or, while that is gone, in the spool.
@@ -68,18 +73,19 @@ class Recorder:
         database that says nothing counts as gone after a moment; should it write the change all the same, the import finds it in
         the log.
         """
+        number = self._newest.number()
         try:
             async with asyncio.timeout(KEEP_S_MAX):
                 await self.commit(change)
         except TimeoutError:
-            self._put_aside(change)
+            self._put_aside(change, number)
         except Contradicts as error:
             self._say_lost(change, error)
         except Superseded:
             if any(is_by_a_person(entry) for entry in change.entries):
-                self._put_aside(change)
+                self._put_aside(change, number)
         except StorageError:
-            self._put_aside(change)
+            self._put_aside(change, number)
 
     async def run(self) -> None:
         """While the database is gone, try it; when it is back, import the spool once."""
@@ -104,7 +110,8 @@ class Recorder:
             await self._ledger.commit(Change())
             done = await self._imported()
             held = list(self._spool.lines())
-            for line, change in held:
+            words = last_words([*(change for _, change in held), *self._held])
+            for (line, _), change in zip(held, words, strict=False):
                 if line not in done:
                     marker = Write(
                         table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
@@ -112,14 +119,16 @@ class Recorder:
                     await self._import(change, Change(writes=(marker,)))
             count = len(held) + len(self._held)
             while self._held:  # the database is back, the disk of the spool is not
-                await self._import(self._held[0], Change())
-                self._held.popleft()
+                for change in last_words(self._held):
+                    await self._import(change, Change())
+                    self._held.popleft()
             await self._ledger.commit(self._note(count))
         except (StorageError, SQLAlchemyError, OSError):
             return
         if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
             _log.info("database back", imported=len(held))
             self._spool.clear()
+            self._newest.imported()
 
     async def _import(self, change: Change, marker: Change) -> None:
         if await is_in_log(self._ledger.engine, change):
@@ -134,8 +143,9 @@ class Recorder:
             self._say_lost(change, error)
             await self._ledger.commit(Change(entries=change.entries) + marker)
 
-    def _put_aside(self, change: Change) -> None:
+    def _put_aside(self, change: Change, number: int) -> None:
         """Spool `change`, or hold it behind what is held already: the order stays."""
+        change = self._newest.put_aside(change, number)
         if len(self._held) >= HELD_MAX:
             self._say_lost(change, StorageError(f"{HELD_MAX} changes are held in memory"))
             return

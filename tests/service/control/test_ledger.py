@@ -16,7 +16,7 @@ from control.database.connection import open_database
 from control.database.ledger import Contradicts, Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
-from control.database.tables import RECORDS
+from control.database.tables import FACTS, RECORDS
 from domain.words import Words
 from runtime.clock import RealClock
 from wire.canonical import Json
@@ -138,3 +138,33 @@ async def test_the_log_is_read_as_asked(desk: Desk) -> None:
     assert [item["seq"] for item in await log.records(Query(before=2))] == [1, 0]
     assert [item["seq"] for item in await log.records(Query(limit=1))] == [3]
     assert await log.records(Query(actor="nobody")) == []
+
+
+async def test_what_is_imported_late_undoes_no_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(value: str, *entries: Entry) -> Change:
+        row: dict[str, Json] = {"name": "n", "value": value}
+        return Change(writes=(Write(table="facts", row=row),), entries=entries)
+
+    async def restored() -> tuple[str | None, list[object]]:
+        await desk.recorder.restore()
+        assert not len(desk.spool)
+        async with desk.ledger.engine.connect() as connection:
+            value = await connection.scalar(select(FACTS.c.value))
+        found = await AuditLog(desk.ledger).records(Query(kind="k", limit=10))
+        return value, [item["body"] for item in reversed(found)]
+
+    # The older of two has no line of its own to be found by, and nobody waits for the database to take it.
+    monkeypatch.setattr("control.database.recorder.KEEP_S_MAX", 0.0)
+    newer = put("2", *change(2).entries)
+    await asyncio.gather(desk.recorder.keep(put("1")), desk.recorder.commit(newer))
+    assert await restored() == ("2", [{"offset": 2}])
+    # Nobody waits for either.
+    await asyncio.gather(desk.recorder.keep(put("3")), desk.recorder.keep(put("4", *change(4).entries)))
+    assert await restored() == ("4", [{"offset": 2}, {"offset": 4}])
+    # The newer one is put aside at once, while the older one still waits.
+    older = asyncio.get_running_loop().create_task(desk.recorder.keep(put("5")))
+    await asyncio.sleep(0)
+    desk.ledger.is_available = False
+    await desk.recorder.keep(put("6", *change(6).entries))
+    await older
+    assert await restored() == ("6", [{"offset": 2}, {"offset": 4}, {"offset": 6}])
