@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from domain.command import ACTION_WORDS, Action
 from domain.commissioning import may_be_driven
+from domain.drive import takes
 from domain.ids import PointRef
 from domain.interlock import Interlock, Recall, Truth, evaluate, forgotten
 from domain.order import Order, OrderKind, OrderSet
@@ -21,6 +22,13 @@ from domain.words import Words
 
 OPENING_MAX = 100.0
 """Percent."""
+NO_SUCH_ACTION = {
+    Action.SET: Words(
+        "驱动没有开度设定,只能全开、全关", "the drive has no set-point: it opens and closes all the way"
+    ),
+    Action.STOP: Words("驱动不能中途停止", "the drive cannot be stopped on its way"),
+}
+"""What is said of an action that a drive may lack."""
 
 
 class Direction(StrEnum):
@@ -104,9 +112,11 @@ def admit(
 
 
 def _standing(actuator: Actuator, action: Action, way: Direction, situation: Situation) -> Iterator[Cause]:
-    """What blocks any output: not commissioned, tagged out, local, device fault (I7)."""
+    """What blocks any output: no such drive, not commissioned, tagged out, local, device fault (I7)."""
     if action is Action.VERIFY:
         return
+    if not takes(actuator.drive, action):
+        yield Cause(code=Code.MODE, detail=NO_SUCH_ACTION[action])
     if not may_be_driven(actuator, situation.drive, situation.orders, author=situation.author):
         yield Cause(code=Code.NOT_COMMISSIONED)
     is_ours_to_stop = action is Action.STOP and situation.executing is not None

@@ -111,6 +111,11 @@ def writes(drive: Drive, action: Action, *, opening_percent: float | None = None
             return _setpoint(drive, action, opening_percent)
 
 
+def takes(drive: Drive, action: Action) -> bool:
+    """Whether the drive has such an action at all."""
+    return writes(drive, action, opening_percent=0.0) is not None
+
+
 def echo_of(drive: Drive, action: Action) -> int | None:
     """Return what the PLC shows once it has taken the command; None: it shows nothing of it."""
     if not isinstance(drive, CommandWord) or drive.echo is None:

@@ -5,9 +5,10 @@ It decides nothing: domain.admission does, and a property test holds the two tog
 
 from collections.abc import Callable, Iterator
 
-from domain.admission import Direction, Situation, direction, target
+from domain.admission import NO_SUCH_ACTION, Direction, Situation, direction, target
 from domain.command import ACTION_WORDS, Action
 from domain.commissioning import may_be_driven
+from domain.drive import takes
 from domain.explained import Effect, Kind, Node, Seen, View, readings, seen
 from domain.explained_condition import part_of
 from domain.interlock import Interlock, Truth
@@ -73,6 +74,13 @@ def _standing(actuator: Actuator, action: Action, way: Direction, view: View) ->
     if action is Action.VERIFY:
         return
     at, names = view.situation, actuator.feedback
+    if action is Action.SET or not takes(actuator.drive, action):
+        yield check(
+            Code.MODE,
+            Words("驱动支持此操作", "the drive has this action"),
+            holds=takes(actuator.drive, action),
+            change=NO_SUCH_ACTION[action],
+        )
     yield check(
         Code.NOT_COMMISSIONED,
         Words("已完成联调", "commissioned"),

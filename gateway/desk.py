@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from domain.admission import Direction, Situation, admit
 from domain.command import Action, Event, Phase, State
-from domain.drive import writes
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, PointRef
 from domain.interlock import Truth
@@ -164,15 +163,6 @@ class Desk:
     def _operate(self, message: CommandMessage, entry: Entry, actuator: Actuator) -> None:
         way = way_of(message, actuator)
         if self._is_reissue_of_an_intent(message, entry):
-            return
-        if message.action is not Action.VERIFY and not writes(
-            actuator.drive, message.action, opening_percent=_percent(message)
-        ):
-            self._refuse(
-                message,
-                entry,
-                Cause(code=Code.MODE, detail=Words("驱动不支持", "the drive has no such action")),
-            )
             return
         if way is Direction.AWAY_FROM_SAFE and not self._use_select(message):
             self._refuse(message, entry, Cause(code=Code.NOT_SELECTED))

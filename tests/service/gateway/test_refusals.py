@@ -59,6 +59,8 @@ async def test_what_the_field_forbids_is_refused(tmp_path: Path) -> None:
         ]
 
         assert await refusal(peer, peer.message("ly_outlet", Action.OPEN)) == ["object-not-selected"]
+        half = peer.message("ly_outlet", Action.SET, phase=Phase.SELECT, parameters={"opening_percent": 50.0})
+        assert await refusal(peer, half) == ["blocked-by-mode"], "its drive only opens and closes"
 
         rig.plcs.stations["plc_bh_outlet"].image.put(PointRef("bh_analyser/conductivity"), 5000.0)
         await peer.until(lambda: peer.value("bh_analyser/conductivity") == 5000.0)

@@ -8,7 +8,7 @@ import pytest
 
 from domain.admission import Direction, Situation, admit, direction, target
 from domain.command import Action
-from domain.drive import MomentaryCoils, Pulse, Repeat
+from domain.drive import CommandWord, Drive, MaintainedCoil, MomentaryCoils, Pulse, Repeat, Setpoint
 from domain.ids import DeviceId, FacilityId, PointRef
 from domain.interlock import BOOLEAN, Interlock, parse
 from domain.order import Order, OrderKind, OrderSet
@@ -26,7 +26,7 @@ GATE = Actuator(
     facility=FacilityId("gate"),
     device=DeviceId("plc"),
     safe_position=SafePosition.CLOSED,
-    drive=MomentaryCoils(open=0, close=1, stop=2, pulse=Pulse.PLC_RESETS, repeat=Repeat.SAFE),
+    drive=Setpoint(word=0, stop=2),
     feedback=Feedback(opened="opened", closed="closed", remote="remote", fault="fault"),
     travel_time_s=45.0,
     reversing_pause_s=3.0,
@@ -146,6 +146,25 @@ def test_every_action_has_a_direction_and_only_ends_have_a_target() -> None:
 @pytest.mark.parametrize(("actuator", "action", "percent"), ALL)
 def test_a_quiet_park_admits_everything(actuator: Actuator, action: Action, percent: float | None) -> None:
     assert decide(actuator, action, Scene(), percent) == (set(), set())
+
+
+@pytest.mark.parametrize("percent", [0.0, 40.0, 100.0])
+@pytest.mark.parametrize(
+    "drive",
+    [
+        MomentaryCoils(open=0, close=1, stop=2, pulse=Pulse.PLC_RESETS, repeat=Repeat.SAFE),
+        MaintainedCoil(coil=0),
+        CommandWord(word=0, echo=1, open=1, close=2, stop=4),
+    ],
+)
+def test_a_drive_without_a_set_point_goes_to_no_opening(drive: Drive, percent: float) -> None:
+    gate = replace(GATE, drive=drive)
+    refused = admit(gate, Action.SET, Scene().situation(), opening_percent=percent)
+    assert isinstance(refused, Refused)
+    assert [cause.code for cause in refused.reasons] == [Code.MODE]
+    assert refused.reasons[0].words.zh == "当前模式不允许:驱动没有开度设定,只能全开、全关"
+    for action in (Action.OPEN, Action.CLOSE, Action.STOP, Action.VERIFY):
+        assert decide(gate, action, Scene()) == (set(), set())
 
 
 @pytest.mark.parametrize(("actuator", "action", "percent"), TOWARD)
