@@ -62,14 +62,31 @@ class Newest:
 
 
 def last_words(changes: Iterable[Change]) -> Sequence[Change]:
-    """Return `changes` in their order, each without the rows that a later one writes again."""
-    found: list[Change] = []
-    later: set[Row] = set()
-    for change in reversed(list(changes)):
-        rows = [write for write in change.writes if write.kind == "insert" or row_of(write) not in later]
-        later.update(row_of(write) for write in change.writes if write.kind != "insert")
-        found.append(replace(change, writes=tuple(rows)))
-    return found[::-1]
+    """Return `changes` in their order, each row written once and as the last of them has it.
+
+    It is written by the last change that says so in the audit (I13): what only adds to a row, as a message that was sent, has no
+    entries and comes with the change that it adds to.
+    """
+    every = list(changes)
+    last: dict[Row, Write] = {}
+    by: dict[Row, int] = {}
+    for place, change in enumerate(every):
+        for write in change.writes:
+            row = row_of(write)
+            if write.kind != "insert":
+                last[row] = write
+                by[row] = place if change.entries else by.get(row, place)
+    return [
+        replace(
+            change,
+            writes=tuple(
+                write if write.kind == "insert" else last[row_of(write)]
+                for write in change.writes
+                if write.kind == "insert" or by[row_of(write)] == place
+            ),
+        )
+        for place, change in enumerate(every)
+    ]
 
 
 def row_of(write: Write) -> Row:

@@ -110,13 +110,13 @@ class Recorder:
             await self._ledger.commit(Change())
             done = await self._imported()
             held = list(self._spool.lines())
-            words = last_words([*(change for _, change in held), *self._held])
-            for (line, _), change in zip(held, words, strict=False):
-                if line not in done:
-                    marker = Write(
-                        table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
-                    )
-                    await self._import(change, Change(writes=(marker,)))
+            lines = [line for line, _ in held if line not in done]
+            words = last_words([*(change for line, change in held if line not in done), *self._held])
+            for line, change in zip(lines, words, strict=False):
+                marker = Write(
+                    table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
+                )
+                await self._import(change, Change(writes=(marker,)))
             count = len(held) + len(self._held)
             while self._held:  # the database is back, the disk of the spool is not
                 for change in last_words(self._held):
