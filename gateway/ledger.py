@@ -48,6 +48,7 @@ class Ledger:
         self._entries: dict[tuple[CommandId, Phase], Entry] = {}
         self._unwritten: set[tuple[CommandId, Phase]] = set()
         self._is_standing_unwritten = False
+        self._unwritten_facts: dict[str, str] = {}
         self.term = 0
         self.orders = OrderSet()
         self.travels: dict[str, str] = {}
@@ -59,7 +60,7 @@ class Ledger:
         self.has_met_broker = False
         """Whether any run of this gateway was ever connected."""
         self.is_failing = False
-        """Whether the last write did not reach the disk."""
+        """Whether something did not reach the disk and still waits for it."""
 
     @classmethod
     def open(cls, path: Path) -> "Ledger":
@@ -113,9 +114,11 @@ class Ledger:
             self._write("insert or replace into command values (?,?,?,?,?,?,?,?,?,?,?)", rows)
             if self._is_standing_unwritten:
                 self._write_standing()
+            self._write_facts()
         except StorageError:
             return False
         self._unwritten.clear()
+        self.is_failing = False
         return True
 
     def raise_term(self, term: int) -> bool:
@@ -143,16 +146,14 @@ class Ledger:
         self._try_standing()
 
     def keep_travels(self, name: str, text: str) -> None:
-        """Keep a history of travels; one that a full disk does not take is learnt again."""
+        """Keep a history of travels."""
         self.travels[name] = text
-        with contextlib.suppress(StorageError):
-            self._write("insert or replace into meta values (?,?)", [(f"{_TRAVEL}{name}", text)])
+        self._keep_fact(f"{_TRAVEL}{name}", text)
 
     def keep_kept(self, actuator: str, text: str) -> None:
-        """Keep what was proved of an actuator under its orders; what a full disk does not take counts as never proved."""
+        """Keep what was proved of an actuator under its orders, or that it counts no more."""
         self.kept[actuator] = text
-        with contextlib.suppress(StorageError):
-            self._write("insert or replace into meta values (?,?)", [(f"{_KEPT}{actuator}", text)])
+        self._keep_fact(f"{_KEPT}{actuator}", text)
 
     def moves(self) -> Iterator[Entry]:
         """Yield what was, or may have been, written to a PLC, oldest first."""
@@ -166,6 +167,16 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _keep_fact(self, key: str, text: str) -> None:
+        self._unwritten_facts[key] = text
+        with contextlib.suppress(StorageError):
+            self._write_facts()
+
+    def _write_facts(self) -> None:
+        if self._unwritten_facts:
+            self._write("insert or replace into meta values (?,?)", list(self._unwritten_facts.items()))
+            self._unwritten_facts.clear()
 
     def _try_standing(self) -> None:
         try:
@@ -199,7 +210,6 @@ class Ledger:
             self.is_failing = True
             message = f"the ledger: {error}"
             raise StorageError(message) from error
-        self.is_failing = False
 
     @staticmethod
     def _row(entry: Entry) -> tuple[object, ...]:
