@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.admission import Situation
+from domain.admission import NO_SUCH_ACTION, Situation
 from domain.command import Action
 from domain.explained import Effect, Kind, Node
 from domain.explanation import explain
@@ -361,14 +361,6 @@ def test_every_check_says_what_it_lacks(more: dict[str, object], code: Code, wor
     assert [part.code for part in found.parts if part.effect is Effect.BLOCKS] == [code]
 
 
-def test_a_drive_that_lacks_the_action_says_so_first() -> None:
-    found = tree(action=Action.SET)
-    assert found.effect is Effect.BLOCKS
-    assert found.parts[0].change == Words(
-        "驱动没有开度设定,只能全开、全关", "the drive has no set-point: it opens and closes all the way"
-    )
-
-
 def test_what_is_asked_depends_on_the_action() -> None:
     away = [
         Code.NOT_COMMISSIONED, Code.TAGGED_OUT, Code.LOCAL, Code.HEALTH, Code.STALE_INPUT, Code.BUSY,
@@ -377,6 +369,8 @@ def test_what_is_asked_depends_on_the_action() -> None:
     asked = {action: list(checks(tree(action=action))) for action in Action}
     assert asked[Action.OPEN] == away
     assert asked[Action.SET] == [Code.MODE, *away[:-1]]
+    lacking = checks(tree(action=Action.SET))[Code.MODE]
+    assert (lacking.effect, lacking.change) == (Effect.BLOCKS, NO_SUCH_ACTION[Action.SET])
     assert asked[Action.CLOSE] == away[:5]
     assert asked[Action.STOP] == away[:3]
     assert asked[Action.VERIFY] == []
