@@ -41,16 +41,33 @@ def alarms(story: Story) -> Iterator[Found]:
             yield "I12", commit.at_s, f"{rule} is {body['state']} and nobody has seen it"
     yield from _after_failover(story, before_life)
     if story.tables:
-        for record in story.records.get("moved_by_hand", ()):
-            rule = f"system_moved_{record.actuator}"
-            if (record.gateway, record.epoch, record.offset) in story.applied and record.at_ms not in raised[
-                rule
-            ]:
-                yield (
-                    "I12",
-                    record.at_s,
-                    f"{record.actuator} was moved by a hand, and {rule} was never raised",
-                )
+        yield from _never_raised(story, raised)
+
+
+def _never_raised(story: Story, raised: Mapping[str, set[int]]) -> Iterator[Found]:
+    """Yield the movements that control took in without raising their alarm.
+
+    Several taken in at once leave one row, and a word in the audit for each.
+    """
+    at_once: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for commit in story.commits:
+        moved = [
+            (row["gateway"], row["epoch"], row["offset"])
+            for name, kind, row in commit.writes
+            if (name, kind) == ("records", "insert") and row["kind"] == "moved_by_hand"
+        ]
+        if len(moved) > 1:
+            kinds = [row["kind"] for row in commit.audit if '"rule":"system_moved_' in row["record"]]
+            at_once |= dict.fromkeys(moved, (len(moved), len(kinds)))
+    for record in story.records.get("moved_by_hand", ()):
+        key, rule = (record.gateway, record.epoch, record.offset), f"system_moved_{record.actuator}"
+        came, told = at_once.get(key, (1, 0))
+        if key in story.applied and record.at_ms not in raised[rule] and told < came:
+            yield (
+                "I12",
+                record.at_s,
+                f"{record.actuator} was moved by a hand, and {rule} was never raised",
+            )
 
 
 def audit(story: Story) -> Iterator[Found]:
