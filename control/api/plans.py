@@ -46,7 +46,7 @@ async def preview(plan: str, service: Service, who: Who) -> dict[str, Json]:
     """Say what the plan would do now."""
     found = find.plan(plan, who, service)
     now_s = service.clock.monotonic()
-    return preview_of(found, service.park, service.image, service.view, who, now_s=now_s)
+    return preview_of(found, service.park, service.image, service.view, who.with_pin, now_s=now_s)
 
 
 @router.post("/plans/{plan}/runs", **says(RunShape, 201))

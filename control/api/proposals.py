@@ -52,7 +52,7 @@ async def proposal(source: str, service: Service, who: Who, inflow_m3_h: Inflow 
     now_s = service.clock.monotonic()
     return {
         "source": source,
-        "preview": preview(found.plan, service.park, service.image, service.view, who, now_s=now_s),
+        "preview": preview(found.plan, service.park, service.image, service.view, who.with_pin, now_s=now_s),
         "cut": list[Json](found.cut.gates),
         "kept": list[Json](found.cut.kept),
         "holds": [

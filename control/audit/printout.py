@@ -3,10 +3,12 @@
 import hashlib
 import html
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from domain.words import Words
 
+_PARK = timezone(timedelta(hours=8))
+"""Beijing time, as the console shows it."""
 GROUP = 4
 """Hexadecimal digits in a group."""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -50,7 +52,8 @@ def page(said: Printed) -> str:
     code = check_code(park=said.park, size=said.size, root=said.root)
     lines = [groups(said.root)[at : at + 4] for at in range(0, 16, 4)]
     root = "\n".join("  ".join(line) for line in lines)
-    time = datetime.fromtimestamp(said.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    moment = datetime.fromtimestamp(said.at_ms / 1000, UTC)
+    time = f"{moment.astimezone(_PARK):%Y-%m-%d %H:%M:%S} (UTC+8) = {moment:%H:%M:%S} UTC"
     rows = [
         ("园区 Park", f"{said.name.zh} {said.name.en} ({said.park})"),
         ("时间 Time", time),

@@ -48,6 +48,11 @@ class Person:
         return replace(self, username=f"{POSITION}{self.username}")
 
     @property
+    def with_pin(self) -> "Person":
+        """Who it will be once the PIN is given, which a locked position is asked for when it starts something, not when it looks."""
+        return replace(self, standing=Standing.PIN) if self.standing is Standing.LOCKED else self
+
+    @property
     def is_confined(self) -> bool:
         """Whether only one enterprise's facilities exist for this person."""
         return self.enterprise is not None or self.roles == {Role.ENTERPRISE}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.system.browsing import MS, PASSWORD, SHOTS, enter, make_user, opened, shoot, tab
+from tests.system.browsing import GIVEN, SHOTS, enter, make_user, opened, shoot, tab
 from tests.system.rig import Rig, demonstration
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
@@ -33,19 +33,19 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     page.goto(f"{rig.console}/#/")
     page.reload()
     page.get_by_test_id("sign-in-username").fill("wang")
-    page.get_by_test_id("sign-in-password").fill(PASSWORD)
+    page.get_by_test_id("sign-in-password").fill(GIVEN)
     shoot(page, "sign-in")
     page.get_by_test_id("sign-in-submit").click()
 
     # The park is live: an outlet stands open, and says so from its limit switches.
-    expect(page.get_by_test_id("live-state")).to_be_visible(timeout=15 * MS)
+    expect(page.get_by_test_id("live-state")).to_be_visible()
     expect(page.get_by_test_id("facility-hc_outlet")).to_be_visible()
     shoot(page, "overview")
 
     # A spill; the analyser's alarm reaches the screen.
     assert rig.simulate({"do": "spill", "enterprise": "hc", "kg": 240, "minutes": 20}).get("error") is None
     page.get_by_test_id("nav-alarms").click()
-    expect(page.get_by_test_id("alarm-row").first).to_be_visible(timeout=90 * MS)
+    expect(page.get_by_test_id("alarm-row").first).to_be_visible()
     shoot(page, "alarms")
 
     # One key: what will move, then every step's proof.
@@ -61,12 +61,8 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
         accept.check()
     shoot(page, "one-key-confirm")
     page.get_by_test_id("plan-confirm").click()
-    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(
-        re.compile("关限位 = 1"), timeout=60 * MS
-    )
-    expect(page.get_by_test_id("step-proof-hc_diversion")).to_contain_text(
-        re.compile("开限位 = 1"), timeout=60 * MS
-    )
+    expect(page.get_by_test_id("step-proof-hc_outlet")).to_contain_text(re.compile("关限位 = 1"))
+    expect(page.get_by_test_id("step-proof-hc_diversion")).to_contain_text(re.compile("开限位 = 1"))
     shoot(page, "one-key-proof")
 
     # Who moved what, when and why.
@@ -75,7 +71,7 @@ def test_one_key_in_a_spill(page: Page, rig: Rig) -> None:
     expect(page.get_by_test_id("audit-row").filter(has_text="关闭恒川雨水排口:到位").first).to_be_visible()
     expect(page.get_by_test_id("audit-row").filter(has_text="wang").first).to_be_visible()
     page.get_by_test_id("audit-verify").click()
-    expect(page.get_by_test_id("audit-verdict")).to_have_attribute("data-verified", "true", timeout=20 * MS)
+    expect(page.get_by_test_id("audit-verdict")).to_have_attribute("data-verified", "true")
     shoot(page, "audit")
 
     page.get_by_test_id("nav-overview").click()

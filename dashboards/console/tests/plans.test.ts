@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { byUrgency } from '../src/data/alarms'
-import { enterpriseOf, planOf, spareSteps } from '../src/data/plans'
-import type { AlarmView, PlanSummary, PreviewStep } from '../src/data/types'
+import { enterpriseOf, isUnproved, needsHand, planOf, spareSteps } from '../src/data/plans'
+import type { AlarmView, PlanSummary, PreviewStep, RunStep } from '../src/data/types'
 
 const name = { zh: '一键关闭', en: 'close' }
 
@@ -32,6 +32,29 @@ describe('plans', () => {
     const spares = spareSteps([step('outlet', 'trunk'), step('bund', null), step('trunk', null)])
     expect([...spares.keys()]).toEqual(['trunk'])
     expect(spares.get('trunk')?.id).toBe('outlet')
+  })
+})
+
+describe('a step of a run', () => {
+  const states: RunStep['state'][] = ['waiting', 'waiting_approval', 'running', 'confirmed', 'failed', 'unknown', 'refused', 'preempted', 'skipped']
+
+  function ran(state: RunStep['state'], ...codes: string[]): RunStep {
+    const reasons = codes.map((code) => ({ code, zh: '', en: '', values: {} }))
+    return { id: 's', actuator: 'hc_outlet', action: 'close', state, command: null, proved_ms: null, evidence: null, reasons }
+  }
+
+  it('is told of as unproved when it ended so, or when nobody answers for it', () => {
+    expect(states.filter((state) => isUnproved(ran(state), true))).toEqual(['failed', 'unknown', 'refused', 'preempted'])
+    expect(states.filter((state) => isUnproved(ran(state), false))).toEqual(['running', 'failed', 'unknown', 'refused', 'preempted'])
+  })
+
+  it('sends nobody to beat an interlock or a tag by hand', () => {
+    expect(needsHand(ran('refused', 'blocked-by-interlocking'), true)).toBe(false)
+    expect(needsHand(ran('refused', 'blocked-by-interlocking', 'blocked-by-switching-hierarchy'), true)).toBe(true)
+    expect(needsHand(ran('refused', 'tagged-out', 'blocked-by-switching-hierarchy'), true)).toBe(false)
+    expect(needsHand(ran('refused'), true)).toBe(true)
+    expect(needsHand(ran('failed', 'blocked-by-health'), true)).toBe(true)
+    expect(needsHand(ran('confirmed'), true)).toBe(false)
   })
 })
 

@@ -45,6 +45,8 @@ describe('kindWords', () => {
     expect(kindWords('plan.step.preempted').zh).toBe('方案步骤·被抢占')
     expect(kindWords('command.refused')).toEqual({ zh: '命令·已拒绝', en: 'Command · refused' })
     expect(kindWords('plan.step').zh).toBe('方案步骤')
+    expect(kindWords('commissioning.seen').zh).toBe('联调·项目已见')
+    expect(kindWords('reopening.stage.observing').zh).toBe('恢复步骤·观察水质')
   })
 
   it('leaves a kind that is new to this version as it is', () => {

@@ -75,6 +75,10 @@ async def test_a_locked_position_shows_and_stops_but_does_nothing_else(house: Ho
         assert (await zhao.get(path)).is_success, path
     for path in ("/audit", "/system"):
         assert code_of(await zhao.get(path)) == "position-locked"
+    shown = (await zhao.get("/plans/close_hc/preview")).json()
+    assert [step["refusals"] for step in shown["steps"]] == [[]] * len(shown["steps"]), (
+        "as it will be with the PIN"
+    )
     stopped = await zhao.command(GATE, "stop")
     assert stopped.status_code == 202
     assert stopped.json()["author"] == "position:zhao", "nobody knows whose hand it was"

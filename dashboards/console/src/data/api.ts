@@ -168,6 +168,8 @@ export interface AuditQuery {
   actor?: string
   object?: string
   kind?: string
+  /** Stands somewhere in the record. */
+  text?: string
 }
 
 export const api = {
@@ -268,6 +270,9 @@ export const api = {
   travel: (actuator: string) => request<Travel>('GET', `/actuators/${id(actuator)}/travel`),
 
   audit: (filter: AuditQuery) => request<AuditPage>('GET', `/audit${query({ ...filter })}`),
+  /** Where the browser fetches the chosen records as a table, and the page to print and sign. */
+  auditTable: (filter: AuditQuery) => apiUrl(`/audit/export${query({ format: 'csv', ...filter })}`),
+  auditPrintout: () => apiUrl('/audit/printout'),
   auditVerify: () => request<AuditReport>('GET', '/audit/verify'),
   history: (point: string, fromMs: number, toMs: number, buckets: number) =>
     request<{ points: HistoryBucket[] }>('GET', `/history${query({ point, from_ms: fromMs, to_ms: toMs, buckets })}`),

@@ -1,8 +1,8 @@
 /** What people, edges and points are called on screen; codes stay what the server and its filters work with. */
 import { facilities, state } from './store'
-import type { HandReport } from './types'
-import { say, t } from '../words'
-import { pointLabel, type NamedValue } from '../words/format'
+import type { HandReport, Reason } from './types'
+import { say, t, type Key } from '../words'
+import { namedValues, pointLabel, unitText, type NamedValue } from '../words/format'
 
 const EDGE = 'edge:'
 /** What was done at a locked position: who had signed in there, and nobody knows whose hand it was. */
@@ -25,10 +25,20 @@ export function actorName(actor: string | null | undefined): string {
   return state.names[actor] ?? actor
 }
 
-/** One value behind a reason: a point by its name, or whose order or command stands against it. */
-export function reasonValue(row: NamedValue): NamedValue {
+/** What a driver said of its cabinet, for the engineer who reads the audit; the reason's words say it to everybody. */
+const FOR_THE_AUDIT = new Set(['plc'])
+
+/** The values behind a reason, as a person at the screen can use them. */
+export function reasonValues(reason: Reason): NamedValue[] {
+  return namedValues(reason.values)
+    .filter((row) => !FOR_THE_AUDIT.has(row.name))
+    .map((row) => reasonValue(row, reason.code === 'tagged-out' ? 'by_tag' : 'by_whom'))
+}
+
+/** One value behind a reason: a point by its name, or whose tag, order or command stands against it. */
+function reasonValue(row: NamedValue, by: Key): NamedValue {
   if (row.name === 'command') return { name: t('command'), text: row.text.slice(0, ID_SHOWN) }
-  return row.name === 'by' ? { name: t('by_whom'), text: actorName(row.text) } : { name: pointName(row.name), text: row.text }
+  return row.name === 'by' ? { name: t(by), text: actorName(row.text) } : { name: pointName(row.name), text: row.text }
 }
 
 /** 「恒川雨水排口·远程」 for hc_outlet/remote; without the facility where `own` says whose it is. */
@@ -38,6 +48,17 @@ export function pointName(reference: string, own = ''): string {
   const definition = facility?.points.find((point) => point.name === name)
   if (facility === undefined || definition === undefined) return reference
   return facilityId === own ? pointLabel(definition) : `${say(facility.name)}·${pointLabel(definition)}`
+}
+
+const SIGNS: Record<string, string> = { '<=': '≤', '>=': '≥', '==': '=', '!=': '≠' }
+
+/** A condition of the park's files as it can be read aloud: 「恒川水质分析仪·pH ≥ 6 且 …」; what it means is the server's alone. */
+export function conditionText(condition: string): string {
+  return condition
+    .replace(/ \* ([A-Za-z]\w*)/g, (_, unit: string) => (unit === 'pH' ? '' : ` ${unitText(unit)}`))
+    .replace(/\b([a-z]\w*)\.([a-z]\w*)\b/g, (_, facility: string, point: string) => pointName(`${facility}/${point}`))
+    .replace(/[<>=!]=/g, (sign) => SIGNS[sign] ?? sign)
+    .replace(/\b(and|or|not)\b/g, (word) => t(`condition_${word}` as Key))
 }
 
 export function enterpriseName(id: string): string {

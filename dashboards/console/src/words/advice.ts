@@ -6,6 +6,10 @@ export const ADVICE: Readonly<Record<string, Words>> = {
     zh: '请现场人员把选择开关打到“远程”后再操作;来不及时按人工操作卡就地操作',
     en: 'Have the switch beside it turned to remote, then operate again; if there is no time, follow the hand card on site',
   },
+  'blocked-by-interlocking': {
+    zh: '联锁在保护现场:先消除所列条件,不要就地强行操作',
+    en: 'The interlock protects the site: clear the conditions listed, and do not force it by hand',
+  },
   'blocked-by-health': {
     zh: '派人到现场查看是否卡阻、跳闸或过力矩;可再操作一次,仍不到位按人工操作卡处置',
     en: 'Send somebody to look for an obstacle or a tripped protection; try once more, then follow the hand card',
@@ -18,6 +22,9 @@ export const ADVICE: Readonly<Record<string, Words>> = {
     zh: '趋向安全位的操作仍会下发并持续重发;位置以现场或视频为准',
     en: 'A move toward safe is sent all the same and sent again; believe the site or the video for the position',
   },
+  'position-locked': { zh: '关闭可凭 PIN 下发;其他操作先解锁', en: 'A closure goes with the PIN; unlock for anything else' },
+  'credentials-due': { zh: '到“我的账户”处理;关闭和停不受影响', en: 'Put it right in your account; closing and stop are not affected' },
+  'no-access-authority': { zh: '请有此权限的人员操作', en: 'Ask somebody who has the authority' },
   'tagged-out': { zh: '与挂牌人联系;人员撤离并摘牌后才能远程操作', en: 'Call whoever hung the tag; it moves remotely only when they have lifted it' },
   'not-commissioned': { zh: '由工程师完成联调并签字后才能远程操作', en: 'An engineer must finish and sign its commissioning first' },
   'outcome-in-doubt': { zh: '先点“核实”看清实际位置,或执行趋向安全位的操作', en: 'Verify its position first, or move it toward safe' },

@@ -6,6 +6,7 @@ export const enPeople: Record<keyof typeof zhPeople, string> = {
   me: 'My account',
   lock: 'Lock',
   locked_banner: 'Position locked: the screen goes on and stop works; a closure takes the PIN, anything else takes unlocking',
+  locked_page: 'This page is not shown while the position is locked; overview, one-key and alarms are.',
   unlock: 'Unlock',
   another_person: 'Someone else signs in',
   pin: 'PIN',

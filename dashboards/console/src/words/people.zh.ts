@@ -4,6 +4,7 @@ export const zhPeople = {
   me: '我的账户',
   lock: '锁定席位',
   locked_banner: '席位已锁定:画面照常更新,停照常有效;关闭须输入 PIN,其他操作须解锁',
+  locked_page: '锁定时不显示本页;总览、一键启闭和告警照常。',
   unlock: '解锁',
   another_person: '换人登录',
   pin: 'PIN',
