@@ -47,7 +47,7 @@ def alarms(story: Story) -> Iterator[Found]:
 def _never_raised(story: Story, raised: Mapping[str, set[int]]) -> Iterator[Found]:
     """Yield the movements that control took in without raising their alarm.
 
-    Several taken in at once leave one row, and a word in the audit for each.
+    Several taken in at once leave one row, and one taken in late leaves the row to a newer one; each has its word in the audit.
     """
     at_once: dict[tuple[str, str, int], tuple[int, int]] = {}
     for commit in story.commits:
@@ -56,9 +56,8 @@ def _never_raised(story: Story, raised: Mapping[str, set[int]]) -> Iterator[Foun
             for name, kind, row in commit.writes
             if (name, kind) == ("records", "insert") and row["kind"] == "moved_by_hand"
         ]
-        if len(moved) > 1:
-            kinds = [row["kind"] for row in commit.audit if '"rule":"system_moved_' in row["record"]]
-            at_once |= dict.fromkeys(moved, (len(moved), len(kinds)))
+        words = [row for row in commit.audit if moved and '"rule":"system_moved_' in row["record"]]
+        at_once |= dict.fromkeys(moved, (len(moved), len(words)))
     for record in story.records.get("moved_by_hand", ()):
         key, rule = (record.gateway, record.epoch, record.offset), f"system_moved_{record.actuator}"
         came, told = at_once.get(key, (1, 0))
