@@ -162,12 +162,11 @@ class Town:
         if parts is None or self.draw.random() > WISE:
             return self.draw.choice(self.actuators)
         now_s = self.centre.clock.monotonic()
-        found = [
-            item
-            for item in self.actuators
-            if self._looks_free(parts, item, now_s, is_to_be_safe=is_to_be_safe)
-        ]
-        return self.draw.choice(found) if found else None
+        in_turn = self.draw.sample(self.actuators, len(self.actuators))
+        return next(
+            (item for item in in_turn if self._looks_free(parts, item, now_s, is_to_be_safe=is_to_be_safe)),
+            None,
+        )
 
     def _looks_free(self, parts: Parts, item: Actuator, now_s: float, *, is_to_be_safe: bool) -> bool:
         if self.park.facilities[item.facility].tier is Tier.RIVER or parts.book.open_on(item.facility):

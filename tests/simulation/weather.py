@@ -103,8 +103,12 @@ class Weather:
         return self.draw.choice(self.machines())
 
     def holds_in_memory(self, one: "Centre | Edge") -> bool:
-        """Whether its disk takes nothing, or did a moment ago: killed now it would forget what memory alone holds, and may."""
-        return one.disk.is_full or self.ground.loop.now_s - one.disk.full_until_s < FLUSH_S
+        """Whether a gateway's disk takes nothing, or did a moment ago: killed now it would forget what memory alone holds, and may.
+
+        A gateway closes also with a full disk, and tells of it from memory; control writes before it sends, and may be killed always.
+        """
+        is_full = one.disk.is_full or self.ground.loop.now_s - one.disk.full_until_s < FLUSH_S
+        return is_full and isinstance(one, Edge)
 
     def actuator(self) -> FacilityId:
         """Return an actuator."""
