@@ -10,6 +10,7 @@ from domain.ids import PointRef
 from domain.interlock import Truth, quantity_of, truth_of
 from domain.order import Order
 from domain.park import Park
+from domain.quality import REASON_WORDS, Reason
 from domain.refusal import Code
 from domain.sample import Reading, Value
 from domain.units import UNITS
@@ -116,8 +117,11 @@ def readings(view: View, refs: list[PointRef]) -> Words:
 def _doubt(name: Words, reading: Reading) -> Words:
     if reading.age_s is None:
         return Words(f"{name.zh}(从未读到)", f"{name.en} (never read)")
-    reason = reading.reason.value if reading.reason is not None else ("stale" if not reading.fresh else "")
-    return Words(f"{name.zh}({reason} {reading.age_s:.0f} 秒)", f"{name.en} ({reason} {reading.age_s:.0f} s)")
+    why = reading.reason or (None if reading.fresh else Reason.STALE)
+    said = REASON_WORDS[why] if why is not None else Words("存疑", "doubtful")
+    return Words(
+        f"{name.zh}({said.zh} {reading.age_s:.0f} 秒)", f"{name.en} ({said.en} {reading.age_s:.0f} s)"
+    )
 
 
 def joined(parts: list[Words], by: Words) -> Words:

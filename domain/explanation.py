@@ -89,14 +89,13 @@ def _standing(actuator: Actuator, action: Action, way: Direction, view: View) ->
     )
     tags = at.orders.standing(actuator.facility, OrderKind.TAG_OUT)
     is_ours_to_stop = action is Action.STOP and at.executing is not None
-    who = "、".join(tag.by for tag in tags)
     yield check(
         Code.TAGGED_OUT,
         Words("未检修挂牌", "not tagged out"),
         holds=not tags or is_ours_to_stop,
         change=Words(
-            f"须由 {who} 摘牌,或由值班长与工程师共同摘牌",
-            f"{who} must lift the tag, or a shift chief and an engineer together",
+            "须由挂牌人摘牌,或由值班长与工程师共同摘牌",
+            "whoever hung the tag must lift it, or a shift chief and an engineer together",
         ),
     )
     remote = at.read(actuator.point(names.remote))

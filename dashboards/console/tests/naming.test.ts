@@ -5,6 +5,7 @@ import { conditionText, reasonValues } from '../src/data/naming'
 describe('conditionText', () => {
   it('reads a condition aloud, and leaves what it does not know', () => {
     expect(conditionText('a.cod <= 100 * mg_L and a.ph >= 6 * pH and not a.calibrating or b != 0')).toBe('a/cod ≤ 100 mg/L 且 a/ph ≥ 6 且 非 a/calibrating 或 b ≠ 0')
+    expect(conditionText('held(a.level >= 4.95 * m, 30 * s)')).toBe('持续(a/level ≥ 4.95 m, 30 s)')
   })
 })
 

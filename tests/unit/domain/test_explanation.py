@@ -105,12 +105,12 @@ CASES = [
     (
         COD,
         {"cod": replace(good(1.0, age_s=9.4), fresh=False)},
-        "须有新鲜可信的读数:排口COD(stale 9 秒)",
+        "须有新鲜可信的读数:排口COD(过期 9 秒)",
     ),
     (
         COD,
         {"cod": replace(good(1.0), quality=Quality.UNCERTAIN, reason=Reason.CALIBRATION)},
-        "须有新鲜可信的读数:排口COD(calibration 0 秒)",
+        "须有新鲜可信的读数:排口COD(校准中 0 秒)",
     ),
     (f"{COD} and hc_outlet.opened", {"cod": 400.0}, "排口COD须 ≤ 100 mg/L,现为 400 mg/L,差 300 mg/L;排口开限位须为“是”"),
     (f"{COD} and hc_outlet.opened", {}, "排口开限位须为“是”"),
@@ -336,7 +336,7 @@ def test_an_override_is_shown_and_does_not_block() -> None:
 @pytest.mark.parametrize(
     ("more", "code", "words", "change"),
     [
-        ({"orders": order(OrderKind.TAG_OUT)}, Code.TAGGED_OUT, "未检修挂牌", "须由 wang 摘牌,或由值班长与工程师共同摘牌"),
+        ({"orders": order(OrderKind.TAG_OUT)}, Code.TAGGED_OUT, "未检修挂牌", "须由挂牌人摘牌,或由值班长与工程师共同摘牌"),
         ({"remote": False}, Code.LOCAL, "设备处于远程", "须在现场把转换开关打到远程"),
         ({"fault": True}, Code.HEALTH, "设备无故障", "须在现场排除故障并复位"),
         ({"remote": NEVER_READ}, Code.STALE_INPUT, "本体反馈新鲜可信", "须有新鲜可信的读数:排口远程(从未读到)"),

@@ -58,6 +58,7 @@ export function conditionText(condition: string): string {
     .replace(/ \* ([A-Za-z]\w*)/g, (_, unit: string) => (unit === 'pH' ? '' : ` ${unitText(unit)}`))
     .replace(/\b([a-z]\w*)\.([a-z]\w*)\b/g, (_, facility: string, point: string) => pointName(`${facility}/${point}`))
     .replace(/[<>=!]=/g, (sign) => SIGNS[sign] ?? sign)
+    .replace(/\bheld\(/g, `${t('condition_held')}(`)
     .replace(/\b(and|or|not)\b/g, (word) => t(`condition_${word}` as Key))
 }
 

@@ -36,6 +36,7 @@ export const plansEn: Record<keyof typeof plansZh, string> = {
   reopen_ask: 'Ask for reopening',
   orders_unit: 'orders',
   reopen_condition: 'Passes when',
+  condition_held: 'for as long',
   condition_and: 'and',
   condition_or: 'or',
   condition_not: 'not',

@@ -34,6 +34,7 @@ export const plansZh = {
   reopen_ask: '申请恢复开启',
   orders_unit: '道',
   reopen_condition: '合格条件',
+  condition_held: '持续',
   condition_and: '且',
   condition_or: '或',
   condition_not: '非',
