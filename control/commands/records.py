@@ -5,12 +5,12 @@ While the database is gone a record already shows in memory, is not acknowledged
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from control.bell import Bell
@@ -37,6 +37,11 @@ REMEMBERED_MAX = 20_000
 """Records known to be committed, so that a redelivery asks no database; the oldest go first."""
 PENDING_MAX = 10_000
 """Records applied in memory and not yet committed; beyond it they wait at the edge."""
+
+_OF_EPOCH = (RECORDS.c.gateway == bindparam("of_gateway")) & (RECORDS.c.epoch == bindparam("of_epoch"))
+# Made once: to build and to compile a statement costs more than to run it.
+_HIGHEST = select(func.max(RECORDS.c.offset)).where(_OF_EPOCH)
+_SAME = select(RECORDS.c.at_ms).where(_OF_EPOCH & (RECORDS.c.offset == bindparam("of_offset")))
 
 Listener = Callable[[Record], Callable[[], Change] | None]
 """Told of a record; what it has to write of it, asked for at the commit, is in the same transaction."""
@@ -153,23 +158,23 @@ class Records:
         if key in self._committed:
             return True
         gateway, epoch, offset = key
-        of_epoch = (RECORDS.c.gateway == gateway) & (RECORDS.c.epoch == epoch)
+        of_epoch: dict[str, str | int] = {"of_gateway": gateway, "of_epoch": epoch}
         try:
             if (gateway, epoch) not in self._highest:
-                highest = await self._asked(select(func.max(RECORDS.c.offset)).where(of_epoch))
+                highest = await self._asked(_HIGHEST, of_epoch)
                 self._highest.setdefault((gateway, epoch), -1 if highest is None else highest)
             if offset > self._highest[gateway, epoch]:
                 return False
-            found = await self._asked(select(RECORDS.c.at_ms).where(of_epoch & (RECORDS.c.offset == offset)))
+            found = await self._asked(_SAME, {**of_epoch, "of_offset": offset})
         except (SQLAlchemyError, OSError):
             return False
         if found is not None:
             self._remember(key)
         return found is not None
 
-    async def _asked(self, wanted: Select[tuple[int]]) -> int | None:
+    async def _asked(self, wanted: Select[tuple[int]], of: Mapping[str, str | int]) -> int | None:
         async with self._ledger.engine.connect() as connection:
-            found: int | None = await connection.scalar(wanted)
+            found: int | None = await connection.scalar(wanted, of)
             return found
 
     def _remember(self, key: Key) -> None:

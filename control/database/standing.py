@@ -2,13 +2,22 @@
 
 import json
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from control.audit.entry import Entry
 from control.database.change import Change
 from control.database.tables import AUDIT
 from wire.canonical import dumps
+
+# Made once: to build and to compile a statement costs more than to run it.
+_ALIKE = select(AUDIT.c.record).where(
+    (AUDIT.c.object == bindparam("of_object"))
+    & (AUDIT.c.at_ms == bindparam("of_ms"))
+    & (AUDIT.c.record != "")
+    & (AUDIT.c.kind == bindparam("of_kind"))
+    & (AUDIT.c.actor == bindparam("of_actor"))
+)
 
 
 async def is_in_log(engine: AsyncEngine, change: Change) -> bool:
@@ -20,14 +29,13 @@ async def is_in_log(engine: AsyncEngine, change: Change) -> bool:
         return False
     async with engine.connect() as connection:
         for entry in change.entries:
-            wanted = (AUDIT.c.object == entry.object) & (AUDIT.c.at_ms == entry.at_ms)
-            same = (
-                wanted
-                & (AUDIT.c.record != "")
-                & (AUDIT.c.kind == entry.kind)
-                & (AUDIT.c.actor == entry.actor)
-            )
-            records = await connection.scalars(select(AUDIT.c.record).where(same))
+            said = {
+                "of_object": entry.object,
+                "of_ms": entry.at_ms,
+                "of_kind": entry.kind,
+                "of_actor": entry.actor,
+            }
+            records = await connection.scalars(_ALIKE, said)
             if not any(_says(record, entry) for record in records):
                 return False
     return True

@@ -15,7 +15,7 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.errors import RemoteProtocolError
-from wire.canonical import Json, dumps, loads
+from wire.canonical import Json, dumps
 from wire.signing import Role, Signed, Signer, Verifier, load_signer, load_verifier, public_part
 
 Who = tuple[Role, str]
@@ -65,7 +65,9 @@ class CheapVerifier(Verifier):
         said, _, mark = token.rpartition(b".")
         head, _, content = said.partition(b".")
         try:
-            kid = str(json.loads(_bytes(head)).get("kid", ""))
+            kid = self._kids.get(head)
+            if kid is None:
+                kid = self._kids[head] = str(json.loads(_bytes(head)).get("kid", ""))
             secret, role, identity = self._by_kid[kid]
         except (ValueError, KeyError, AttributeError) as error:
             message = f"signature not valid: {error}"
@@ -73,7 +75,7 @@ class CheapVerifier(Verifier):
         if mark != _text(_mark(said, secret)):
             message = "signature not valid"
             raise RemoteProtocolError(message)
-        return Signed(identity=identity, role=role, body=loads(_bytes(content)))
+        return Signed(identity=identity, role=role, body=json.loads(_bytes(content)))
 
 
 def make_keys(seed: int, identities: Collection[Who], *, is_real: bool) -> Keys:

@@ -6,8 +6,9 @@ the broker, the wires, the PLCs' own truth, the disks and the database. A checke
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TypeVar
 
 from wire.canonical import Json
@@ -322,5 +323,12 @@ class Trace:
 def lines(events: Iterable[Event]) -> Iterator[str]:
     """Yield one line for each event."""
     for event in events:
-        said = " ".join(f"{item.name}={getattr(event, item.name)!r}" for item in fields(event)[1:])
-        yield f"{event.at_s:.6f} {type(event).__name__} {said}\n"
+        kind = type(event)
+        said = _SAID.get(kind.__name__)
+        if said is None:
+            said = _SAID[kind.__name__] = attrgetter(*(item.name for item in fields(event)[1:]))
+        yield f"{event.at_s:.6f} {kind.__name__} {said(event)!r}\n"
+
+
+_SAID: dict[str, Callable[[Event], object]] = {}
+"""Kind → what gives all that an event of it says."""
