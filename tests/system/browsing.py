@@ -1,5 +1,6 @@
 """A browser for tests: Debian's chromium, tabs of one person each, whose pages may raise nothing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,8 +53,14 @@ def tab(browser: Browser, *, width: int = 1366, height: int = 768) -> Iterator[P
 
 
 def _is_problem(message: ConsoleMessage) -> bool:
-    """The browser itself prints the 401 by which the console learns that nobody has signed in."""
-    return message.type == "error" and "401" not in message.text
+    """The browser itself prints the answers by which the console learns what to ask for: who, a proof, a PIN."""
+    return message.type == "error" and re.search(r"status of (401|403|409)", message.text) is None
+
+
+def says(place: Locator, *words: str) -> None:
+    """Each of `words` stands in `place`, spaces and line ends aside."""
+    for word in words:
+        expect(place).to_contain_text(re.compile(r"\s*".join(map(re.escape, word.split()))))
 
 
 def shoot(page: Page, name: str) -> None:
