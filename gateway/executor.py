@@ -32,6 +32,7 @@ from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
 from gateway.proof import Goal, Outcome, outcome, stopped_over
 from gateway.pulses import Pulses, Spawn
+from gateway.selector import seen_again
 from gateway.transcript import Transcript
 from gateway.travels import Travels
 from runtime.clock import Clock
@@ -303,6 +304,7 @@ class Executor:
             job.has_written = True
             return True
 
+        await seen_again(self._field, job.actuator, self._clock)
         try:
             await link.write(commands[0], permit=permit)
         finally:

@@ -239,6 +239,26 @@ def test_a_closure_that_takes_over_while_its_plc_is_lost_stops_the_gate_before_i
     play(what)
 
 
+@pytest.mark.parametrize("is_freed", [False, True])
+def test_a_gate_last_seen_in_local_is_asked_again_before_it_is_written_to(*, is_freed: bool) -> None:
+    async def what(bench: Watched) -> None:
+        bench.plc.switch(GATE, is_remote=False, now_ms=bench.clock.now_ms())
+        await bench.step(2)
+        bench.is_polled = False
+        await bench.step(10)
+        if is_freed:
+            bench.plc.switch(GATE, is_remote=True, now_ms=bench.clock.now_ms())
+        closing = bench.command(Action.CLOSE)
+        await bench.step(5)
+        assert bench.link.sent == [], "the link answers, and nobody knows whether a hand is at the gate"
+        bench.is_polled = True
+        await bench.step(60)
+        assert bench.link.sent == ([CLOSE_COIL] if is_freed else [])
+        assert bench.state(closing) == ("confirmed" if is_freed else "refused")
+
+    play(what)
+
+
 def test_an_outcome_that_was_told_stands_when_the_kill_fell_before_the_ledger_took_it() -> None:
     async def what(bench: Watched) -> None:
         command = bench.open()
