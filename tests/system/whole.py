@@ -16,6 +16,7 @@ from runtime.clock import RealClock
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from stoplog.demo.ports import free_ports
 from tests.service.control.console import CLOCK, Console, until
+from tests.service.control.pair import Cable
 from tests.service.gateway.plcs import GW, HOST
 from tests.service.gateway.rig import MOSQUITTO, ROOT, START_S, Peer, Rig
 from tests.service.postgres import Postgres
@@ -26,14 +27,23 @@ __all__ = ["MOSQUITTO", "Whole", "whole"]
 class Whole(Rig):
     """One gateway's half of the park, and the centre."""
 
-    def __init__(self, folder: Path, server: Postgres, *, opened: Sequence[str]) -> None:
-        super().__init__(folder, speed=20.0, opened=opened)
+    def __init__(self, folder: Path, server: Postgres, *, opened: Sequence[str], park: Path) -> None:
+        super().__init__(folder, speed=20.0, opened=opened, park=park)
+        self.line = Cable(self.broker_port)
+        """From the gateway to the broker."""
+        settings = self.settings.read_text()
+        self.settings.write_text(
+            settings.replace(f"port = {self.broker_port}", f"port = {self.line.port}", 1)
+        )
         (self.api_port,) = free_ports(1)
         self.server = server
         self.state = folder / "control"
         self.address = server.new_database()
         self.control_settings = folder / "control.toml"
         self.control: subprocess.Popen[bytes] | None = None
+        self.replica = "control"
+        self.first: subprocess.Popen[bytes] | None = None
+        """The control that led before another one was begun beside it."""
         self.consoles: list[Console] = []
         self.write_control()
 
@@ -61,6 +71,8 @@ url = "{self.address}"
 [api]
 host = "{HOST}"
 port = {self.api_port}
+[replica]
+name = "{self.replica}"
 """
         )
 
@@ -69,6 +81,14 @@ port = {self.api_port}
         line = [sys.executable, "-c", code, str(self.control_settings)]
         with (self.folder / "control.log").open("ab") as log:
             self.control = subprocess.Popen(line, cwd=ROOT, stdout=log, stderr=log)
+
+    def begin_another(self, name: str) -> None:
+        """Start a second control on the same database, and mean that one from now on."""
+        self.first, self.replica = self.control, name
+        (self.api_port,) = free_ports(1)
+        self.state, self.control_settings = self.folder / name, self.folder / f"{name}.toml"
+        self.write_control()
+        self.start_control()
 
     def end_control(self, number: signal.Signals = signal.SIGKILL) -> None:
         assert self.control is not None
@@ -128,9 +148,9 @@ port = {self.api_port}
 
 
 @contextlib.asynccontextmanager
-async def whole(folder: Path, server: Postgres, *, opened: Sequence[str]) -> AsyncIterator[Whole]:
+async def whole(folder: Path, server: Postgres, *, opened: Sequence[str], park: Path) -> AsyncIterator[Whole]:
     """Everything up until the block ends; a peer hears the gateway and answers for ingest only."""
-    made = Whole(folder, server, opened=opened)
+    made = Whole(folder, server, opened=opened, park=park)
     topics = [f"stoplog/1/{made.park.id}/{GW}/{name}" for name in ("heartbeat", "records", "reply")]
     link = MqttLink(
         BrokerSettings(host=HOST, port=made.broker_port),
@@ -145,6 +165,7 @@ async def whole(folder: Path, server: Postgres, *, opened: Sequence[str]) -> Asy
         return
 
     made.start_broker()
+    await made.line.lay()
     tasks = [asyncio.ensure_future(work) for work in (made.plcs.run(), link.run(nothing), ear.run())]
     try:
         await until(lambda: link.is_connected, why="the broker listens")
@@ -158,7 +179,10 @@ async def whole(folder: Path, server: Postgres, *, opened: Sequence[str]) -> Asy
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        if made.control is not None:
-            made.end_control()
+        await made.line.close()
+        for process in (made.first, made.control):
+            if process is not None:
+                process.kill()
+                process.wait()
         made.close()
         await made.plcs.stop()
