@@ -5,7 +5,7 @@ import pytest
 from domain.command import ACTION_WORDS, Action
 from domain.errors import ConfigurationError, Fault
 from domain.ids import is_id, point_ref
-from domain.quality import Quality, worst
+from domain.quality import REASON_WORDS, Quality, Reason, worst
 from domain.refusal import WORDS, Cause, Code
 from domain.units import UNITS
 from domain.words import Words
@@ -38,6 +38,12 @@ def test_the_worst_quality_wins() -> None:
     assert worst(Quality.UNCERTAIN, Quality.BAD, Quality.GOOD) is Quality.BAD
     assert worst() is Quality.GOOD
     assert [quality.word for quality in Quality] == ["bad", "good", "uncertain"]
+
+
+def test_every_reason_of_doubt_has_words_of_its_own() -> None:
+    assert set(REASON_WORDS) == set(Reason)
+    assert len({words.zh for words in REASON_WORDS.values()}) == len(Reason)
+    assert not any(words.zh.isascii() for words in REASON_WORDS.values())
 
 
 def test_every_refusal_speaks_both_languages() -> None:
