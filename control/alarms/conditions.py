@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from control.alarms.watch import SystemRule
+from control.commands.reports import is_of_the_edge
+from domain.command import State
 from domain.ids import FacilityId, RuleId
 from domain.park import Park
 from domain.words import Words
@@ -48,8 +50,8 @@ def tag_overdue(park: Park, actuator: FacilityId) -> SystemRule:
 
 def reported(record: Record, park: Park) -> SystemRule | None:
     """Return the alarm that a record of an edge calls for; None when it is no cause for one."""
-    kind = _KINDS.get(record.kind)
-    if kind is None or (record.kind == "command" and not _is_suspicious(record)):
+    kind = _of_command(record) if record.kind == "command" else _KINDS.get(record.kind)
+    if kind is None:
         return None
     place = record.actuator if record.actuator in park.facilities and kind != "write" else None
     return _event(kind, place or record.gateway, park)
@@ -73,9 +75,10 @@ _KINDS = {
     "moved_by_hand": "moved",
     "cutoff": "cutoff",
     "refused_write": "write",
-    "command": "forged",
 }
 """Kinds of an edge's records, and the alarms that they call for."""
+_NOT_PROVED = frozenset({State.FAILED, State.UNKNOWN, State.REFUSED, State.EXPIRED})
+"""Ends of a move that nobody took over and that did not bring its gate where it was to be."""
 _EVENTS = {
     "moved": (Words("非本系统动作", "moved by another hand"), 2),
     "unkept": (
@@ -83,6 +86,13 @@ _EVENTS = {
         1,
     ),
     "cutoff": (Words("边缘截断已动作", "edge cut-off has acted"), 1),
+    "unproved": (
+        Words(
+            "边缘自动动作未到位,请按人工操作卡处置",
+            "what the edge did by itself is not proved: see the hand card",
+        ),
+        1,
+    ),
     "write": (Words("拒绝未签名写入", "unsigned write refused"), 2),
     "forged": (Words("拒绝无效签名命令", "forged command refused"), 1),
 }
@@ -99,6 +109,14 @@ def _event(kind: str, place: str, park: Park) -> SystemRule:
         severity=severity,
         facility=facility.id if facility is not None else None,
     )
+
+
+def _of_command(record: Record) -> str | None:
+    """Return what of a command is alarmed: that it was forged, or that an act of the edge's own did not come about."""
+    if _is_suspicious(record):
+        return "forged"
+    is_own = is_of_the_edge(str(record.body.get("author")), record.gateway)
+    return "unproved" if is_own and str(record.body.get("state")) in _NOT_PROVED else None
 
 
 def _is_suspicious(record: Record) -> bool:

@@ -99,17 +99,22 @@ def _of_command(record: Record, held: Tracked | None, park: Park) -> Report:
     )
 
 
+def is_of_the_edge(author: str, gateway: GatewayId) -> bool:
+    """Whether `author` is `gateway` itself, or a rule of its own by which it cuts off."""
+    return author.partition("/")[0] == f"edge:{gateway}"
+
+
 def _is_of(record: Record, held: Tracked, phase: Phase, digest: str) -> bool:
     """Whether `record` speaks of `held`: of its own gateway and, unless the edge made the command, of our very bytes."""
     if held.gateway != record.gateway:
         return False
-    return held.is_ours(phase, digest) or held.command.author == f"edge:{record.gateway}"
+    return held.is_ours(phase, digest) or is_of_the_edge(held.command.author, record.gateway)
 
 
 def _of_the_edge(record: Record, fields: Fields, park: Park) -> Tracked | None:
     """Return a command that the edge made itself, a cut-off's; a refused stranger is none."""
     author = fields.text("author")
-    if not _is_behind(record.gateway, record.actuator, park) or author != f"edge:{record.gateway}":
+    if not _is_behind(record.gateway, record.actuator, park) or not is_of_the_edge(author, record.gateway):
         return None
     assert record.actuator is not None
     return Tracked(

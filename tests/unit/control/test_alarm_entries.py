@@ -10,6 +10,7 @@ from control.alarms.watch import SystemRule, Watch
 from control.audit.entry import Entry
 from control.database.change import Write
 from domain.alarm import Alarm, AlarmRule, AlarmState, Side
+from domain.command import State
 from domain.ids import FacilityId, PointRef, RuleId
 from domain.words import Words
 from tests.unit.control.world import GW, OUTLET, PARK
@@ -138,6 +139,19 @@ def test_a_command_is_alarmed_only_when_it_was_forged(codes: object, is_alarm: b
     assert found is None or (found.id, found.severity) == ("system_forged_hc_outlet", 1)
 
 
+@pytest.mark.parametrize("author", ["edge:gw", "edge:gw/hc_acid", "zhao", "edge:gw_west/hc_acid"])
+@pytest.mark.parametrize("state", list(State))
+def test_an_act_of_the_edge_s_own_is_alarmed_when_it_did_not_come_about(state: State, author: str) -> None:
+    said = replace(record("command"), body={"author": author, "state": state.value})
+    found = reported(said, PARK)
+    is_unproved = state in {State.FAILED, State.UNKNOWN, State.REFUSED, State.EXPIRED}
+    assert (found is not None) == (is_unproved and author in {"edge:gw", "edge:gw/hc_acid"})
+    if found is not None:
+        assert (found.id, found.severity, found.facility) == ("system_unproved_hc_outlet", 1, OUTLET)
+        assert found.words.zh == "排口边缘自动动作未到位,请按人工操作卡处置"
+        assert found in tuple(every(PARK))
+
+
 def test_the_rest_is_no_cause_for_an_alarm() -> None:
     assert reported(record("start"), PARK) is None
     assert reported(record("mode"), PARK) is None
@@ -146,7 +160,7 @@ def test_the_rest_is_no_cause_for_an_alarm() -> None:
 def test_every_condition_is_known_by_its_words_over_a_restart() -> None:
     ids = {rule.id for rule in every(PARK)}
     places = (*PARK.facilities, *PARK.gateways)
-    kinds = ("moved", "unkept", "cutoff", "write", "forged")
+    kinds = ("moved", "unkept", "cutoff", "unproved", "write", "forged")
     tags = {f"system_tag_{key}" for key in PARK.actuators}
     gateways = {f"system_{kind}_gw" for kind in ("offline", "journal")}
     assert {f"system_{kind}_{place}" for kind in kinds for place in places} | tags | gateways | {

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import replace
 
+import pytest
+
 from control.commands.records import as_ranges
 from control.commands.reports import named, report
 from control.commands.tracked import Tracked
@@ -82,15 +84,17 @@ def test_a_void_challenge_asks_again_toward_safe_only() -> None:
     assert not report(record("refused", reasons=[STALE, {"code": "tagged-out"}]), sent(), PARK).is_void
 
 
-def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none() -> None:
-    own = report(record("operating", author=f"edge:{GW}"), None, PARK)
+@pytest.mark.parametrize("author", [f"edge:{GW}", f"edge:{GW}/hc_acid"])
+def test_a_cut_off_makes_its_own_command_and_a_stranger_makes_none(author: str) -> None:
+    own = report(record("operating", author=author), None, PARK)
     assert own.tracked is not None
     assert own.tracked.state is State.OPERATING
     assert own.tracked.wanted is None
-    assert report(record("refused", author="mallory"), None, PARK).tracked is None
+    for stranger in ("mallory", f"edge:{GW}x", "edge:", f"{GW}/hc_acid"):
+        assert report(record("refused", author=stranger), None, PARK).tracked is None
     elsewhere = replace(record("operating", author="edge:gw_west"), gateway=GatewayId("gw_west"))
     assert report(elsewhere, None, PARK).tracked is None
-    ended = report(record("confirmed", author=f"edge:{GW}", hash=""), own.tracked, PARK)
+    ended = report(record("confirmed", author=author, hash=""), own.tracked, PARK)
     assert ended.tracked is not None
     assert ended.tracked.state is State.CONFIRMED
 
