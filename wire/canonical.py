@@ -23,6 +23,8 @@ def dumps(value: Json) -> bytes:
 
 _PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _INTEGER_MAX = 2**53 - 1
+_SAME = frozenset({str, bool, type(None)})
+"""What both encoders spell alike, whatever it is."""
 
 
 class _Other(Exception):
@@ -32,20 +34,20 @@ class _Other(Exception):
 def _plain(value: Json) -> Json:
     """Return `value` as C's encoder spells it by RFC 8785: whole floats as integers. Raises _Other where it cannot."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _SAME:
         return value
     if kind is dict:
         changed: dict[str, Json] | None = None
         for key, item in value.items():  # type: ignore[union-attr]
             if type(key) is not str or not key.isascii():
                 raise _Other
-            plain = item if type(item) is str else _plain(item)
+            plain = item if type(item) in _SAME else _plain(item)
             if plain is not item:
                 changed = dict(value) if changed is None else changed  # type: ignore[arg-type]
                 changed[key] = plain
         return value if changed is None else changed
     if kind is list or kind is tuple:
-        return [_plain(item) for item in value]  # type: ignore[union-attr]
+        return [item if type(item) in _SAME else _plain(item) for item in value]  # type: ignore[union-attr]
     if kind is int and -_INTEGER_MAX <= value <= _INTEGER_MAX:  # type: ignore[operator]
         return value
     if kind is float:

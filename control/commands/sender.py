@@ -60,8 +60,9 @@ class Sender:
             while True:
                 while (void := self._book.take_void(self._heard_s)) is not None:
                     await self._desk.reissue(void)
+                now_s, now_ms = self._clock.monotonic(), self._clock.now_ms()
                 for tracked in self._book.open():
-                    if tracked.id not in self._turning and self._is_due(tracked):
+                    if tracked.id not in self._turning and self._is_due(tracked, now_s=now_s, now_ms=now_ms):
                         self._turning.add(tracked.id)
                         turns.create_task(self._turn(tracked.id), name=f"send {tracked.id}")
                 self._end_doubts()
@@ -71,20 +72,19 @@ class Sender:
     def _heard_s(self, gateway: GatewayId) -> float:
         return self._image.pulses[gateway].received_s
 
-    def _is_due(self, tracked: Tracked) -> bool:
+    def _is_due(self, tracked: Tracked, *, now_s: float, now_ms: int) -> bool:
         """Whether there is anything to do for `tracked` now: most looks at most commands find nothing."""
         phase = tracked.wanted
-        if (
-            phase is not None
-            and tracked.is_awaiting
-            and self._link.is_connected
-            and self._pen.can_sign(tracked)
-        ):
-            last_s = self._sent_s.get((tracked.id, phase))
-            if last_s is None or self._clock.monotonic() - last_s >= RESEND_S:
-                return True
+        may_go = phase is not None and self._may_go(tracked, phase, now_s)
+        if may_go and tracked.is_awaiting and self._link.is_connected and self._pen.can_sign(tracked):
+            return True
         actuator = self._image.park.actuators.get(tracked.command.actuator)
-        return is_overdue(tracked, actuator, now_ms=self._clock.now_ms(), speed=self._clock.speed)
+        return is_overdue(tracked, actuator, now_ms=now_ms, speed=self._clock.speed)
+
+    def _may_go(self, tracked: Tracked, phase: Phase, now_s: float) -> bool:
+        """Whether it has not just been sent."""
+        last_s = self._sent_s.get((tracked.id, phase))
+        return last_s is None or now_s - last_s >= RESEND_S
 
     async def _turn(self, command: CommandId) -> None:
         try:
@@ -104,10 +104,7 @@ class Sender:
     async def _send(self, tracked: Tracked) -> None:
         phase = tracked.wanted
         assert phase is not None
-        last_s = self._sent_s.get((tracked.id, phase))
-        if last_s is not None and self._clock.monotonic() - last_s < RESEND_S:
-            return
-        if not self._link.is_connected:
+        if not self._may_go(tracked, phase, self._clock.monotonic()) or not self._link.is_connected:
             return
         is_first = phase not in tracked.sent
         tracked = self._pen.sign(tracked)

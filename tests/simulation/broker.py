@@ -5,7 +5,6 @@ the broker has taken the message, one session for one client id. All else is at 
 """
 
 import asyncio
-import math
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -258,14 +257,29 @@ class SimLink(MqttLink):
             await self._time.create_future()
         is_taken = self._hub.take(self, topic, payload, retain=retain)
         if qos:
-            wait_s = 0.004 if is_taken else math.inf
-            await asyncio.wait({ended}, timeout=min(wait_s, ANSWER_S_MAX))
+            await self._answered(ended, 0.004 if is_taken else ANSWER_S_MAX)
             if ended.done():
                 message = "connection lost"
                 raise LinkLost(message)
             if not is_taken:
                 message = f"the broker did not answer within {ANSWER_S_MAX} s"
                 raise LinkTimeout(message)
+
+    async def _answered(self, ended: "asyncio.Future[None]", wait_s: float) -> None:
+        """Wait so long, or until the connection ends."""
+        done = self._time.create_future()
+
+        def tell(_ended: object = None) -> None:
+            if not done.done():
+                done.set_result(None)
+
+        timer = self._time.call_later(wait_s, tell)
+        ended.add_done_callback(tell)
+        try:
+            await done
+        finally:
+            timer.cancel()
+            ended.remove_done_callback(tell)
 
     def publish_at_once(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         if not self._is_connected:

@@ -106,16 +106,12 @@ class _Handle:
     __slots__ = ("args", "callback", "context", "is_cancelled", "process", "when_s")
 
     def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[object, ...],
-        context: Context | None,
-        when_s: float,
+        self, callback: Callable[..., object], args: tuple[object, ...], context: Context, when_s: float
     ) -> None:
         self.callback = callback
         self.args = args
-        self.context = copy_context() if context is None else context
-        self.process = self.context.get(_PROCESS)
+        self.context = context
+        self.process: Process | None = context.get(_PROCESS)
         self.when_s = when_s
         self.is_cancelled = False
 
@@ -166,29 +162,33 @@ class SimLoop(asyncio.AbstractEventLoop):
                 raise RuntimeError(message)
             self.now_s = max(self.now_s, timers[0][0])
             return
+        step = self._step
         for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle.is_cancelled:
-                self._step(handle)
+            step(ready.popleft())
 
     def _step(self, handle: _Handle) -> None:
+        if handle.is_cancelled:
+            return
         process = handle.process
-        if process is not None:
-            if process.is_dead:
+        if process is None:
+            self.turns += 1
+            handle.context.run(handle.callback, *handle.args)
+            return
+        if process.is_dead:
+            self._graves.append(handle)
+            return
+        if process.is_held:
+            process.backlog.append(handle)
+            return
+        if process.steps_left is not None:
+            if process.steps_left <= 0:
                 self._graves.append(handle)
+                process.kill()
                 return
-            if process.is_held:
-                process.backlog.append(handle)
-                return
-            if process.steps_left is not None:
-                if process.steps_left <= 0:
-                    self._graves.append(handle)
-                    process.kill()
-                    return
-                process.steps_left -= 1
+            process.steps_left -= 1
         self.turns += 1
         handle.context.run(handle.callback, *handle.args)
-        if process is not None and process.effects_left == 0 and not process.is_dead:
+        if process.effects_left == 0 and not process.is_dead:
             process.kill()
 
     def bury(self, process: Process) -> None:
@@ -217,7 +217,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         return self.now_s
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        handle = _Handle(callback, args, context, self.now_s)
+        handle = _Handle(callback, args, copy_context() if context is None else context, self.now_s)
         self.ready.append(handle)
         return handle
 
@@ -229,7 +229,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> Any:
-        handle = _Handle(callback, args, context, when)
+        handle = _Handle(callback, args, copy_context() if context is None else context, when)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, handle))
         return handle

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from control.live.views import actuator_view, alarm_view, point_view
+from control.plans.run import RunState
 from domain.park import Park
 from tests.simulation.centre import Centre
 from tests.simulation.edge import Edge
@@ -63,11 +64,17 @@ class Watchers:
                 self._look()
 
     def is_quiet(self) -> bool:
-        """Whether every process lives, no command is open, no record waits and nothing travels."""
+        """Whether every process lives, no command is open, no record waits and nothing travels.
+
+        A run that waits for a second person waits for nobody now: nothing of it moves.
+        """
         core = self._centre.core
         if core is None or not self._centre.is_alive or not core.journal.recorder.is_available:
             return False
-        if any(True for _ in core.book.open()) or any(not run.is_over for run in core.runner.runs.values()):
+        runs = core.runner.runs.values()
+        if any(not run.is_over and run.state is not RunState.WAITING_APPROVAL for run in runs):
+            return False
+        if any(True for _ in core.book.open()):
             return False
         for edge in self._edges:
             if edge.core is None or not edge.is_alive or edge.core.records.pending:

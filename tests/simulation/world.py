@@ -1,6 +1,7 @@
 """One simulated world from its first to its last second: who lives in it, what is written down, and how it ends."""
 
 import contextlib
+import gc
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -55,12 +56,26 @@ def simulate(seed: int, *, commands: int, calm_s: float = CALM_S, is_signed: boo
     `calm_s`: virtual seconds on average between two faults. `is_signed`: with real signatures instead of the cheap pen.
     """
     chance = Chance(seed)
-    with _silent(), _folder() as folder, chance.drawn_by_services():
+    with _uncollected(), _silent(), _folder() as folder, chance.drawn_by_services():
         world = World(chance, folder, calm_s=calm_s, is_signed=is_signed)
         try:
             return world.loop.run(world.play(commands))
         finally:
             world.loop.end()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let nothing be collected while the block lasts: its end takes what the world made, and looks at nothing else."""
+    was_on = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_on:
+            gc.enable()
 
 
 class World:
