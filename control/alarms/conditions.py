@@ -1,11 +1,11 @@
-"""The alarms of the system itself: silent gateways, full disks, a lost database, and what an edge reports as not ours."""
+"""The alarms of the system itself: silent gateways and PLCs, full disks, a lost database, and what an edge reports as not ours."""
 
 from collections.abc import Iterator
 
 from control.alarms.watch import SystemRule
 from control.commands.reports import is_of_the_edge
 from domain.command import State
-from domain.ids import FacilityId, RuleId
+from domain.ids import DeviceId, FacilityId, RuleId
 from domain.park import Park
 from domain.words import Words
 from wire.messages import Record
@@ -24,6 +24,20 @@ def offline(park: Park, gateway: str) -> SystemRule:
         id=RuleId(f"system_offline_{gateway}"),
         words=Words(f"{name.zh}通讯中断", f"{name.en}: communication lost"),
         severity=1,
+    )
+
+
+def unreached(park: Park, device: DeviceId) -> SystemRule:
+    """A PLC, or a data logger, that does not answer its gateway while that is heard."""
+    words = park.devices[device].words
+    facilities = {point.facility for point in park.points_of(device)}
+    return SystemRule(
+        id=RuleId(f"system_unreached_{device}"),
+        words=Words(
+            f"{words.zh}无应答,其设备不能遥控", f"{words.en} does not answer: nothing of it can be commanded"
+        ),
+        severity=2,
+        facility=facilities.pop() if len(facilities) == 1 else None,
     )
 
 
@@ -63,6 +77,8 @@ def every(park: Park) -> Iterator[SystemRule]:
     for gateway in park.gateways:
         yield offline(park, gateway)
         yield journal_full(park, gateway)
+    for device in park.devices:
+        yield unreached(park, device)
     for actuator in park.actuators:
         yield tag_overdue(park, actuator)
     for kind in _EVENTS:

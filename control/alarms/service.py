@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from control.alarms.conditions import DATABASE, every, journal_full, offline, reported, tag_overdue
+from control.alarms.conditions import (
+    DATABASE,
+    every,
+    journal_full,
+    offline,
+    reported,
+    tag_overdue,
+    unreached,
+)
 from control.alarms.entries import alarm, written
 from control.alarms.watch import Watch
 from control.audit.entry import SYSTEM
@@ -16,12 +24,14 @@ from control.database.recorder import Recorder
 from control.database.tables import ALARMS
 from control.live.image import Image
 from domain.alarm import Alarm
-from domain.ids import PointRef, RuleId
+from domain.ids import DeviceId, PointRef, RuleId
 from runtime.clock import Clock
 from wire.messages import Record
 
 START_S = 15.0
 """Wall seconds after the start before silence counts: gateways need to be heard first."""
+UNREACHED_S = 10.0
+"""Wall seconds for which a PLC must be stale before it is called silent: one that is only slow, or restarts, is not."""
 LOOK_S = 1.0
 WAITING_MAX = 10_000
 """Changes not yet written; beyond it the oldest are written no more (they show all the same)."""
@@ -48,6 +58,8 @@ class Alarms:
         self._changes = changes
         self._orders = orders
         self._began_s = clock.monotonic()
+        self._stale_s: dict[DeviceId, float] = {}
+        """Devices that are stale behind a gateway that is heard, and since when (monotonic)."""
         self._waiting: list[Alarm] = []
         self._noted: dict[RuleId, tuple[object, int]] = {}
         self.changed: set[RuleId] = set()
@@ -119,6 +131,8 @@ class Alarms:
             found.append(self.watch.holds(offline(park, gateway), is_so=is_silent, now_ms=now_ms))
             is_full = pulse.newest is not None and pulse.newest.journal_full
             found.append(self.watch.holds(journal_full(park, gateway), is_so=is_full, now_ms=now_ms))
+            if pulse.is_heard(now_s=now_s):
+                found += [self._look_at(device.id, now_s, now_ms) for device in park.devices_of(gateway)]
         if self._orders is not None:
             overdue = {order.actuator for order in self._orders.held.overdue(now_ms=now_ms)}
             found += [
@@ -127,6 +141,15 @@ class Alarms:
                 if key in overdue or self.watch.holding(tag_overdue(park, key).id)
             ]
         self._note(*(item for item in found if item is not None))
+
+    def _look_at(self, device: DeviceId, now_s: float, now_ms: int) -> Alarm | None:
+        fresh, _ = self._image.trust_of(device, now_s=now_s)
+        if fresh:
+            self._stale_s.pop(device, None)
+        since_s = now_s if fresh else self._stale_s.setdefault(device, now_s)
+        is_so = now_s - since_s > UNREACHED_S
+        rule = unreached(self._image.park, device)
+        return self.watch.holds(rule, is_so=is_so, now_ms=now_ms) if fresh or is_so else None
 
     def _note(self, *alarms: Alarm) -> None:
         for item in alarms:
