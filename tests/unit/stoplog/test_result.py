@@ -43,3 +43,29 @@ def test_each_expectation_bites() -> None:
 
 def test_nothing_past_the_park_proves_nothing() -> None:
     assert replace(PASSED, baseline_kg={"plant": 0.0, "park": 0.0, "river": 0.0}).kept_share == 0.0
+
+
+def test_just_enough_passes() -> None:
+    just = Expectation(spilled_kg_min=240.0, baseline_park_kg_min=150.0, kept_share_min=PASSED.kept_share)
+    assert judge(PASSED, just) == []
+
+
+def test_the_file_has_every_figure_and_whether_it_passed() -> None:
+    kept = PASSED.as_dict()
+    assert (kept["kept_share"], kept["passed"], kept["spilled_kg"]) == (0.9733, True, 240.0)
+    assert replace(PASSED, problems=["late"]).as_dict()["passed"] is False
+
+
+def test_the_table_shows_what_passed_each_line_and_how_long_it_took() -> None:
+    text = table(replace(PASSED, alarm_to_park_closed_s=None, problems=["late"]))
+    rows = [line.split() for line in text.splitlines()]
+    assert ["kg", "past", "plant", "park", "river"] in rows
+    assert ["nobody", "acting", "239.00", "150.00", "149.00"] in rows
+    assert ["this", "run", "9.00", "4.00", "0.00"] in rows
+    for fact in (
+        "240.0 kg, 97.3%", "60 s of model time", "park closed, proved         —", "58.0 of 60 asked; 100 s",
+        "10 accepted, 10 stored", "5 records, verified", "✗ late",
+    ):  # fmt: skip
+        assert fact in text
+    assert "NOT VERIFIED" in table(replace(PASSED, audit={"records": 5, "verified": False}))
+    assert "✓" not in text
