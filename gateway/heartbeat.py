@@ -79,6 +79,7 @@ class Pulse:
             definitions=self._definitions,
             orders=self._ledger.orders.on(self._definitions).hash(),
             now_ms=now_ms,
+            up_ms=_whole_ms(now_s),
         )
         self._lane.put(self._topic, self._signer.sign(heartbeat_body(message)))
 

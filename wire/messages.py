@@ -49,6 +49,8 @@ class Heartbeat:
     """Hash of the order set held."""
     now_ms: int | None = None
     """Model time by the gateway's own clock, wherever that was set; None: a gateway of before does not say."""
+    up_ms: int | None = None
+    """Wall milliseconds by a clock of the gateway that nobody sets, from any origin; None: a gateway of before does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ def heartbeat_body(message: Heartbeat) -> Json:
         "definitions": {actuator: list(hashes) for actuator, hashes in message.definitions.items()},
         "orders": message.orders,
         "now_ms": message.now_ms,
+        "up_ms": message.up_ms,
     }
 
 
@@ -179,6 +182,7 @@ def heartbeat(body: Mapping[str, Json]) -> Heartbeat:
         definitions={key: _hashes(key, value) for key, value in fields.mapping("definitions").items()},
         orders=fields.text("orders"),
         now_ms=fields.integer_or_none("now_ms"),
+        up_ms=fields.integer_or_none("up_ms"),
     )
 
 

@@ -1,5 +1,6 @@
 """Decides from heartbeats how old every device's values are, on the receiver's monotonic clock (I15)."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
@@ -13,6 +14,8 @@ SKEW_MS_MAX = 2_000
 """Wall milliseconds by which a gateway's clock may differ from ours without anybody allowing for it: a message may be that late."""
 EPOCHS_MAX = 1_000
 """Past epochs remembered; the oldest goes first: a pulse that old would have to be replayed over as many restarts."""
+WINDOW_S = 300.0
+"""Wall seconds of heartbeats by which the delay of the next is judged. A machine that slept is known anew after them."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,10 @@ class Pulse:
     newest: Heartbeat | None = None
     received_s: float = 0.0
     """Monotonic seconds."""
+    said_s: float = 0.0
+    """When it was said, in our monotonic seconds: it may have lain in a broker or in a broken connection since."""
+    _gaps: deque[tuple[float, float]] = field(default_factory=deque)
+    """(When received, our clock less the gateway's), each smaller than what follows it: the first came the most directly."""
     _past: dict[str, None] = field(default_factory=dict)
 
     def take(self, heartbeat: Heartbeat, *, now_s: float) -> bool:
@@ -36,12 +43,26 @@ class Pulse:
             self._past[last.epoch] = None
             if len(self._past) > EPOCHS_MAX:
                 del self._past[next(iter(self._past))]
+            self._gaps.clear()
         self.newest, self.received_s = heartbeat, now_s
+        self.said_s = now_s - self._delay_s(heartbeat, now_s)
         return True
 
+    def _delay_s(self, heartbeat: Heartbeat, now_s: float) -> float:
+        """Return by how much longer this heartbeat took than the quickest of late."""
+        if heartbeat.up_ms is None:
+            return 0.0
+        gap_s = now_s - heartbeat.up_ms / 1000
+        while self._gaps and self._gaps[-1][1] >= gap_s:
+            self._gaps.pop()
+        self._gaps.append((now_s, gap_s))
+        while self._gaps[0][0] < now_s - WINDOW_S:
+            self._gaps.popleft()
+        return gap_s - self._gaps[0][1]
+
     def silence_s(self, *, now_s: float) -> float | None:
-        """Return the seconds since the last heartbeat; None: there was none."""
-        return None if self.newest is None else now_s - self.received_s
+        """Return the seconds since the last heartbeat was said; None: there was none."""
+        return None if self.newest is None else now_s - self.said_s
 
     def skew_ms(self, *, now_ms: int, now_s: float, speed: float) -> int:
         """Return by how much the gateway's clock runs ahead of ours, in model time; 0 within `SKEW_MS_MAX`, or when it does not say.
@@ -50,7 +71,7 @@ class Pulse:
         """
         if self.newest is None or self.newest.now_ms is None:
             return 0
-        heard_ms = now_ms - round((now_s - self.received_s) * 1000 * speed)
+        heard_ms = now_ms - round((now_s - self.said_s) * 1000 * speed)
         skew_ms = self.newest.now_ms - heard_ms
         return skew_ms if abs(skew_ms) > SKEW_MS_MAX * max(1.0, speed) else 0
 
@@ -71,7 +92,7 @@ class Pulse:
         if self.newest is None:
             return None
         age_ms = self.newest.ages_ms.get(device)
-        return None if age_ms is None else age_ms / 1000 + now_s - self.received_s
+        return None if age_ms is None else age_ms / 1000 + now_s - self.said_s
 
     def is_fresh(self, device: DeviceId, *, now_s: float) -> bool:
         """Whether the values of `device` may count as the present ones."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, Pulse
+from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, WINDOW_S, Pulse
 from domain.ids import DeviceId, GatewayId, ParkId
 from wire.messages import Heartbeat
 
@@ -45,6 +45,41 @@ def test_the_heartbeat_says_which_device_is_stale() -> None:
     pulse.take(replace(BEAT, ages_ms={"plc_a": 501}), now_s=0.0)
     assert not pulse.is_fresh(PLC, now_s=0.0)
     assert not pulse.is_fresh(DeviceId("plc_b"), now_s=0.0)
+
+
+def beat(number: int, up_s: float) -> Heartbeat:
+    return replace(BEAT, challenge=str(number), sent_ms=1000 * number, up_ms=round(1000 * up_s))
+
+
+def test_a_pulse_that_lay_in_a_broken_connection_makes_nothing_fresh() -> None:
+    pulse = Pulse()
+    for number in range(5):
+        assert pulse.take(beat(number, 7000.0 + number), now_s=100.0 + number + 0.02 * (number % 2))
+        assert pulse.is_fresh(PLC, now_s=100.1 + number)
+    assert pulse.take(beat(5, 7005.0), now_s=111.0)
+    assert not pulse.is_fresh(PLC, now_s=111.0), "it was said six seconds before"
+    assert pulse.age_s(PLC, now_s=111.0) == pytest.approx(6.4)
+    assert pulse.silence_s(now_s=111.0) == pytest.approx(6.0)
+    assert pulse.state(now_s=111.0) == "stale"
+    assert pulse.received_s == 111.0
+    assert pulse.take(beat(6, 7011.5), now_s=111.5)
+    assert pulse.is_fresh(PLC, now_s=111.5), "this one came directly"
+
+
+def test_a_gateway_whose_machine_slept_is_believed_again_in_minutes() -> None:
+    pulse = Pulse()
+    pulse.take(beat(0, 50.0), now_s=0.0)
+    for number in range(1, 400):
+        received_s = 100.0 + number  # its clock stood still for a hundred seconds
+        pulse.take(beat(number, 50.0 + number), now_s=received_s)
+        assert pulse.is_heard(now_s=received_s) is (received_s > WINDOW_S)
+
+
+def test_a_restarted_gateway_begins_its_clock_anew() -> None:
+    pulse = Pulse()
+    pulse.take(beat(0, 900.0), now_s=100.0)
+    pulse.take(replace(beat(1, 3.0), epoch="b" * 32), now_s=101.0)
+    assert pulse.silence_s(now_s=101.0) == 0.0
 
 
 def test_an_old_pulse_said_again_makes_nothing_fresh() -> None:
