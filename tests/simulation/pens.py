@@ -1,8 +1,8 @@
 """Keys of a simulated world, and a cheap pen: the same tokens with a keyed hash where Ed25519 would stand.
 
-Measured: the signatures of one command and its records, each made once and checked where it arrives, cost 1.8 ms, more than
-all the rest of its life. The bulk of the worlds is written with the cheap pen, a declared share with the real one; a forged or
-altered token is refused by both, and both read the same bytes.
+Measured: a world with real signatures costs 1.4 times as much as the same world with the cheap pen. So the bulk of the worlds is
+written with the cheap pen, a declared share with the real one; a forged or altered token is refused by both, and both read the
+same bytes.
 """
 
 import base64
