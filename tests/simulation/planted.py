@@ -258,7 +258,7 @@ PLANTS: Mapping[str, Plant] = {
         ),
         Plant(
             invariant="I12", words="a start forgets what stood", owner=control.alarms.watch.Watch, name="load",
-            faulty=_forgets, scene=Scene(faults={"kill": 5.0, "local": 10.0}, calm_s=0.8, think_s=30.0), commands=20,
+            faulty=_forgets, scene=Scene(faults={"kill": 5.0, "local": 10.0}, calm_s=0.5, think_s=30.0), commands=20,
         ),
         Plant(
             invariant="I13", words="a change is written without its record", owner=control.commands.reports, name="applied",
@@ -270,7 +270,7 @@ PLANTS: Mapping[str, Plant] = {
         ),
         Plant(
             invariant="I15", words="silence makes nothing stale", owner=control.live.pulse.Pulse, name="is_fresh",
-            faulty=always(True), scene=Scene(faults={"cut": 20.0, "kill": 5.0}, calm_s=1.0, think_s=15.0), commands=30,
+            faulty=always(True), scene=Scene(faults={"cut": 1.0}, calm_s=0.7, think_s=15.0), commands=20,
         ),
         Plant(
             invariant="I16", words="a drill's signature is believed", owner=gateway.desk.Desk, name="take", faulty=_believes, scene=DRILL,
