@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from domain.ids import FacilityId
-from domain.order import OrderKind, OrderSet
+from domain.order import Order, OrderKind, OrderSet
 from domain.park import Actuator, SafePosition, Tier
 from domain.position import Position, indicate
 from gateway.executor import Executor
@@ -91,6 +91,10 @@ class Guard:
             self._ledger.keep_kept(facility, _text(verdict.proof))
         if verdict.act is not Act.REST:
             self._act(actuator, seen, verdict, move)
+
+    def has_proved(self, order: Order) -> bool:
+        """Whether the actuator was ever seen at its safe position under `order`."""
+        return order.id in self._proofs.get(order.actuator, Proof()).orders
 
     def _act(self, actuator: Actuator, seen: Look, verdict: Verdict, move: MoveToSafe) -> None:
         facility = actuator.facility

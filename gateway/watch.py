@@ -75,7 +75,11 @@ class Watch:
         self._of: dict[DeviceId, _Own] = {}
         self._looked: dict[PointRef, int] = {}
         """Point of a feedback → time of what was last looked at: the same once more changes nothing."""
+        self._undone: set[RuleId] = set()
+        """Rules that cut off before the start and never came to their proof: the kill may have fallen before the write."""
         self.park_changed()
+        self._undone = {watch.rule.id for watch in self._cutoffs if self._unproved(watch.rule.id)}
+        self.orders_changed()
 
     def park_changed(self) -> None:
         """Take the rules of the park as it is now; one that is what it was goes on where it stands."""
@@ -130,14 +134,21 @@ class Watch:
                 self._guard.look(image, actuator, self._bring_back)
 
     def orders_changed(self) -> None:
-        """A rule is latched while an order that it made stands."""
-        standing = {
-            order.by
-            for key, order in self._ledger.orders.orders.items()
-            if key not in self._ledger.orders.tombstones
-        }
+        """A rule is latched while an order that it made stands; one that a restart left undone may cut off once more."""
         for watch in self._cutoffs:
-            watch.is_latched = self._by(watch.rule.id) in standing
+            rule = watch.rule.id
+            watch.is_latched = bool(self._standing(rule)) and rule not in self._undone
+
+    def _standing(self, rule: RuleId) -> list[Order]:
+        orders = self._ledger.orders
+        return [
+            order
+            for key, order in orders.orders.items()
+            if order.by == self._by(rule) and key not in orders.tombstones
+        ]
+
+    def _unproved(self, rule: RuleId) -> list[Order]:
+        return [order for order in self._standing(rule) if not self._guard.has_proved(order)]
 
     def _own(self, point: PointRef) -> "_Own":
         return self._of.setdefault(self._field.park.points[point].device, _Own())
@@ -153,6 +164,10 @@ class Watch:
         return found
 
     def _cut_off(self, rule: CutoffRule, samples: Sequence[tuple[int, float]]) -> None:
+        if rule.id in self._undone:
+            self._undone.discard(rule.id)
+            if not self._unproved(rule.id):
+                return  # it was only not yet known that it had come about
         self._log.warning("cut-off", rule=rule.id, value=samples[-1][1])
         for facility in rule.actuators:
             actuator = self._field.actuators.get(facility)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from domain.cutoff import CutoffRule
 from domain.ids import FacilityId, PointRef
 from tests.service.gateway.test_doubtful_moves import CLOSE_COIL, Watched, play
@@ -66,6 +68,26 @@ def test_a_rule_that_has_cut_off_stays_latched_and_one_that_is_gone_says_nothing
         change(bench, [])
         await bench.step(10 * STEP_S)
         assert bench.own() == ["close"]
+
+    play(what)
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_cut_off_that_a_kill_left_undone_cuts_off_once_more(*, is_done: bool) -> None:
+    async def what(bench: Watched) -> None:
+        bench.plc.image.put(PH, 1.0)
+        bench.link.mode = "up" if is_done else "lost"
+        change(bench, [ACID, *OTHERS])
+        await bench.step(60 if is_done else 4 * STEP_S)
+        assert bench.link.sent == ([CLOSE_COIL] if is_done else [])
+        assert [body["rule"] for body in bench.said() if "samples" in body] == ["hc_acid"]
+        bench.link.mode = "up"
+        bench.restart()
+        await bench.step(60)
+        bench.restart()
+        await bench.step(60)
+        assert bench.link.sent == [CLOSE_COIL], "once, and not again after it came to its proof"
+        assert len([body for body in bench.said() if "samples" in body]) == (1 if is_done else 2)
 
     play(what)
 
