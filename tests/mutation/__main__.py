@@ -6,9 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.mutation.kept import FOLDER, Kept
 from tests.mutation.modules import deciding, load
-from tests.mutation.report import Report, keep
+from tests.mutation.report import Report, keep, this_run
 from tests.mutation.run import Run
+from tests.mutation.sample import Sample
 
 TESTS = ("tests/unit", "tests/properties", "tests/spec")
 
@@ -26,7 +28,13 @@ def main() -> int:
     reader.add_argument(
         "--keep", action="store_true", help="write docs/mutation.md's table; asks for every module"
     )
+    reader.add_argument("--anew", action="store_true", help="make again also what is known from earlier runs")
+    reader.add_argument(
+        "--one-in", type=int, default=1, metavar="N", help="make only one mutant in N of each module"
+    )
+    reader.add_argument("--seed", type=int, default=1, help="by which a sample is drawn")
     asked = reader.parse_args()
+    sample = Sample(one_in=max(1, asked.one_in), seed=asked.seed)
     sys.dont_write_bytecode = False  # children import what is compiled already
     every = [load(name, path) for name, path in deciding().items()]
     chosen = [
@@ -48,7 +56,9 @@ def main() -> int:
             tests=asked.tests or TESTS,
             workers=asked.workers,
             folder=Path(folder),
+            kept=Kept(Path(folder) if asked.anew else FOLDER, run=this_run()),
             tell=lambda line: print(line, file=sys.stderr, flush=True),
+            sample=sample,
             is_talkative=asked.survivors,
         )
         report = Report(run.all())
@@ -56,7 +66,7 @@ def main() -> int:
     if asked.survivors:
         print(report.survivors())
     if asked.keep:
-        keep(report, workers=asked.workers)
+        keep(report, workers=asked.workers, drawn=sample.words)
     return 0 if report.share >= 0.9 else 1
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 from tests.mutation.modules import ROOT, Module
 from tests.mutation.operators import Mutant
 
-COST_MAX_S = 40.0
+COST_MAX_S = 5.0
 """Seconds of tests that one mutant may cost. A mutant that dearer tests would kill counts as survived: figures err low."""
-FRESH_COST_MAX_S = 8.0
+FRESH_COST_MAX_S = 3.0
+COST_MIN_S = 0.002
+"""What pytest itself takes for a test."""
+NEAR = 10
+"""A test that noticed a mistake in the same function counts for so many that noticed one elsewhere in the module."""
 ANY_LINE = range(1, 10_000)
 FRESH_FILES_MAX = 14
 """Files of tests for a mutant that needs a process of its own, which imports them anew."""
@@ -38,7 +42,7 @@ class Chooser:
 
     tests: Sequence[Ran]
     _by_line: dict[tuple[str, int], list[Ran]] = field(default_factory=dict)
-    _killers: dict[str, Counter[str]] = field(default_factory=dict)
+    _killers: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
 
@@ -48,16 +52,17 @@ class Chooser:
                 for line in lines:
                     self._by_line.setdefault((file, line), []).append(test)
 
-    def killed(self, module: Module, test: str) -> None:
-        """Remember who noticed: it is asked first about the module's next mutants."""
-        self._killers.setdefault(module.name, Counter())[test] += 1
+    def killed(self, module: Module, mutant: Mutant, test: str) -> None:
+        """Remember who noticed: it is asked sooner about the module's next mutants."""
+        self._killers.setdefault((module.name, ""), Counter())[test] += 1
+        self._killers.setdefault((module.name, mutant.where), Counter())[test] += NEAR
 
-    def for_function(self, module: Module, mutant: Mutant) -> list[Ran]:
-        found = self._running(module.file, mutant.lines) or self._running(module.file, mutant.around)
-        return self._cheapest(module, found, COST_MAX_S)
+    def for_function(self, module: Module, mutant: Mutant) -> dict[str, Ran]:
+        """Find what runs a mutant's lines."""
+        return self._running(module.file, mutant.lines) or self._running(module.file, mutant.around)
 
-    def for_module(self, module: Module, mutant: Mutant, users: Sequence[Module]) -> list[Ran]:
-        """Choose for what is decided at import: tests that name it, or run a function that does."""
+    def for_module(self, module: Module, mutant: Mutant, users: Sequence[Module]) -> dict[str, Ran]:
+        """Find for what is decided at import the tests that name it, or run a function that does."""
         found: dict[str, Ran] = {}
         for name in mutant.names:
             for file, lines in self._users_of(name, users):
@@ -68,7 +73,13 @@ class Chooser:
             # Of a module that only runs when it is imported, what runs the modules that import it.
             file = next(item.file for item in users if item.name == name)
             found = found or self._running(file, ANY_LINE)
-        return _few_files(self._cheapest(module, found, FRESH_COST_MAX_S))
+        return found
+
+    def in_order(self, module: Module, mutant: Mutant, tests: Mapping[str, Ran]) -> list[Ran]:
+        """Order them by how soon they may notice, as far as they may cost; of those that need imports some files only."""
+        if mutant.is_function:
+            return self._cheapest(module, mutant, tests, COST_MAX_S)
+        return _few_files(self._cheapest(module, mutant, tests, FRESH_COST_MAX_S))
 
     @staticmethod
     def _importers(module: Module, users: Sequence[Module]) -> list[str]:
@@ -77,13 +88,19 @@ class Chooser:
     def _running(self, file: str, lines: Iterable[int]) -> dict[str, Ran]:
         return {test.name: test for line in lines for test in self._by_line.get((file, line), [])}
 
-    def _cheapest(self, module: Module, tests: Mapping[str, Ran], cost_max_s: float) -> list[Ran]:
-        killers = self._killers.get(module.name, Counter())
+    def _cheapest(
+        self, module: Module, mutant: Mutant, tests: Mapping[str, Ran], cost_max_s: float
+    ) -> list[Ran]:
+        nowhere: Counter[str] = Counter()
+        near = self._killers.get((module.name, mutant.where), nowhere)
+        anywhere = self._killers.get((module.name, ""), nowhere)
         mirrored = f"test_{module.name.rsplit('.', 1)[-1]}.py"
-        order = sorted(
-            tests.values(),
-            key=lambda test: (-killers[test.name], not test.file.endswith(mirrored), test.cost_s, test.name),
-        )
+
+        def later(test: Ran) -> tuple[float, str]:
+            hope = 1 + near[test.name] + anywhere[test.name] + NEAR * test.file.endswith(mirrored)
+            return max(test.cost_s, COST_MIN_S) / hope, test.name
+
+        order = sorted(tests.values(), key=later)
         taken: list[Ran] = []
         cost_s = 0.0
         for test in order:

@@ -18,6 +18,7 @@ class Module:
 
     name: str
     path: Path
+    text: str
     tree: ast.Module
     mutants: tuple[Mutant, ...]
 
@@ -44,5 +45,6 @@ def deciding() -> dict[str, Path]:
 
 def load(name: str, path: Path) -> Module:
     """Parse a module and find its mutants."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return Module(name=name, path=path, tree=tree, mutants=tuple(mutants(tree)))
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    return Module(name=name, path=path, text=text, tree=tree, mutants=tuple(mutants(tree)))

@@ -322,7 +322,7 @@ def _place(new: ast.AST, old: ast.AST) -> None:
 def _lines(node: ast.AST, scope: Scope) -> frozenset[int]:
     """Return the lines that run when the mistake does."""
     if isinstance(node, ast.stmt):
-        return frozenset(range(node.lineno, _head_end(node) + 1))
+        return frozenset(range(node.lineno, head_end(node) + 1))
     start = getattr(node, "lineno", None)
     if start is None:
         start = getattr(scope.statement, "lineno", 0)
@@ -334,10 +334,11 @@ def _around(scope: Scope) -> frozenset[int]:
     statement = scope.statement
     if statement is None:
         return frozenset()
-    return frozenset(range(statement.lineno, _head_end(statement) + 1))
+    return frozenset(range(statement.lineno, head_end(statement) + 1))
 
 
-def _head_end(node: ast.stmt) -> int:
+def head_end(node: ast.stmt) -> int:
+    """Return the last line of a statement before the statements within it."""
     body = getattr(node, "body", None)
     return max(node.lineno, body[0].lineno - 1) if body else (node.end_lineno or node.lineno)
 

@@ -16,10 +16,21 @@ from tests.mutation.operators import Mutant
 
 def mutated(module: Module, mutant: Mutant) -> CodeType | None:
     """Return the changed module's code, None where the compiler sees no difference. Changes the tree for good."""
-    before = compile(module.tree, module.file, "exec", dont_inherit=True)
+    before = unchanged(module)
     mutant.apply()
     after = compile(ast.fix_missing_locations(module.tree), module.file, "exec", dont_inherit=True)
-    return None if marshal.dumps(before) == marshal.dumps(after) else after
+    return None if before == marshal.dumps(after) else after
+
+
+_unchanged: dict[str, bytes] = {}
+
+
+def unchanged(module: Module) -> bytes:
+    """Return the unchanged module's code; compiled once for all children that are forked later."""
+    if module.file not in _unchanged:
+        code = compile(module.tree, module.file, "exec", dont_inherit=True)
+        _unchanged[module.file] = marshal.dumps(code)
+    return _unchanged[module.file]
 
 
 class Functions:

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,6 +92,11 @@ class Report:
         lines += [_row(name, self._count(results)) for name, results in sorted(by_module.items())]
         return "\n".join([*lines, _row("**total**", self.total)])
 
+    def runs(self) -> str:
+        """Say when each mutant was made, and at which commit."""
+        count = Counter(result.run for result in self._results)
+        return "Made on " + ", ".join(f"{run} ({count[run]} mutants)" for run in sorted(count))
+
     def survivors(self) -> str:
         """Return every mutant that survived, with its reason."""
         return "\n".join(
@@ -130,15 +135,12 @@ class Report:
         return Count(**count)
 
 
-def keep(report: Report, *, workers: int) -> None:
+def keep(report: Report, *, workers: int, drawn: str) -> None:
     """Write what was found between the page's marks."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN, 1)
     _, after = rest.split(FINISH, 1)
-    head = (
-        f"Run of {_today()}, commit {_commit()}; {_machine()}, {workers} workers, "
-        f"Python {platform.python_version()}. Every mutant was run, none was sampled; nothing was drawn by chance."
-    )
+    head = f"{report.runs()}; {_machine()}, {workers} workers, Python {platform.python_version()}. {drawn}"
     made = f"{head}\n\n{report.table()}\n\n### Survivors\n\n{report.groups()}"
     PAGE.write_text(f"{before}{BEGIN}\n{made}\n{FINISH}{after}", encoding="utf-8")
 
@@ -153,14 +155,20 @@ def _code(text: str) -> str:
     return f"{fence}{text}{fence}"
 
 
-def _today() -> str:
-    return f"{datetime.fromtimestamp(RealClock().now_ms() / 1000, UTC):%Y-%m-%d}"
+def this_run() -> str:
+    """Say when and at which commit."""
+    return f"{datetime.fromtimestamp(RealClock().now_ms() / 1000, UTC):%Y-%m-%d} at commit {_commit()}"
 
 
 def _commit() -> str:
-    line = ["git", "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Name the commit, and say when what was run is not all in it."""
+    number = _git("rev-parse", "--short", "HEAD") or "unknown"
+    return f"{number} and later changes" if _git("status", "--porcelain", "--", "*.py") else number
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _machine() -> str:

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutation.choosing import Ran
+from tests.mutation.kept import Kept, helpers
+from tests.mutation.modules import Module
 from tests.mutation.patching import Functions
 from tests.mutation.pool import End, forked, give_up_after, leave
-from tests.mutation.tracing import Watching
+from tests.mutation.tracing import Noting, Watching
 
-FIRST_S, TIMES = 3.0, 6.0
+FIRST_S, TIMES = 1.0, 4.0
 """A test may take so many seconds and so many times what it took unchanged, of a core."""
 WALL_S, WALL_TIMES = 30.0, 20.0
 """And of the clock on the wall, where others run as well."""
@@ -27,6 +29,7 @@ FILES_LEFT_OUT = (
 """They run no deciding module for its own sake, and some of them take long."""
 OPTIONS = (
     "-q",
+    "--assert=plain",
     *(f"--ignore={file}" for file in FILES_LEFT_OUT),
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
@@ -47,14 +50,22 @@ def quickly() -> None:
     settings.load_profile("mutation")
 
 
+def leave_at_failure(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """End this child at the first test that notices, before pytest writes down how."""
+    if call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception):
+        leave(End.KILLED, item.nodeid)
+
+
 @dataclass
 class Session:
     """A pytest plugin that collects every test, notes what each runs, and hands over to `then`."""
 
-    files: Sequence[str]
+    modules: Sequence[Module]
     workers: int
+    kept: Kept
     then: Callable[["Session"], None]
     map_file: Path
+    files: Sequence[str] = field(init=False)
     collecting: Watching = field(init=False)
     """Notes which lines run while modules are imported and tests collected: before any function can be exchanged."""
     tests: list[Ran] = field(default_factory=list)
@@ -65,14 +76,18 @@ class Session:
     _is_child: bool = False
 
     def __post_init__(self) -> None:
+        self.files = [module.file for module in self.modules]
         self.collecting = Watching(self.files)
 
     def pytest_configure(self) -> None:
         quickly()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if self._is_child:
+            leave_at_failure(item, call)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and self._is_child:
-            leave(End.KILLED, report.nodeid)
         if report.failed:
             self._failed.append(report.nodeid)
 
@@ -101,40 +116,51 @@ class Session:
 
     def _trace(self) -> list[Ran]:
         """Run every test once in children; a test that fails unchanged is left out, and said."""
-        names = list(self._items)
+        self.kept.helpers = helpers()
+        files = list(dict.fromkeys(_file(name) for name in self._items))
+        traces = self.kept.traces(files)
+        found = {test.name: test for tests in traces.values() for test in tests}
+        names = [name for name in self._items if _file(name) not in traces]
         parts = [(number, self._whole_files(names, number, self.workers)) for number in range(self.workers)]
-        found: dict[str, Ran] = {}
         for (number, part), end, note in forked(parts, workers=self.workers, child=self._trace_part):
             if end is not End.SURVIVED:
                 raise SystemExit(f"the unchanged tests could not be run ({end}): {note}; {len(part)} tests")
             kept = self.map_file.with_suffix(f".{number}")
             ran, failed = pickle.loads(kept.read_bytes())
             kept.unlink()
-            found |= {test.name: test for test in ran if test.name not in failed}
+            green = {test.name: test for test in ran if test.name not in failed}
+            found |= green
+            red_files = {_file(name) for name in failed}
+            whole = [file for file in files if file not in red_files and any(_file(n) == file for n in part)]
+            self.kept.write_traces(list(green.values()), whole)
             for name in failed:
                 print(f"left out, fails unchanged: {name}")
-        return [found[name] for name in names if name in found]
+        return [found[name] for name in self._items if name in found]
 
     @staticmethod
     def _whole_files(names: Sequence[str], number: int, parts: int) -> list[str]:
-        files = sorted({name.split("::", 1)[0] for name in names})
+        files = sorted({_file(name) for name in names})
         mine = frozenset(files[number::parts])
-        return [name for name in names if name.split("::", 1)[0] in mine]
+        return [name for name in names if _file(name) in mine]
 
     def _trace_part(self, part: tuple[int, list[str]]) -> None:
         number, names = part
         ran = []
         items = [self._items[name] for name in names]
+        noting = Noting(self.modules, self.functions)
         for place, item in enumerate(items):
+            noting.take()
             began_s = time.process_time()
-            with Watching(self.files) as lines:
-                following = items[place + 1] if place + 1 < len(items) else None
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            following = items[place + 1] if place + 1 < len(items) else None
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             cost_s = time.process_time() - began_s
-            kept = {file: frozenset(numbers) for file, numbers in lines.items()}
-            ran.append(Ran(name=item.nodeid, cost_s=cost_s, lines=kept))
+            ran.append(Ran(name=item.nodeid, cost_s=cost_s, lines=noting.take()))
         self.map_file.with_suffix(f".{number}").write_bytes(pickle.dumps((ran, self._failed)))
         leave(End.SURVIVED)
+
+
+def _file(name: str) -> str:
+    return name.split("::", 1)[0]
 
 
 @dataclass
@@ -150,17 +176,19 @@ class Chosen:
         places = {test.name: place for place, test in enumerate(self.tests)}
         items[:] = sorted((item for item in items if item.nodeid in places), key=lambda it: places[it.nodeid])
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            leave(End.KILLED, report.nodeid)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        leave_at_failure(item, call)
 
     def run(self) -> None:
         """Run them in this child and leave it; what cannot even be imported is killed."""
         cost_s = sum(test.cost_s for test in self.tests)
         give_up_after(30 + TIMES * cost_s, 120 + WALL_TIMES * cost_s)
-        files = list(dict.fromkeys(test.file for test in self.tests))
-        status = pytest.main([*OPTIONS, *files], plugins=[self])
-        leave(End.SURVIVED if status == 0 else End.KILLED, f"pytest ended with {status}")
+        for file in dict.fromkeys(test.file for test in self.tests):  # most are noticed by the first
+            status = pytest.main([*OPTIONS, file], plugins=[self])
+            if status not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+                leave(End.KILLED, f"pytest ended with {int(status)}")
+        leave(End.SURVIVED)
 
 
 def collected(session: Session, tests: Sequence[str]) -> int:

@@ -1,16 +1,23 @@
 """The mutator bites: a weak test lets a mistake live, a strong one kills it, and what makes no difference is called so."""
 
 import ast
+import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.mutation.modules import deciding
+from tests.mutation.choosing import Ran
+from tests.mutation.kept import Kept
+from tests.mutation.modules import Module, deciding, load
 from tests.mutation.operators import Mutant, mutants
+from tests.mutation.patching import Functions
 from tests.mutation.pool import End, forked, give_up_after, leave
 from tests.mutation.report import Report
 from tests.mutation.run import Result
+from tests.mutation.sample import LEAST, Sample
+from tests.mutation.tracing import Noting
 
 
 def found(text: str) -> list[Mutant]:
@@ -122,3 +129,68 @@ def test_every_deciding_module_is_there() -> None:
     assert {"domain.interlock", "gateway.proof", "control.commands.gate", "wire.signing"} <= set(names)
     assert all(isinstance(path, Path) and path.exists() for path in names.values())
     assert not any(name.endswith("_pb2") for name in names)
+
+
+def made(text: str, tmp_path: Path) -> Module:
+    file = tmp_path / "made.py"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    return load("made", file)
+
+
+MADE = """
+    def f(level, limit):
+        if level >= limit:
+            return level - 1
+        match level:
+            case 1 if limit > 3:
+                return 2
+        return limit + 5
+    """
+
+
+def test_a_denser_sample_holds_a_thinner_one_and_draws_always_the_same(tmp_path: Path) -> None:
+    module = made(MADE, tmp_path)
+    half, all_ = Sample(one_in=2, seed=1).of(module), Sample().of(module)
+    assert all_ == list(module.mutants)
+    assert len(half) == -(-len(all_) // 2)
+    assert {item.number for item in Sample(one_in=3, seed=1).of(module)} <= {item.number for item in half}
+    assert half == Sample(one_in=2, seed=1).of(module)
+    assert half != Sample(one_in=2, seed=2).of(module)
+    assert len(Sample(one_in=1000).of(module)) == LEAST
+
+
+def test_a_function_notes_which_of_its_lines_run(tmp_path: Path) -> None:
+    module = made(MADE, tmp_path)
+    space = ModuleType("made")
+    exec(compile(module.tree, module.file, "exec", dont_inherit=True), space.__dict__)
+    sys.modules["made"] = space
+    try:
+        noting = Noting([module], Functions([module.file]))
+        assert space.f(5, 3) == 4
+        assert noting.take() == {module.file: {3, 4}}
+        assert space.f(1, 4) == 2
+        assert noting.take() == {module.file: {3, 5, 6, 7}}, "a guard's line is of the match"
+        assert noting.take() == {}
+    finally:
+        del sys.modules["made"]
+
+
+def test_what_is_kept_stands_while_the_test_that_noticed_is_unchanged(tmp_path: Path) -> None:
+    module = made(MADE, tmp_path)
+    first, second, third = module.mutants[:3]
+    ran = {name: Ran(name=name, cost_s=1.0, lines={}) for name in ("a.py::t", "b.py::t")}
+    kept = Kept(tmp_path, run="then", _files={"a.py": "1", "b.py": "1"})
+    kept.note(module, first, "s", ran, End.KILLED, "a.py::t")
+    kept.note(module, second, "s", ran, End.SURVIVED, "")
+    kept.write(module, "s")
+    later = Kept(tmp_path, run="now", _files={"a.py": "1", "b.py": "2"})
+    assert later.known(module, first, "s", ran) == (End.KILLED, "a.py::t")
+    assert later.run_of(module, first, "s") == "then"
+    assert later.known(module, second, "s", ran) is None, "a test that runs it has changed"
+    assert later.known(module, third, "s", ran) is None
+    other = Kept(tmp_path, run="now", _files={"a.py": "2", "b.py": "1"})
+    assert other.known(module, first, "s", ran) is None
+    assert other.known(module, second, "s", ran) is None
+    changed = made(MADE.replace("5", "6"), tmp_path)
+    assert later.known(module, first, "s", ran) is not None
+    assert Kept(tmp_path, run="now").known(changed, changed.mutants[0], "s", ran) is None
