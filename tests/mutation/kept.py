@@ -28,7 +28,8 @@ class Ended:
 
     end: End
     by: str
-    proof: str
+    proof: tuple[tuple[str, str], ...]
+    """Files of tests, with the number of each."""
     run: str
     """When and at which commit."""
 
@@ -60,6 +61,17 @@ class Kept:
         if found is None or found.proof != self._proof(found.end, found.by, tests):
             return None
         return found.end, found.by
+
+    def unasked(
+        self, module: Module, mutant: Mutant, stage: str, tests: Mapping[str, Ran]
+    ) -> Mapping[str, Ran]:
+        """Return the tests that may say something new of a mutant: of a survivor, those of files it has not met so."""
+        found = self._of(module, stage).get(mutant.number)
+        if found is None or found.end is not End.SURVIVED:
+            return tests
+        met = frozenset(found.proof)
+        fresh = {name: test for name, test in tests.items() if (test.file, self._file(test.file)) not in met}
+        return fresh or tests
 
     def note(
         self, module: Module, mutant: Mutant, stage: str, tests: Mapping[str, Ran], end: End, by: str
@@ -94,13 +106,12 @@ class Kept:
         """Return one number for all files of Python of ours that are loaded but for the tests themselves."""
         return digest(Path(file).read_text(encoding="utf-8") for file in _ours(is_helper_only=False))
 
-    def _proof(self, end: End, by: str, tests: Mapping[str, Ran]) -> str:
+    def _proof(self, end: End, by: str, tests: Mapping[str, Ran]) -> tuple[tuple[str, str], ...]:
         if end in {End.SAME, End.NOT_HERE}:
-            return ""
-        if end is End.KILLED and by in tests:
-            return self._file(tests[by].file)
-        files = sorted({test.file for test in tests.values()})
-        return digest([*sorted(tests), *map(self._file, files)])
+            return ()
+        is_noticed = end is End.KILLED and by in tests
+        files = {tests[by].file} if is_noticed else {test.file for test in tests.values()}
+        return tuple((file, self._file(file)) for file in sorted(files))
 
     def _file(self, file: str) -> str:
         if file not in self._files:

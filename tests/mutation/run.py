@@ -192,15 +192,15 @@ class Run:
             if known is not None:
                 self._ended(module, mutant, stage, *known, chooser)
             elif found:
-                works.append((module, mutant, found))
+                works.append((module, mutant, self.kept.unasked(module, mutant, stage, found)))
             elif stage == LIVING and self._ran_at_import(module, mutant, is_near=True):
                 self._later[module.name].append(mutant)
             else:
                 self._ended(module, mutant, stage, End.SURVIVED, "no test runs it", chooser)
         unchanged(module)
         ordered = self._in_order(works, stage, chooser)
-        for (_, mutant, found), end, note in forked(ordered, workers=self.workers, child=child):
-            self.kept.note(module, mutant, stage, found, end, note)
+        for (_, mutant, _), end, note in forked(ordered, workers=self.workers, child=child):
+            self.kept.note(module, mutant, stage, tests[mutant.number], end, note)
             self._ended(module, mutant, stage, end, note, chooser)
         self.kept.write(module, stage)
         if works:

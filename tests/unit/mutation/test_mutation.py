@@ -187,7 +187,9 @@ def test_what_is_kept_stands_while_the_test_that_noticed_is_unchanged(tmp_path: 
     assert later.known(module, first, "s", ran) == (End.KILLED, "a.py::t")
     assert later.run_of(module, first, "s") == "then"
     assert later.known(module, second, "s", ran) is None, "a test that runs it has changed"
+    assert set(later.unasked(module, second, "s", ran)) == {"b.py::t"}, "the other has let it live"
     assert later.known(module, third, "s", ran) is None
+    assert later.unasked(module, third, "s", ran) == ran
     other = Kept(tmp_path, run="now", _files={"a.py": "2", "b.py": "1"})
     assert other.known(module, first, "s", ran) is None
     assert other.known(module, second, "s", ran) is None
