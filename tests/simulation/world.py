@@ -68,6 +68,7 @@ def simulate(seed: int, *, commands: int, calm_s: float = CALM_S, is_signed: boo
 def _uncollected() -> Iterator[None]:
     """Let nothing be collected while the block lasts: its end takes what the world made, and looks at nothing else."""
     was_on = gc.isenabled()
+    gc.collect()  # the world before is let go of only now; frozen, it would stay for ever
     gc.disable()
     gc.freeze()
     try:
