@@ -186,6 +186,7 @@ def assemble(
     )
     pulse = Pulse(
         field.images,
+        node,
         clock=clock,
         challenges=challenges,
         journal=storage.samples,

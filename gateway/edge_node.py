@@ -27,6 +27,10 @@ class EdgeNode:
     bd_seq: int
     """0–255; the will of a connection and its NBIRTH carry the same."""
     _seq: int = 0
+    born_ms: int | None = None
+    """Time of the newest birth; None: not born yet."""
+    told: int = 0
+    """Messages since that birth."""
 
     def will(self) -> tuple[str, bytes]:
         """Begin a new session: return topic and payload of the NDEATH that goes with its connection."""
@@ -40,7 +44,7 @@ class EdgeNode:
 
     def birth(self, *, now_ms: int) -> tuple[str, bytes]:
         """Return the NBIRTH, which begins the numbering anew."""
-        self._seq = 0
+        self._seq, self.born_ms, self.told = 0, now_ms, 0
         rebirth = Metric(name=REBIRTH, value=False, datatype=DataType.BOOLEAN, timestamp_ms=now_ms)
         payload = Payload(timestamp_ms=now_ms, metrics=(self._bd_seq(now_ms), rebirth), seq=0)
         return sparkplug(self.park, Kind.NBIRTH, self.gateway), encode(payload)
@@ -66,6 +70,7 @@ class EdgeNode:
     def next_seq(self) -> int:
         """Return the number of the next message: 1–255, 0 and on."""
         self._seq = (self._seq + 1) % 256
+        self.told += 1
         return self._seq
 
     def _bd_seq(self, now_ms: int | None = None) -> Metric:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from gateway.challenges import Challenges
+from gateway.edge_node import EdgeNode
 from gateway.image import DeviceImage
 from gateway.lane import Lane
 from gateway.ledger import Ledger
@@ -27,6 +28,7 @@ class Pulse:
     def __init__(
         self,
         images: Sequence[DeviceImage],
+        node: EdgeNode,
         *,
         clock: Clock,
         challenges: Challenges,
@@ -40,6 +42,7 @@ class Pulse:
         is_full: Callable[[], bool],
     ) -> None:
         self._images = images
+        self._node = node
         self._clock = clock
         self._challenges = challenges
         self._journal = journal
@@ -80,6 +83,8 @@ class Pulse:
             orders=self._ledger.orders.on(self._definitions).hash(),
             now_ms=now_ms,
             up_ms=_whole_ms(now_s),
+            born_ms=self._node.born_ms,
+            told=self._node.told,
         )
         self._lane.put(self._topic, self._signer.sign(heartbeat_body(message)))
 

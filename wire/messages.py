@@ -51,6 +51,10 @@ class Heartbeat:
     """Model time by the gateway's own clock, wherever that was set; None: a gateway of before does not say."""
     up_ms: int | None = None
     """Wall milliseconds by a clock of the gateway that nobody sets, from any origin; None: a gateway of before does not say."""
+    born_ms: int | None = None
+    """Time that its newest node birth bears; None: there was none yet, or a gateway of before does not say."""
+    told: int = 0
+    """Sparkplug messages since that birth, all sent before this heartbeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +160,8 @@ def heartbeat_body(message: Heartbeat) -> Json:
         "orders": message.orders,
         "now_ms": message.now_ms,
         "up_ms": message.up_ms,
+        "born_ms": message.born_ms,
+        "told": message.told,
     }
 
 
@@ -183,6 +189,8 @@ def heartbeat(body: Mapping[str, Json]) -> Heartbeat:
         orders=fields.text("orders"),
         now_ms=fields.integer_or_none("now_ms"),
         up_ms=fields.integer_or_none("up_ms"),
+        born_ms=fields.integer_or_none("born_ms"),
+        told=fields.integer_or_none("told") or 0,
     )
 
 

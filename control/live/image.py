@@ -63,7 +63,11 @@ class Image:
     def hear(self, heartbeat: Heartbeat, *, now_s: float) -> bool:
         """Take a heartbeat; return whether it was a new one of a gateway of this park."""
         pulse = self.pulses.get(heartbeat.gateway)
-        return pulse is not None and pulse.take(heartbeat, now_s=now_s)
+        is_back = pulse is not None and not pulse.is_heard(now_s=now_s)
+        if pulse is None or not pulse.take(heartbeat, now_s=now_s):
+            return False
+        self.sessions[heartbeat.gateway].heard(heartbeat, is_back=is_back)
+        return True
 
     def doubt_all(self) -> None:
         """Hold every point: our own link was away, so that anything may have been missed."""

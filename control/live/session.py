@@ -1,4 +1,4 @@
-"""Decides what a host may believe of one edge node by Sparkplug's session rules: births, deaths and the unbroken seq.
+"""Decides what a host may believe of one edge node by Sparkplug's session rules, births, deaths and the unbroken seq, and by its heartbeat.
 
 A gap holds the node's points uncertain until it is born again; how often a rebirth may be asked for is decided here too.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
 from domain.quality import Reason
+from wire.messages import Heartbeat
 from wire.sparkplug import Payload
 from wire.topics import Kind
 
@@ -28,6 +29,11 @@ class Session:
     born: set[DeviceId] = field(default_factory=set)
     """Devices whose birth belongs to this session."""
     _seq: int | None = None
+    _born_ms: int | None = None
+    _count: int = 0
+    """Messages since the birth."""
+    _said: tuple[int, int] | None = None
+    """What the heartbeat before said of its birth and of the messages since."""
     _bd_seq: int | None = None
     _asked_s: float | None = None
     _pause_s: float = REBIRTH_S_MIN
@@ -55,6 +61,23 @@ class Session:
         self.born.clear()
         self._seq = None
 
+    def heard(self, heartbeat: Heartbeat, *, is_back: bool = False) -> None:
+        """Hold the node's points when what a heartbeat said was sent has not come: a quiet node shows no gap in its seq.
+
+        It has until the next heartbeat, because it may be on its way; none when the node `is_back` after a silence.
+        """
+        if heartbeat.born_ms is None:
+            return
+        before, self._said = self._said, (heartbeat.born_ms, heartbeat.told)
+        if is_back:
+            before = self._said
+        if before is None or self._seq is None:
+            return
+        born_ms, told = before
+        is_other_birth = heartbeat.born_ms == born_ms != self._born_ms
+        if is_other_birth or (born_ms == self._born_ms and told > self._count):
+            self.doubt()
+
     def asks_rebirth(self, *, now_s: float) -> bool:
         """Whether a rebirth is to be asked for now (monotonic seconds); counts it as asked."""
         if self.hold is None:
@@ -68,6 +91,7 @@ class Session:
     def _be_born(self, payload: Payload) -> bool:
         self.born.clear()
         self._seq = payload.seq
+        self._born_ms, self._count, self._said = payload.timestamp_ms, 0, None
         self._bd_seq = _bd_seq(payload)
         self.hold = None
         self._asked_s = None
@@ -85,6 +109,7 @@ class Session:
         if self._seq is None or seq != (self._seq + 1) % SEQ_SPAN:
             return False
         self._seq = seq
+        self._count += 1
         return True
 
 

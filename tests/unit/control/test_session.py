@@ -1,5 +1,6 @@
 """Sparkplug's session rules as a host has to keep them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from control.live.session import REBIRTH_S_MAX, REBIRTH_S_MIN, Session
 from domain.ids import DeviceId
 from domain.quality import Reason
+from tests.unit.control.world import BEAT
+from wire.messages import Heartbeat
 from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
 
@@ -29,6 +32,59 @@ def test_nothing_is_believed_before_the_birth() -> None:
     session = Session()
     assert session.hold is Reason.GAP
     assert not session.take(Kind.DDATA, PLC, payload(5))
+
+
+def beat(born_ms: int | None, told: int) -> Heartbeat:
+    return replace(BEAT, born_ms=born_ms, told=told)
+
+
+def test_what_a_quiet_node_has_sent_and_nobody_got_is_missed_by_the_next_heartbeat_but_one() -> None:
+    session = born()
+    for told in (1, 1, 2):
+        session.heard(beat(1, told))
+        assert session.hold is None, "what was sent just now may still be on its way"
+    session.heard(beat(1, 2))
+    assert session.hold is Reason.GAP
+    assert not session.take(Kind.DDATA, PLC, payload(3))
+    assert session.take(Kind.NBIRTH, None, payload(0, bd_seq=3))
+    session.heard(beat(1, 0))
+    assert session.hold is None
+
+
+def test_a_node_that_is_back_after_a_silence_is_asked_at_once_for_what_was_missed() -> None:
+    session = born()
+    session.heard(beat(1, 1), is_back=True)
+    assert session.hold is None
+    session.heard(beat(1, 2), is_back=True)
+    assert session.hold is Reason.GAP
+    session = born()
+    session.heard(beat(2, 0), is_back=True)
+    assert session.hold is Reason.GAP
+
+
+def test_what_comes_after_the_heartbeat_that_told_of_it_is_in_time() -> None:
+    session = born()
+    for count in range(2, 600):
+        session.heard(beat(1, count))
+        assert session.take(Kind.DDATA, PLC, payload(count % 256))
+    assert session.hold is None
+
+
+def test_a_birth_that_nobody_got_is_missed_and_an_old_heartbeat_is_not_taken_for_one() -> None:
+    session = born()
+    session.heard(beat(2, 900))
+    session.heard(beat(1, 1))
+    session.heard(beat(3, 0))
+    assert session.hold is None
+    session.heard(beat(3, 1))
+    assert session.hold is Reason.GAP
+
+
+def test_a_gateway_of_before_tells_nothing_of_what_it_sent() -> None:
+    session = born()
+    for _ in range(3):
+        session.heard(beat(None, 0))
+    assert session.hold is None
 
 
 def test_data_in_order_is_believed_across_the_turn_of_the_counter() -> None:

@@ -202,7 +202,8 @@ def test_the_pulse_goes_on_when_the_time_of_day_is_set_back(tmp_path: Path) -> N
     journal, records, _ = build(tmp_path / "records")
     clock, lane = SetBack(), Lane(unheard)
     pulse = Pulse(
-        [], clock=clock, challenges=Challenges(), journal=journal, records=records,
+        [], EdgeNode(park=ParkId("lingang"), gateway=GatewayId("gw"), bd_seq=0),
+        clock=clock, challenges=Challenges(), journal=journal, records=records,
         ledger=Ledger.open(tmp_path / "ledger.sqlite"), times=Timekeeper(tmp_path / "clock", clock, is_slewed=False),
         definitions={}, signer=SIGNER, lane=lane, is_full=lambda: False,
     )  # fmt: skip
