@@ -23,6 +23,7 @@ test: ## install what tests need, then check, then every test
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
 	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
 	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
+	@$(BIN)/python -m tests.simulation --commands 20000
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
