@@ -32,9 +32,10 @@ def main() -> int:
     reader.add_argument(
         "--one-in", type=int, default=1, metavar="N", help="make only one mutant in N of each module"
     )
+    reader.add_argument("--functions", action="store_true", help="leave out what is decided at import")
     reader.add_argument("--seed", type=int, default=1, help="by which a sample is drawn")
     asked = reader.parse_args()
-    sample = Sample(one_in=max(1, asked.one_in), seed=asked.seed)
+    sample = Sample(one_in=max(1, asked.one_in), seed=asked.seed, is_of_functions=asked.functions)
     sys.dont_write_bytecode = False  # children import what is compiled already
     every = [load(name, path) for name, path in deciding().items()]
     chosen = [
