@@ -82,7 +82,17 @@ class Run:
             importlib.import_module(name)
         chooser = Chooser(tests)
         for module in self.modules:
-            self._in_child(partial(self._fresh, module, chooser))
+            numbers = {mutant.number for mutant in self._later.get(module.name, [])}
+            # Of this process's tree: what came out of the child changes another.
+            mutants = [mutant for mutant in module.mutants if mutant.number in numbers]
+            files = {
+                test.file
+                for mutant in mutants
+                for test in chooser.in_order(module, mutant, chooser.for_module(module, mutant, self.every))
+            }
+            if mutants:
+                needed = before(module.name, files)
+                self._in_child(partial(self._fresh, module, mutants, needed, chooser))
         return sorted(self.results, key=lambda result: (result.module, result.line, result.mutant))
 
     def _functions_child(self, kept: Path) -> None:
@@ -147,15 +157,10 @@ class Run:
             raise SystemExit(f"a part of the run failed (status {status})")
         self.results += pickle.loads(kept.read_bytes())
 
-    def _fresh(self, module: Module, chooser: Chooser) -> None:
-        numbers = {mutant.number for mutant in self._later.get(module.name, [])}
-        mutants = [mutant for mutant in module.mutants if mutant.number in numbers]  # of this process's tree
-        files = {
-            test.file
-            for mutant in mutants
-            for test in chooser.in_order(module, mutant, chooser.for_module(module, mutant, self.every))
-        }
-        for name in before(module.name, files):
+    def _fresh(
+        self, module: Module, mutants: Sequence[Mutant], needed: Sequence[str], chooser: Chooser
+    ) -> None:
+        for name in needed:
             importlib.import_module(name)
         gc.collect()
         gc.freeze()
