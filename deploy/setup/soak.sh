@@ -4,7 +4,7 @@
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
 # A million commands are played through the simulated command system (docs/soak-commands.txt; COMMANDS=n for another number).
 # Last an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
-# Before all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes half an hour.
+# Before all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes an hour.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
