@@ -104,7 +104,8 @@ class Kept:
     @staticmethod
     def loaded() -> str:
         """Return one number for all files of Python of ours that are loaded but for the tests themselves."""
-        return digest(Path(file).read_text(encoding="utf-8") for file in _ours(is_helper_only=False))
+        texts = (Path(file).read_text(encoding="utf-8") for file in _ours(is_helper_only=False))
+        return digest([str(ROOT), *texts])
 
     def _proof(self, end: End, by: str, tests: Mapping[str, Ran]) -> tuple[tuple[str, str], ...]:
         if end in {End.SAME, End.NOT_HERE}:
