@@ -14,7 +14,8 @@ from domain.ids import DeviceId, GatewayId, PointRef
 from runtime.log import logger
 from runtime.mqtt import Message, MqttLink
 from wire.canonical import dumps
-from wire.messages import Heartbeat, Record, heartbeat, record, record_body
+from wire.heartbeat import Heartbeat, heartbeat
+from wire.messages import Record, record, record_body
 from wire.signing import Role, Verifier
 from wire.sparkplug import decode
 from wire.topics import Channel, Kind, parse_ours, parse_sparkplug, state

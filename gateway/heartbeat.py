@@ -14,7 +14,7 @@ from gateway.records import Records
 from gateway.timekeeper import Timekeeper
 from runtime.clock import Clock
 from runtime.journal import Journal
-from wire.messages import Heartbeat, heartbeat_body
+from wire.heartbeat import Heartbeat, heartbeat_body
 from wire.signing import Signer
 from wire.topics import Channel, ours
 

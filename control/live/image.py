@@ -12,7 +12,7 @@ from domain.park import Actuator, Park
 from domain.position import Indication, indicate
 from domain.quality import Quality, Reason, worst
 from domain.sample import NEVER_READ, Reading, Value
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 from wire.sparkplug import Metric, Payload
 from wire.topics import Kind
 

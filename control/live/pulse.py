@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 
 SILENCE_S_MAX = 3.0
 """Wall seconds without a heartbeat until everything behind the gateway is stale (I15)."""

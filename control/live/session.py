@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from domain.ids import DeviceId
 from domain.quality import Reason
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 from wire.sparkplug import Payload
 from wire.topics import Kind
 

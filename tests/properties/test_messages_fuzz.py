@@ -16,13 +16,14 @@ from domain.errors import RemoteProtocolError
 from domain.ids import FacilityId, GatewayId
 from gateway.unbelieved import _claim
 from tests.unit.control.world import BEAT, GW, OUTLET, PARK, image, ref
-from wire import messages
+from wire import heartbeat, messages
 from wire.canonical import Json, dumps, loads
-from wire.messages import Heartbeat, Record
+from wire.heartbeat import Heartbeat
+from wire.messages import Record
 from wire.signing import ALGORITHM, Role, Signer, Verifier, load_signer, load_verifier, new_key, public_part
 
 DECODERS = [
-    messages.heartbeat, messages.command, messages.record, messages.acknowledgement, messages.orders, messages.term,
+    heartbeat.heartbeat, messages.command, messages.record, messages.acknowledgement, messages.orders, messages.term,
 ]  # fmt: skip
 NAMES = [
     "park", "gateway", "epoch", "challenge", "term", "sent_ms", "ages_ms", "stale_after_ms", "journal_payloads", "journal_full",
@@ -130,11 +131,11 @@ def test_any_record_of_a_gateway_is_taken_down(
 @example({}, {"plc": 10**400})
 @example({"epoch": ""}, {"plc": 10**400})
 def test_any_heartbeat_of_a_gateway_can_be_shown(body: dict[str, Json], ages: dict[str, int]) -> None:
-    whole = messages.heartbeat_body(BEAT)
+    whole = heartbeat.heartbeat_body(BEAT)
     assert isinstance(whole, dict)
     ours: dict[str, Json] = {**whole, **{name: value for name, value in body.items() if name in whole}}
     try:
-        beat: Heartbeat = messages.heartbeat({**ours, "park": PARK.id, "gateway": GW, "ages_ms": ages})
+        beat: Heartbeat = heartbeat.heartbeat({**ours, "park": PARK.id, "gateway": GW, "ages_ms": ages})
     except RemoteProtocolError:
         return
     made = image()

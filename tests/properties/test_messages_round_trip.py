@@ -11,13 +11,13 @@ from domain.command import Action, Phase
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, GatewayId, ParkId
 from domain.order import Order, OrderKind, OrderSet
-from wire import messages
+from wire import heartbeat, messages
 from wire.canonical import Json, dumps, loads
+from wire.heartbeat import Heartbeat
 from wire.messages import (
     Acknowledgement,
     CommandMessage,
     Evidence,
-    Heartbeat,
     OrdersMessage,
     Ranges,
     Record,
@@ -71,6 +71,9 @@ heartbeats = st.builds(
     definitions=st.dictionaries(texts, hashes, max_size=3),
     orders=texts,
     now_ms=st.none() | whole,
+    up_ms=st.none() | whole,
+    born_ms=st.none() | whole,
+    told=whole,
 )
 commands = st.builds(
     CommandMessage,
@@ -127,7 +130,7 @@ def sent(body: Json) -> dict[str, Json]:
 
 @given(heartbeats)
 def test_heartbeat(message: Heartbeat) -> None:
-    assert messages.heartbeat(sent(messages.heartbeat_body(message))) == message
+    assert heartbeat.heartbeat(sent(heartbeat.heartbeat_body(message))) == message
 
 
 @given(commands)
@@ -158,14 +161,18 @@ def test_term(message: TermMessage) -> None:
 
 
 CODECS: dict[str, tuple[Callable[[dict[str, Json]], object], st.SearchStrategy[Json]]] = {
-    "heartbeat": (messages.heartbeat, heartbeats.map(messages.heartbeat_body)),
+    "heartbeat": (heartbeat.heartbeat, heartbeats.map(heartbeat.heartbeat_body)),
     "command": (messages.command, commands.map(messages.command_body)),
     "record": (messages.record, records.map(messages.record_body)),
     "acknowledgement": (messages.acknowledgement, acknowledgements.map(messages.acknowledgement_body)),
     "orders": (messages.orders, order_messages.map(messages.orders_body)),
     "term": (messages.term, terms.map(messages.term_body)),
 }
-MAY_LACK = {"heartbeat": {"now_ms"}, "command": {"instead_of", "consent"}, "record": {"actuator"}}
+MAY_LACK = {
+    "heartbeat": {"now_ms", "up_ms", "born_ms", "told"},
+    "command": {"instead_of", "consent"},
+    "record": {"actuator"},
+}
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -19,7 +19,8 @@ import pytest
 
 from runtime.clock import RealClock
 from stoplog.demo.ports import free_ports
-from wire.messages import CommandMessage, Heartbeat, Record, command_body, heartbeat, record
+from wire.heartbeat import Heartbeat, heartbeat
+from wire.messages import CommandMessage, Record, command_body, record
 from wire.signing import Role, Signer, load_signer, load_verifier
 from wire.topics import Channel, ours, parse_ours
 

@@ -16,17 +16,8 @@ from domain.quality import Quality
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription, Will
 from tests.service.control.console import CLOCK, until
 from wire.canonical import Json
-from wire.messages import (
-    CommandMessage,
-    Heartbeat,
-    Record,
-    acknowledgement,
-    command,
-    heartbeat_body,
-    orders,
-    record_body,
-    term,
-)
+from wire.heartbeat import Heartbeat, heartbeat_body
+from wire.messages import CommandMessage, Record, acknowledgement, command, orders, record_body, term
 from wire.signing import Role, Signer, Verifier
 from wire.sparkplug import DataType, Metric, Payload, encode, payload_uuid
 from wire.topics import Channel, Kind, ours, parse_ours, sparkplug

@@ -15,7 +15,8 @@ from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.edge import Edge
 from tests.service.control.rig import Rig, rig
 from wire.canonical import Json
-from wire.messages import Heartbeat, Record, heartbeat_body, record_body
+from wire.heartbeat import Heartbeat, heartbeat_body
+from wire.messages import Record, record_body
 from wire.signing import Role, load_signer, new_key
 from wire.sparkplug import DataType, Metric, Payload, encode
 from wire.topics import Channel, Kind, host_id, ours, sparkplug, state

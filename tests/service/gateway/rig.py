@@ -21,16 +21,15 @@ from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from runtime.parkfiles.loading import load_park
 from stoplog.demo.ports import free_ports
 from tests.service.gateway.plcs import GW, HOST, Plcs
+from wire.heartbeat import Heartbeat, heartbeat
 from wire.messages import (
     Acknowledgement,
     CommandMessage,
     Evidence,
-    Heartbeat,
     OrdersMessage,
     Record,
     acknowledgement_body,
     command_body,
-    heartbeat,
     orders_body,
     record,
 )

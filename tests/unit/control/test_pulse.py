@@ -6,7 +6,7 @@ import pytest
 
 from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, WINDOW_S, Pulse
 from domain.ids import DeviceId, GatewayId, ParkId
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 
 PLC = DeviceId("plc_a")
 BEAT = Heartbeat(

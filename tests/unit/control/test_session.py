@@ -9,7 +9,7 @@ from control.live.session import REBIRTH_S_MAX, REBIRTH_S_MIN, Session
 from domain.ids import DeviceId
 from domain.quality import Reason
 from tests.unit.control.world import BEAT
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
 

@@ -24,7 +24,7 @@ from domain.park import (
     Tier,
 )
 from domain.words import Words
-from wire.messages import Heartbeat
+from wire.heartbeat import Heartbeat
 from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
 

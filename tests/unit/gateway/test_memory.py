@@ -22,7 +22,8 @@ from gateway.unbelieved import BURST, Unbelieved
 from runtime.clock import ManualClock
 from runtime.journal import Journal
 from runtime.journal_format import region_of, scan
-from wire.messages import heartbeat, record
+from wire.heartbeat import heartbeat
+from wire.messages import record
 from wire.signing import Role, load_signer, load_verifier, new_key, public_part
 
 KEY = new_key(kid="k", role=Role.GATEWAY, identity="gw")
