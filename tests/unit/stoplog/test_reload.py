@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[3]
 PARK = ROOT / "parks" / "lingang"
 NOBODY = 2**22 + 1
 """More than any process of Linux has."""
+HEARS = "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); time.sleep(60)"
+"""Ends on a hang-up, also under nohup."""
 
 
 @pytest.fixture
@@ -24,7 +27,9 @@ def settings(tmp_path: Path) -> Path:
 
 
 def test_a_service_is_asked_by_a_hang_up(settings: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as process:
+    with subprocess.Popen([sys.executable, "-c", HEARS], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         assert reload_service(settings, process.pid) == 0
         assert process.wait(timeout=10) == -signal.SIGHUP
 
@@ -45,7 +50,7 @@ def test_a_bad_park_is_said_and_nobody_is_asked(settings: Path, tmp_path: Path) 
     shutil.copytree(PARK, tmp_path / "park")
     (tmp_path / "park" / "alarms.yaml").write_text("alarms: 7\n")
     settings.write_text(f'park = "{tmp_path / "park"}"\n')
-    with subprocess.Popen(["sleep", "60"]) as process:
+XX
         with pytest.raises(ConfigurationError, match=r"alarms\.yaml"):
             reload_service(settings, process.pid)
         assert process.poll() is None
