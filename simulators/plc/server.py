@@ -51,6 +51,10 @@ class Witness(Protocol):
         """Write down the values answered; bits are 0 and 1."""
 
 
+CLOSING_TURNS = 3
+"""Turns of the loop in which a connection that was being taken in while the server ended is there to be reset."""
+
+
 class PlcServer:
     """One PLC on its own port."""
 
@@ -93,6 +97,9 @@ class PlcServer:
         if self._server is not None:
             self._server.reset_connections()
             await self._server.shutdown()  # type: ignore[no-untyped-call]
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
+                self._server.reset_connections()
             self._server = None
 
     async def set_link(self, link: Link, *, slow_s: float = 0.0) -> None:

@@ -50,7 +50,7 @@ def test_a_bad_park_is_said_and_nobody_is_asked(settings: Path, tmp_path: Path) 
     shutil.copytree(PARK, tmp_path / "park")
     (tmp_path / "park" / "alarms.yaml").write_text("alarms: 7\n")
     settings.write_text(f'park = "{tmp_path / "park"}"\n')
-XX
+    with subprocess.Popen(["sleep", "60"]) as process:
         with pytest.raises(ConfigurationError, match=r"alarms\.yaml"):
             reload_service(settings, process.pid)
         assert process.poll() is None
