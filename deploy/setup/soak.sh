@@ -3,8 +3,8 @@
 # seeded faults over the data path for as long, each run with another seed (docs/soak-faults.txt).
 # The first run whose result does not hold ends it with that run's status; its seed is printed and replays it.
 # A million commands are played through the simulated command system (docs/soak-commands.txt; COMMANDS=n for another number).
-# Last an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
-# Before all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes an hour.
+# Then an outage of 24 h of model time is back-filled (docs/soak-outage.txt), which takes some 20 minutes more.
+# After all that every deciding module is changed by one mistake at a time (docs/mutation.md), which takes about an hour.
 # What it prints also goes to docs/soak.txt: the last long figures, with seed, machine and commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -30,10 +30,10 @@ play() {
 
 # New examples for every property: `make test` draws the same ones each time.
 EXPLORE=1 .venv/bin/python -m pytest -q -n 2 tests/properties tests/unit
-# One mistake at a time in every deciding module: at least 90 % are noticed (docs/mutation.md).
-.venv/bin/python -m tests.mutation --keep
 EXPLORE=1 .venv/bin/python -m pytest -q tests/service/control/test_document_holds.py
 play 2>&1 | tee docs/soak.txt
 .venv/bin/python -m tests.faults --minutes "$minutes" 2>&1 | tee docs/soak-faults.txt
 .venv/bin/python -m tests.simulation --commands "${COMMANDS:-1000000}" --seed "${SEED:-1}" 2>&1 | tee docs/soak-commands.txt
 .venv/bin/python -m tests.outage --hours 24 2>&1 | tee docs/soak-outage.txt
+# One mistake at a time in every deciding module: at least 90 % are noticed (docs/mutation.md).
+.venv/bin/python -m tests.mutation --keep
