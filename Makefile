@@ -34,7 +34,7 @@ bench: ## measure on an idle machine (ONLY=name, JSON=out.json, PEERS=1 for peer
 	@deploy/setup/setup.sh with-tests
 	@PEERS=$(PEERS) $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON)) $(ARGS)
 
-soak: ## play the demonstration scenario, then faults, MINUTES=60 of each: every run must hold
+soak: ## hours: the drill and faults over the data path, MINUTES=60 of each, a million commands, an outage, mutants
 	@deploy/setup/test-packages.sh
 	@deploy/setup/setup.sh with-tests
 	@deploy/setup/soak.sh $(or $(MINUTES),60)
