@@ -50,3 +50,20 @@ def test_the_speed_reached_is_measured() -> None:
     assert meter.least == pytest.approx(30)
     meter.reset()
     assert meter.least is None
+
+
+def test_close_behind_the_present_it_falls_to_real_time_and_then_stands() -> None:
+    assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=5.0) == 10.0
+    assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=4.9) == 1.0
+    assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=1.9) == 0.0
+
+
+def test_two_readings_in_one_instant_give_no_speed() -> None:
+    meter = Speedometer()
+    meter.see(1000, 5.0)
+    meter.see(2000, 5.0)
+    assert (meter.mean, meter.least) == (0.0, None)
+    meter.see(5000, 7.0)
+    assert (meter.mean, meter.least) == (2.0, 2.0)
+    meter.see(6000, 9.0)
+    assert (meter.mean, meter.least) == (1.25, 0.5)

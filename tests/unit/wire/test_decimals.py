@@ -1,0 +1,42 @@
+"""Which whole numbers stand for the doubles of an instrument, and that they give them back bit for bit."""
+
+import numpy as np
+import pytest
+
+from wire.decimals import doubles_of, whole_numbers
+
+
+@pytest.mark.parametrize(
+    ("values", "whole", "form"),
+    [
+        ([0.0, 1.0, -7.0], [0, 1, -7], 1),
+        ([0.3, 12.5], [3, 125], 2),
+        ([0.57, 2.0], [57, 200], 3),
+        ([0.00001, 1.23456], [1, 123456], 13),
+        ([3 * 0.1, 0.2], [3, 2], 9),  # 0.30000000000000004: a register times its scale
+    ],
+)
+def test_decimals_become_whole_numbers_of_the_first_form_that_fits(
+    values: list[float], whole: list[int], form: int
+) -> None:
+    given = np.array(values)
+    found, forms = whole_numbers(given.view(np.uint64), np.zeros(len(values), dtype=np.int64), 1)
+    assert (found.tolist(), forms.tolist()) == (whole, [form])
+    assert doubles_of(found, forms[np.zeros(len(values), dtype=np.int64)]).tolist() == values
+
+
+def test_a_single_stays_a_single_and_what_is_neither_stays_its_bits() -> None:
+    single, neither = np.float64(np.float32(0.1)), np.float64(np.pi)
+    given = np.array([single, neither, np.nan, np.inf, 1e300])
+    found, forms = whole_numbers(given.view(np.uint64), np.arange(5), 5)
+    assert forms.tolist() == [16, 0, 16, 16, 0]
+    assert found[0] == int(np.float32(0.1).view(np.int32))
+    assert found[1] == int(neither.view(np.int64))
+    assert doubles_of(found, forms).view(np.uint64).tolist() == given.view(np.uint64).tolist()
+
+
+def test_the_values_of_a_stem_have_one_form_and_each_stem_its_own() -> None:
+    given = np.array([0.3, 2.5, 4.0, 5.0])
+    found, forms = whole_numbers(given.view(np.uint64), np.array([0, 0, 1, 1]), 2)
+    assert forms.tolist() == [2, 1]
+    assert found.tolist() == [3, 25, 4, 5]
