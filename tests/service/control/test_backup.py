@@ -15,7 +15,7 @@ from domain.errors import ConfigurationError, StorageError
 from stoplog.backup.archive import new_key
 from stoplog.backup.make import Made, make_backup
 from stoplog.backup.restore import restore
-from tests.service.control.console import Console
+from tests.service.control.console import Console, until
 from tests.service.control.rig import Rig, rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -145,7 +145,7 @@ async def test_control_goes_on_from_a_backup_under_a_newer_term(house: House, tm
     await running.is_live(again)
     selected = await again.post("/selects", {"actuator": "hc_outlet", "action": "open", "reason": "复核合格"})
     assert selected.is_success, selected.text
-    assert max(edge.term for edge in running.edges.values()) > term
+    await until(lambda: max(edge.term for edge in running.edges.values()) > term, why="a newer term")
     assert (await again.get("/audit/verify")).json()["verified"]
     report = verify_audit(
         running.state / "control.sqlite", running.state / "checkpoints.jsonl", running.state / "trusted.jwks"

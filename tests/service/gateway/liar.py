@@ -12,6 +12,8 @@ from domain.words import Words
 from stoplog.demo.ports import free_ports
 
 HOST = "127.0.0.1"
+CLOSING_TURNS = 5
+"""Turns of the loop in which what was begun on a connection comes to be, or to its end."""
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 """Takes one request frame and does with its connection what it likes."""
 
@@ -83,7 +85,13 @@ class Liar:
             yield self
         finally:
             server.close()
+            for _ in range(
+                CLOSING_TURNS
+            ):  # a connection that is being taken in begins its talk, and can be ended
+                await asyncio.sleep(0)
             for task in talks:
                 task.cancel()
             await asyncio.gather(*talks, return_exceptions=True)
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
             await server.wait_closed()
