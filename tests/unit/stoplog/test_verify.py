@@ -1,18 +1,22 @@
 """`stoplog verify` proves the demonstration park, and of each park with a planted fault it tells the right story."""
 
+import contextlib
+import io
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domain.errors import ConfigurationError
 from runtime.parkfiles.loading import load_park
 from runtime.parkfiles.properties import load_properties
-from stoplog.verify.app import run_verify, verify
+from stoplog.verify.app import run_verify
 from stoplog.verify.cuts import check_cuts
 from stoplog.verify.finding import Finding, Verdict
 from stoplog.verify.locks import check_locks
@@ -41,10 +45,22 @@ def edit(folder: Path) -> Edit:
     return replace
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run over the demonstration park printed and wrote."""
+
+    status: int
+    printed: str
+    found: Mapping[str, Mapping[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def proved() -> Mapping[str, Finding]:
-    park = load_park(PARK)
-    return {item.check: item for item in verify(park, load_properties(PARK, park))}
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    report, said = tmp_path_factory.mktemp("verify") / "report.json", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = run_verify(PARK, report=report, is_brief=True)
+    written = json.loads(report.read_text(encoding="utf-8"))
+    return Run(status, said.getvalue(), {item["check"]: item for item in written})
 
 
 def one(folder: Path, check: str) -> Finding:
@@ -87,32 +103,23 @@ def relax(folder: Path, actuator: str, key: str, old: str, new: str) -> None:
 
 
 class TestTheDemonstrationPark:
-    def test_every_property_is_proved_with_method_bound_and_witness(
-        self, proved: Mapping[str, Finding]
-    ) -> None:
-        found = proved
-        assert {key: item.story for key, item in found.items() if item.verdict is not Verdict.PROVED} == {}
-        assert all(item.method.zh and item.bound.en and item.witness for item in found.values())
+    def test_every_property_is_proved_with_method_bound_and_witness(self, run: Run) -> None:
+        assert run.status == 0
+        assert {key: item["story"] for key, item in run.found.items() if item["verdict"] != "proved"} == {}
+        assert all(
+            item["method"]["zh"] and item["bound"]["en"] and item["witness"] for item in run.found.values()
+        )
 
-    def test_each_enterprise_is_contained_and_needs_the_interlocks_it_names(
-        self, proved: Mapping[str, Finding]
-    ) -> None:
-        found = proved
+    def test_each_enterprise_is_contained_and_needs_the_interlocks_it_names(self, run: Run) -> None:
         for key in load_park(PARK).enterprises:
-            assert found[f"{key}_contained"].relies_on == tuple(
+            assert run.found[f"{key}_contained"]["relies_on"] == [
                 f"{key}_{gate}/{name}"
                 for gate in ("outlet", "diversion")
                 for name in ("fast_quality", "slow_quality")
-            )
+            ]
 
-    def test_it_prints_a_summary_and_writes_a_report(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        report = tmp_path / "report.json"
-        assert run_verify(PARK, report=report, is_brief=True) == 0
-        assert "0 not" in capsys.readouterr().out
-        written = json.loads(report.read_text(encoding="utf-8"))
-        assert {item["verdict"] for item in written} == {"proved"}
+    def test_it_prints_a_summary(self, run: Run) -> None:
+        assert f"{len(run.found)} checks, {len(run.found)} proved, 0 not" in run.printed
 
 
 class TestParksWithAFault:
