@@ -22,8 +22,7 @@ test: ## install what tests need, then check, then every test
 	@$(MAKE) --no-print-directory -j 2 -O types console style collected
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
 	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
-	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
-	@$(BIN)/python -m tests.simulation --commands 20000
+	@$(MAKE) --no-print-directory -j 2 -O faults commands
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -55,9 +54,16 @@ FAULTS = tests/faults
 DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
 # Two at a time, each with its own output in one piece.
-.PHONY: checks types console style collected
+.PHONY: checks types console style collected faults commands
 checks:
 	@$(MAKE) --no-print-directory -j 2 -O types console style
+
+faults:
+	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
+
+# It takes what the faults leave: they wait most of the time, and want the machine when they do not.
+commands:
+	@nice -n 10 $(BIN)/python -m tests.simulation --commands 20000
 
 types:
 	$(BIN)/mypy
