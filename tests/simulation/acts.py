@@ -196,6 +196,6 @@ ACTS: tuple[Act, ...] = (
     Act(approve, 1.5, _OPERATORS),
     Act(reopen, 2, _OPERATORS),
     Act(consent, 4, _OPERATORS),
-    Act(tag, 1.5, (Role.ENGINEER,)),
+    Act(tag, 40, (Role.ENGINEER,)),
 )
 """What people do, how often, and who."""
