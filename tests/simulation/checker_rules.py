@@ -253,8 +253,14 @@ def _kept(story: Story, write: Write) -> Iterator[Found]:
 
 def _is_approved(story: Story, body: Body, approvals: Mapping[str, Sequence[Any]], at_s: float) -> bool:
     """Whether a second person said yes to the run, or the request, of which this command came."""
-    held = story.commands.get(body["id"], {})
-    given = approvals.get(str(held.get("run")), ())
+    held = story.commands.get(body["id"])
+    if held is None:  # its control died before any disk took it: the command itself says who agreed
+        consent = body["consent"] or {}
+        given = [
+            pair for pairs in approvals.values() for pair in pairs if pair[0].person == consent.get("by")
+        ]
+    else:
+        given = list(approvals.get(str(held.get("run")), ()))
     return any(
         asked.person != body["author"] and 0 <= at_s - asked.at_s <= APPROVAL_S + 90.0 for asked, _ in given
     )
