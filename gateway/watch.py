@@ -186,7 +186,8 @@ class Watch:
                 },
                 actuator=facility,
             )
-            self._keep(actuator, rule.id, reason)
+            if not any(order.actuator == facility for order in self._standing(rule.id)):
+                self._keep(actuator, rule.id, reason)
             self._move_to_safe(actuator, command, f"{self._by(rule.id)}", reason)
 
     def _keep(self, actuator: Actuator, rule: RuleId, reason: str) -> None:

@@ -150,7 +150,7 @@ async def test_gateway_and_control_die_in_the_middle_of_a_spill(house: House) ->
     standing = [item for item in await park.orders(operator, "ly_outlet") if item["by"].endswith("ly_acid")]
     assert len(standing) == 1, "the cut-off's order outlives both"
     cutoffs = await told(operator, kind="edge.cutoff", object="ly_outlet")
-    assert len(cutoffs) == 1
+    assert len(cutoffs) in {1, 2}, "once more, where the kill fell before the proof"
     own = await operator.state(cutoffs[0]["body"]["record"]["body"]["command"], "confirmed", "unknown")
     assert own["author"].startswith(f"edge:{GW}/"), "what the edge did by itself is followed as any command"
     await verified(house)
