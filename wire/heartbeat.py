@@ -90,7 +90,7 @@ def heartbeat(body: Mapping[str, Json]) -> Heartbeat:
         journal_full=fields.boolean("journal_full"),
         records_pending=fields.integer("records_pending"),
         clock_offset_ms=fields.integer("clock_offset_ms"),
-        definitions={key: _hashes(key, value) for key, value in fields.mapping("definitions").items()},
+        definitions={key: hashes_of(key, value) for key, value in fields.mapping("definitions").items()},
         orders=fields.text("orders"),
         now_ms=fields.integer_or_none("now_ms"),
         up_ms=fields.integer_or_none("up_ms"),
@@ -99,7 +99,8 @@ def heartbeat(body: Mapping[str, Json]) -> Heartbeat:
     )
 
 
-def _hashes(name: str, value: Json) -> tuple[str, str]:
+def hashes_of(name: str, value: Json) -> tuple[str, str]:
+    """Return (hash of the drive, hash of the whole definition) in the field `name`. Raises RemoteProtocolError."""
     match value:
         case [str(drive), str(whole)]:
             return drive, whole

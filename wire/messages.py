@@ -15,6 +15,7 @@ from domain.order import Order, OrderKind, OrderSet
 from wire.canonical import Json
 from wire.consents import consent_body, consent_of
 from wire.fields import Fields
+from wire.heartbeat import hashes_of
 
 Ranges = tuple[tuple[int, int], ...]
 """Sets of offsets as inclusive ranges, ascending."""
@@ -146,7 +147,7 @@ def command(body: Mapping[str, Json]) -> CommandMessage:
         reason=fields.text("reason"),
         expires_ms=fields.integer("expires_ms"),
         term=fields.integer("term"),
-        definition=_hashes("definition", fields.sequence("definition")),
+        definition=hashes_of("definition", fields.sequence("definition")),
         challenge=fields.text("challenge"),
         accepted=tuple(Fields.as_text("accepted", item) for item in fields.sequence("accepted")),
         evidence=tuple(_evidence(Fields.of("evidence", item)) for item in fields.sequence("evidence")),
@@ -289,15 +290,6 @@ def _evidence(fields: Fields) -> Evidence:
         quality=fields.integer("quality"),
         age_ms=fields.integer_or_none("age_ms"),
     )
-
-
-def _hashes(name: str, value: Json) -> tuple[str, str]:
-    match value:
-        case [str(drive), str(whole)]:
-            return drive, whole
-        case _:
-            message = f"{name}: two hashes are wanted"
-            raise RemoteProtocolError(message)
 
 
 def _ranges(fields: Fields, name: str) -> Ranges:
