@@ -6,29 +6,22 @@ It knows the syntax only: what the fields mean is decided elsewhere.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from runtime.parkfiles.composing import DEPTH_MAX, compose
 from runtime.parkfiles.faults import Faults, Place
 
 YAML11_WORDS = frozenset(
     form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
 )
 """Booleans in YAML 1.1, text in YAML 1.2: unquoted they mean different things to different tools."""
-COMPOSED_MAX = 32
-"""Files of one park, kept after the first reading; the oldest goes."""
 BYTES_MAX = 5_000_000
 """A larger file is refused unread."""
 YAML_LETTERS_MAX = 1_000_000
 """More YAML than this is refused unparsed: the parser takes 20 s for it, and the largest file of a park has 30,000."""
-DEPTH_MAX = 200
-"""Brackets open at once; the parser's time grows with their square."""
-
 
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -101,7 +94,7 @@ def parse(text: str, name: str, faults: Faults) -> Block | None:
         faults.add(place, message, remedy="close what was opened", kind="syntax")
         return None
     try:
-        node = _compose(text)
+        node = compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = top if mark is None else Place(file=name, line=mark.line + 1, field="")
@@ -133,12 +126,6 @@ def _too_deep(text: str) -> int | None:
         if depth > DEPTH_MAX:
             return text.count("\n", 0, found.start()) + 1
     return None
-
-
-@lru_cache(maxsize=COMPOSED_MAX)
-def _compose(text: str) -> object:
-    """Return ruamel's node tree of `text`, which nobody changes: a check and a load that follow parse once."""
-    return cast("object", YAML(typ="safe", pure=True).compose(text))
 
 
 def _first_anchor(top: MappingNode) -> tuple[str, int] | None:
