@@ -96,10 +96,7 @@ class Desk:
             )
         if tracked.state.is_final:
             return Accepted(tracked=tracked)
-        tracked = self._pen.sign(replace(tracked, wanted=Phase.CANCEL))
-        await self._recorder.keep(asked(tracked, (), self._view.park, phase="cancel"))
-        self._hold(tracked)
-        return Accepted(tracked=tracked)
+        return Accepted(tracked=await self._take_back(tracked))
 
     async def operate(
         self,
@@ -234,9 +231,18 @@ class Desk:
         """Take back a select that nobody waits for any more, so that it blocks nobody until it expires."""
         tracked = self._book.get(select)
         if tracked is not None and not tracked.state.is_final:
-            tracked = self._pen.sign(replace(tracked, wanted=Phase.CANCEL))
-            await self._recorder.keep(asked(tracked, (), self._view.park, phase="cancel"))
-            self._hold(tracked)
+            await self._take_back(tracked)
+
+    async def _take_back(self, select: Tracked) -> Tracked:
+        """Have a cancel sent; what the edge said of the select while that was being written stands (I5)."""
+        asking = self._pen.sign(replace(select, wanted=Phase.CANCEL))
+        await self._recorder.keep(asked(asking, (), self._view.park, phase="cancel"))
+        now = self._book.get(select.id) or asking
+        if now.state.is_final or now.wanted is Phase.OPERATE:
+            return now
+        now = replace(now, wanted=Phase.CANCEL, messages={**now.messages, **asking.messages})
+        self._hold(now)
+        return now
 
     async def _stop_here(
         self, request: Request, person: Person, verdict: NeedsConfirmation | Refused

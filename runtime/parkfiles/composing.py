@@ -1,7 +1,7 @@
-"""Composes the node tree of YAML text: by libyaml in a fortieth of the time, and by ruamel wherever the two might differ.
+"""Composes the node tree of YAML text: by libyaml in a fortieth of the while, and by ruamel wherever the two might differ.
 
 What libyaml refuses, whatever has an anchor or a second document, and all that is written in an unusual way ruamel reads: its words
-for a fault are the ones that people get.
+for a fault are the ones that people get. What a word means is decided in nodes.py, by YAML 1.2.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import cast
 
-import yaml  # noqa: TID251  (its parser only: what a word means is decided in nodes.py, by YAML 1.2)
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
