@@ -71,6 +71,8 @@ class Executor:
         self._doubts: dict[FacilityId, float] = {}
         """Actuator → when its last outcome was unknown."""
         self._late: dict[FacilityId, Late] = {}
+        self._unrested: set[FacilityId] = set()
+        """Actuators that a move has sent on their way which was taken over, and that nothing has stopped or sent on since."""
         self._ended_s: dict[FacilityId, float] = {}
         self._pulses = Pulses(field, clock=clock, spawn=spawn)
         self._log = logger("executor")
@@ -148,10 +150,9 @@ class Executor:
                     ),
                 ),
             )
-        is_turning = self._is_unproved_other_way(job) if running is None else running.has_written
+        is_turning = facility in self._unrested or self._is_unproved_other_way(job)
         job.travel_timeout_s = self._travels.timeout_s(job.actuator, job.action)
         self._running[facility] = job
-        self._late.pop(facility, None)
         self._spawn(self._run(job, is_turning=is_turning), f"{job.action.value} {facility}")
 
     async def _run(self, job: Job, *, is_turning: bool) -> None:
@@ -206,6 +207,8 @@ class Executor:
             except Withheld:
                 return 0.0
         await self._clock.sleep(job.actuator.reversing_pause_s)
+        if not job.is_over:
+            self._unrested.discard(job.actuator.facility)
         return self._clock.monotonic() - begun_s
 
     def _would_be_upset(self, job: Job) -> bool:
@@ -371,8 +374,14 @@ class Executor:
         now_s = self._clock.monotonic()
         if found.event is Event.SILENCE:
             self._doubts[facility] = now_s
+        if job.has_written:
+            self._late.pop(facility, None)
         if found.event in {Event.SILENCE, Event.TRAVEL_EXCEEDED} and job.has_written:
             self.watch_late(job.entry, job.actuator)
+        if found.event is Event.PREEMPT and job.has_written:
+            self._unrested.add(facility)
+        elif job.entry.state is State.OPERATING:
+            self._unrested.discard(facility)
         for one in (job, *job.joined):
             one.is_over = True
             self._transcript.advance(
