@@ -1,12 +1,14 @@
 """Every route has a rule, every rule a route; and the rules say what the roles may do."""
 
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.routing import iter_route_contexts
 
 from control.api.application import application
 from control.api.guard import PREFIX
+from control.api.matrix import table
 from control.api.rules import NOT_CONFINED, RULES, Area
 from control.people.roles import Role
 
@@ -15,6 +17,9 @@ PUBLIC_ROUTES = {
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/health/leading"),
     ("GET", "/metrics"), ("GET", "/session/oidc"), ("GET", "/session/oidc/callback"),
 }  # fmt: skip
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "protocols" / "routes.md"
 
 
 def routes() -> set[tuple[str, str]]:
@@ -63,3 +68,10 @@ def test_who_only_looks_moves_nothing(role: Role) -> None:
     writes = {key for key, rule in RULES.items() if key[0] not in {"GET", "WS"} and rule.roles is not None}
     may = {key for key in writes if role in (RULES[key].roles or ())}
     assert all(RULES[key].is_for_people and key[1].startswith("/session") for key in may), may
+
+
+def test_the_table_for_people_is_what_the_service_obeys() -> None:
+    """Who loosens a rule changes a line that a reviewer reads."""
+    assert DOCUMENT.read_text("utf-8") == table(), (
+        "look at the difference, then: python -m control.api.matrix docs/protocols/routes.md"
+    )
