@@ -3,6 +3,7 @@
 What an override lets through is decided elsewhere (domain.override, domain.admission); the edge ends it by itself as well.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable
 
@@ -43,6 +44,8 @@ class Overrides:
         self._orders = orders
         self._recorder = recorder
         self._clock = clock
+        self._turn = asyncio.Lock()
+        """Who asks: one after the other, so that the second sees what the first has asked for."""
 
     def of(self, actuator: FacilityId) -> tuple[Order, ...]:
         """Return the overrides on `actuator` that were given and neither lifted nor ended."""
@@ -64,6 +67,12 @@ class Overrides:
         self, actuator: Actuator, interlock: str, who: Person, *, reason: str, until_ms: int
     ) -> Pending | Cause:
         """Ask for an override. Raises StorageError: without the log nobody asks."""
+        async with self._turn:
+            return await self._ask(actuator, interlock, who, reason=reason, until_ms=until_ms)
+
+    async def _ask(
+        self, actuator: Actuator, interlock: str, who: Person, *, reason: str, until_ms: int
+    ) -> Pending | Cause:
         now_ms = self._clock.now_ms()
         cause = self._refusal(actuator, interlock, now_ms=now_ms, until_ms=until_ms)
         if cause is not None:

@@ -4,6 +4,7 @@ Each is lifted by who hung it. Who is not there to lift it is stood in for by a 
 announced end lifts nothing.
 """
 
+import asyncio
 import secrets
 
 from control.audit.entry import Entry
@@ -25,6 +26,7 @@ PAIR = (Role.SHIFT_CHIEF, Role.ENGINEER)
 """Who lifts together what neither of them hung: one who answers for the shift, one who knows the device."""
 AHEAD_MS_MAX = 30 * 24 * 3_600_000
 """An announced end lies within a month, or nobody has thought about it."""
+_LIFTED = Cause(code=Code.MODE, detail=Words("牌已摘下", "the tag is lifted already"))
 
 
 class Tags:
@@ -35,6 +37,8 @@ class Tags:
         self._orders = orders
         self._recorder = recorder
         self._clock = clock
+        self._turn = asyncio.Lock()
+        """Who asks or lifts: one after the other, for what the second would do may be done once the first is written."""
 
     def on(self, actuator: FacilityId) -> tuple[Order, ...]:
         """Return the tags that hang on `actuator`, oldest first."""
@@ -90,6 +94,12 @@ class Tags:
             return None
         if not who.has(PAIR):
             return not_yours(tag)
+        async with self._turn:
+            return await self._ask(tag, who, reason)
+
+    async def _ask(self, tag: Order, who: Person, reason: str) -> Pending | Cause:
+        if self.find(tag.id) is None:
+            return _LIFTED
         if any(item.order.id == tag.id for item in self._orders.waiting.values()):
             return Cause(
                 code=Code.MODE, detail=Words("已有摘牌申请待复核", "somebody has asked for it already")
@@ -115,21 +125,23 @@ class Tags:
     async def approve(self, wish: Pending, who: Person, *, content_hash: str) -> Cause | None:
         """Lift another's tag as the second person; return why not. Raises StorageError."""
         cause = objection(wish, who, content_hash=content_hash, pair=PAIR, now_ms=self._clock.now_ms())
-        if cause is None and self.find(wish.order.id) is None:
-            cause = Cause(code=Code.MODE, detail=Words("牌已摘下", "the tag is lifted already"))
         if cause is not None:
             return cause
-        await self._lift(wish.order, who.username, {"reason": wish.reason, "asked_by": wish.by})
+        is_ours = await self._lift(wish.order, who.username, {"reason": wish.reason, "asked_by": wish.by})
         self._orders.waiting.pop(wish.id, None)
-        return None
+        return None if is_ours else _LIFTED
 
-    async def _lift(self, tag: Order, by: str, more: dict[str, Json]) -> None:
-        """Lift a tag; it holds once it is written. Raises StorageError."""
-        entry = self._entry("tag.lifted", by, Words("摘牌", "tag lifted"), tag, more)
-        await self._recorder.commit(Change(writes=(order_row(tag, is_released=True),), entries=(entry,)))
-        self._orders.release([tag.id])
+    async def _lift(self, tag: Order, by: str, more: dict[str, Json]) -> bool:
+        """Lift a tag; it holds once it is written. Return False when it was lifted already. Raises StorageError."""
+        async with self._turn:
+            if self.find(tag.id) is None:
+                return False
+            entry = self._entry("tag.lifted", by, Words("摘牌", "tag lifted"), tag, more)
+            await self._recorder.commit(Change(writes=(order_row(tag, is_released=True),), entries=(entry,)))
+            self._orders.release([tag.id])
         for key in [key for key, wish in self._orders.waiting.items() if wish.order.id == tag.id]:
             del self._orders.waiting[key]
+        return True
 
     def _entry(
         self, kind: str, by: str, verb: Words, tag: Order, more: dict[str, Json] | None = None

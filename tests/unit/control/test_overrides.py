@@ -1,5 +1,6 @@
 """Overrides and tags at the centre: two persons, ends that come by themselves, and one record of every change."""
 
+import asyncio
 from dataclasses import replace
 from typing import cast
 
@@ -40,6 +41,7 @@ class Kept:
         self.is_available = True
 
     async def commit(self, change: Change) -> None:
+        await asyncio.sleep(0)
         if not self.is_available:
             raise StorageError("gone")
         self.changes.append(change)
@@ -213,6 +215,31 @@ async def test_who_hung_a_tag_lifts_it_and_nobody_else_does_alone() -> None:
     assert desk.tags.on(OUTLET) == ()
     assert desk.kept.kinds == ["tag.hung", "tag.lifted"]
     assert await desk.tags.take_down(OUTLET, by="wang") is None, "nothing hangs"
+
+
+async def test_two_who_lift_a_tag_at_once_lift_it_once() -> None:
+    desk = Desk()
+    tag = await desk.hung()
+    wish = await desk.tags.ask(tag, CHIEF, reason="本人已离厂")
+    assert isinstance(wish, Pending)
+    own, again, late = await asyncio.gather(
+        desk.tags.take_down(OUTLET, by="wang"),
+        desk.tags.take_down(OUTLET, by="wang"),
+        desk.tags.approve(wish, ENGINEER, content_hash=wish.content_hash),
+    )
+    assert own is again is None
+    assert isinstance(late, Cause), "who agrees to what is lifted already is told so"
+    assert desk.kept.kinds == ["tag.hung", "tag.lift_asked", "tag.lifted"]
+    assert desk.orders.waiting == {}
+
+
+async def test_two_who_ask_for_the_same_at_once_ask_once() -> None:
+    desk = Desk()
+    tag = await desk.hung()
+    made = await asyncio.gather(desk.ask(), desk.ask(OTHER_CHIEF))
+    made += await asyncio.gather(*(desk.tags.ask(tag, who, reason="x") for who in (CHIEF, ENGINEER)))
+    assert [type(item) for item in made] == [Pending, Cause, Pending, Cause]
+    assert desk.kept.kinds == ["tag.hung", "override.asked", "tag.lift_asked"]
 
 
 async def test_each_lifts_their_own_tag_of_several() -> None:
