@@ -111,7 +111,7 @@ def hands(story: Story) -> Iterator[Found]:
             )
         elif was_local and story.writes_away(write):
             yield "I7", write.at_s, f"{write.actuator} has been in local for long and is asked to {write.ask}"
-        elif write.ask != "stop" and _is_tagged(story, write):
+        elif _is_tagged(story, write) and not _is_stop(story, write):
             yield "I7", write.at_s, f"{write.actuator} is tagged out and is asked to {write.ask}"
     yield from _unnoticed_hands(story)
     yield from _moves_in_local(story)
@@ -264,6 +264,27 @@ def _reversals(story: Story) -> Iterator[Found]:
             continue
         if (before.target - before.opening) * (now.target - now.opening) < -1e-9:
             yield "I2", wrote.at_s, f"{name} is turned on its way without a rest"
+
+
+def _is_stop(story: Story, write: Write) -> bool:
+    """Whether it stops what its gateway had begun, which a tag does not forbid.
+
+    A maintained coil has one word for closing and stopping: there it is what is first on the record from then on.
+    """
+    if story.actuators[write.actuator]["drive"] != "MaintainedCoil" or write.ask != "close":
+        return write.ask == "stop"
+    begun = next(
+        (
+            record.body
+            for record in story.records.get("command", ())
+            if (record.actuator, record.gateway, record.life) == (write.actuator, write.gateway, write.life)
+            and record.at_s >= write.at_s
+            and record.body["state"] == "operating"
+            and record.body["action"] != "verify"
+        ),
+        None,
+    )
+    return begun is not None and begun["action"] == "stop"
 
 
 def _is_tagged(story: Story, write: Write) -> bool:

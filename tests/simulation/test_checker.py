@@ -204,6 +204,25 @@ def test_what_is_broken_is_named(invariant: str, events: list[Event]) -> None:
     assert invariant in names(events)
 
 
+TAG = {"id": "t1", "kind": "tag_out", "actuator": GATE}
+LET_GO = "ef" * 16
+UNDER_A_TAG: list[Event] = [
+    *(replace(event, actuators={GATE: {**GATES[GATE], "drive": "MaintainedCoil"}}) if isinstance(event, Setting) else event for event in OPENING),
+    said(17.0, 4, "control", "orders", {"orders": [TAG], "tombstones": [], "term": 1}),
+    Delivered(at_s=17.01, message=4, client=GW, life=1),
+    *(item for number, action in ((5, "close"), (6, "stop")) for item in heard(20.0, number, message("operate", action, id=LET_GO))),
+    *written(20.1, 2, "close"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "broken"), [("stop", set()), ("close", {"I7"})])
+def test_a_maintained_coil_under_a_tag_is_let_go_to_stop_and_not_to_close(
+    action: str, broken: set[str]
+) -> None:
+    begun = record(20.11, 6, "operating", id=LET_GO, action=action)
+    assert names([*UNDER_A_TAG, begun]) & {"I7"} == broken
+
+
 def test_an_audit_record_with_its_hash_is_clean() -> None:
     sound = {**ROW, "hash": hashlib.sha256(b"\x00" + LINE.encode()).hexdigest()}
     assert names([*OPENING, Committed(at_s=1.0, life=1, writes=(), audit=(sound,))]) == set()
