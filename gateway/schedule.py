@@ -48,7 +48,10 @@ class Schedule:
         """Note that the poll of `name` that was due at `due_s` is over; one that ran over its period leaves out beats.
 
         The beat stays: if each began anew when it was late, one pause of the process would make all devices fall into step.
+        One that was made due again meanwhile stays due: what was asked for after a write is not what was asked before it.
         """
+        if name in self._is_first and self._slot_s[name] > due_s:
+            return
         period_s = self.period_s(name, speed=speed)
         left_out = (now_s - due_s) // period_s
         self._slot_s[name] = due_s + max(left_out, 0.0) * period_s

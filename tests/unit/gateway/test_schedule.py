@@ -74,6 +74,18 @@ def test_a_hurried_group_comes_at_the_floor_rate_and_before_all_others() -> None
     assert made.period_s("slow", speed=1) == 10.0
 
 
+def test_what_is_made_due_during_its_own_poll_is_polled_again() -> None:
+    """Or the feedback of a gate would be asked for just before the write, and again a period later."""
+    made = schedule()
+    made.hurry(["slow"])
+    made.make_due(["slow"], now_s=101.0)
+    made.make_due(["slow"], now_s=101.001)
+    made.polled("slow", due_s=101.0, now_s=101.002, speed=1)
+    assert made.due_s("slow", speed=1) == 101.001
+    made.polled("slow", due_s=101.001, now_s=101.003, speed=1)
+    assert made.due_s("slow", speed=1) > 101.05
+
+
 def test_a_poll_that_ran_over_its_period_leaves_beats_out_and_keeps_the_beat() -> None:
     made = schedule()
     made.polled("critical", due_s=100.0, now_s=103.1, speed=1)
