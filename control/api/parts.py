@@ -90,21 +90,27 @@ def parts(connection: HTTPConnection) -> Parts:
     return found
 
 
-def person(connection: HTTPConnection) -> Person:
+# What needs no disk is asynchronous, or each would be handed to a thread and back: twice a request.
+async def service(connection: HTTPConnection) -> Parts:
+    """Return the service's parts to a route."""
+    return parts(connection)
+
+
+async def person(connection: HTTPConnection) -> Person:
     """Return who asks; the guard has found them."""
     found = connection.state.person
     assert isinstance(found, Person)
     return found
 
 
-def session(connection: HTTPConnection) -> Session:
+async def session(connection: HTTPConnection) -> Session:
     """Return the session in which they ask."""
     found = connection.state.session
     assert isinstance(found, Session)
     return found
 
 
-Service = Annotated[Parts, Depends(parts)]
+Service = Annotated[Parts, Depends(service)]
 Who = Annotated[Person, Depends(person)]
 In = Annotated[Session, Depends(session)]
 
