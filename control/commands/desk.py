@@ -90,11 +90,11 @@ class Desk:
     async def cancel(self, select: CommandId, person: Person) -> Outcome:
         """Take a select back."""
         tracked = self._book.get(select)
-        if tracked is None or tracked.command.author != person.username or tracked.wanted is Phase.OPERATE:
+        if tracked is None or tracked.command.author != person.username or not self._is_select(tracked):
             return Declined(
                 code=Code.NOT_SELECTED.value, reasons=tuple(causes([Cause(code=Code.NOT_SELECTED)]))
             )
-        if tracked.state.is_final:
+        if tracked.state.is_final or tracked.wanted is not Phase.SELECT:
             return Accepted(tracked=tracked)
         return Accepted(tracked=await self._take_back(tracked))
 
@@ -200,7 +200,7 @@ class Desk:
 
     def _not_selected(self, tracked: Tracked | None, request: Request, person: Person) -> Cause | None:
         """Say what is wrong with the select: it must live, and be by the same person with the same parameters (I1)."""
-        if tracked is None or tracked.state is not State.SELECTED or tracked.wanted is Phase.OPERATE:
+        if tracked is None or tracked.state is not State.SELECTED or tracked.wanted is not Phase.SELECT:
             return Cause(code=Code.NOT_SELECTED)
         if tracked.id in self._operated:
             return Cause(code=Code.NOT_SELECTED)
@@ -213,6 +213,10 @@ class Desk:
         if self._clock.now_ms() >= tracked.expires_ms:
             return Cause(code=Code.TIME_LIMIT)
         return None
+
+    def _is_select(self, tracked: Tracked) -> bool:
+        """Whether nothing more than a select has come of it: not even an operate that is just being written."""
+        return tracked.is_away and tracked.wanted is not Phase.OPERATE and tracked.id not in self._operated
 
     async def _selected(self, command: CommandId) -> Outcome:
         until_s = self._clock.monotonic() + SELECT_S_MAX
@@ -230,17 +234,19 @@ class Desk:
     async def _give_up(self, select: CommandId) -> None:
         """Take back a select that nobody waits for any more, so that it blocks nobody until it expires."""
         tracked = self._book.get(select)
-        if tracked is not None and not tracked.state.is_final:
+        if tracked is not None and not tracked.state.is_final and tracked.wanted is Phase.SELECT:
             await self._take_back(tracked)
 
     async def _take_back(self, select: Tracked) -> Tracked:
         """Have a cancel sent; what the edge said of the select while that was being written stands (I5)."""
         asking = self._pen.sign(replace(select, wanted=Phase.CANCEL))
+        # Held before it is kept: nobody operates, or takes back again, what is being taken back. Sent only when it is kept.
+        self._book.put(replace(asking, wanted=None), now_s=self._clock.monotonic())
         await self._recorder.keep(asked(asking, (), self._view.park, phase="cancel"))
         now = self._book.get(select.id) or asking
-        if now.state.is_final or now.wanted is Phase.OPERATE:
+        if now.state.is_final:
             return now
-        now = replace(now, wanted=Phase.CANCEL, messages={**now.messages, **asking.messages})
+        now = replace(now, wanted=Phase.CANCEL)
         self._hold(now)
         return now
 
