@@ -8,6 +8,7 @@ from control.live.hub import Hub
 from control.outside import Outside
 from control.people.limits import Strangers
 from control.people.oidc import Client
+from control.people.passwords import Passwords
 from control.people.provider import Provider
 from control.replica.rank import LEADS, Rank
 from control.settings import ControlSettings, OidcBlock
@@ -80,6 +81,7 @@ def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wa
         accounts=core.accounts,
         sessions=core.sessions,
         tokens=core.tokens,
+        passwords=Passwords(settings.people.password_cost),
         provider=provider_of(settings.oidc, core.park, wall),
         strangers=Strangers(),
         audit=core.journal.audit,

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from control.audit.settings import AuditBlock
 from control.people.oidc import is_safe_address
+from control.people.passwords import Cost
 from control.people.policy import Policy
 from control.people.roles import Role
 from control.replica.settings import ReplicaBlock
@@ -44,6 +45,8 @@ class SessionBlock(Block):
 class PeopleBlock(Block):
     password_policy: Policy = Policy.ASVS
     """`asvs`: length and no common password (OWASP ASVS 5.0); `mlps`: complexity, rotation and two factors (等保 level 3)."""
+    password_cost: Cost = Cost.RFC_9106
+    """What a guess costs (argon2id); holds for passwords and PINs that are set from then on."""
     lock_idle_min: float = Field(default=30.0, ge=1, le=720)
     """Wall minutes without anybody's doing until an operator position is locked."""
 

@@ -13,7 +13,6 @@ from control.api.rules import may_grant
 from control.api.shapes import FactorShape, NewTokenShape, TokenShape, UserShape, says
 from control.people.accounts import User
 from control.people.limits import Attempts
-from control.people.passwords import hashed, matches
 from control.people.policy import EARLIER_MAX
 from control.people.roles import Person, Role
 from control.people.tokens import SCOPES, ApiToken
@@ -30,12 +29,12 @@ async def change_password(body: NewPassword, service: Service, who: Who, session
     user = _existing(service, who.username)
     if user.attempts.is_locked(now_ms=service.wall.now_ms()):
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "locked")
-    if not await matches(body.old, user.password):
+    if not await service.passwords.matches(body.old, user.password):
         await service.accounts.note_failure(user)
         raise Problem(HTTPStatus.FORBIDDEN, "sign-in-failed")
     await require_good(service, body.new, who.username, _earlier(user))
     fields = {
-        "password": await hashed(body.new),
+        "password": await service.passwords.hashed(body.new),
         "password_ms": service.wall.now_ms(),
         "is_password_given": False,
         "earlier_passwords": _earlier(user),
@@ -119,7 +118,7 @@ async def _changes(body: UserChange, user: User, roles: frozenset[Role], service
         fields["is_disabled"] = False
     if body.password is not None:
         fields |= {
-            "password": await hashed(body.password),
+            "password": await service.passwords.hashed(body.password),
             "password_ms": service.wall.now_ms(),
             "is_password_given": True,
             "earlier_passwords": _earlier(user),

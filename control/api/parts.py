@@ -27,6 +27,7 @@ from control.live.hub import Hub
 from control.live.image import Image
 from control.people.accounts import Accounts
 from control.people.limits import Strangers
+from control.people.passwords import Passwords
 from control.people.provider import Provider
 from control.people.roles import Person, facilities_of
 from control.people.sessions import Session, Sessions
@@ -65,6 +66,7 @@ class Parts:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    passwords: Passwords
     provider: Provider | None
     """The site's own; None: people sign in here only."""
     strangers: Strangers

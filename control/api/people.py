@@ -11,7 +11,7 @@ from control.api.problems import Problem
 from control.api.rules import may_grant
 from control.api.shapes import NewUserShape, SessionShape, SetupShape, UserShape, says
 from control.people.accounts import User
-from control.people.passwords import common_passwords, hashed, is_one_of, matches
+from control.people.passwords import common_passwords
 from control.people.policy import EARLIER_MAX, Policy, faults
 from control.people.roles import Role
 from control.people.sessions import Session
@@ -43,7 +43,7 @@ async def set_up(body: Setup, service: Service) -> dict[str, object]:
     user = User(
         username=body.username,
         display_name=body.display_name,
-        password=await hashed(body.password),
+        password=await service.passwords.hashed(body.password),
         roles=frozenset({Role.ADMINISTRATOR}),
         enterprise=None,
         created_ms=service.wall.now_ms(),
@@ -66,7 +66,7 @@ async def sign_in(body: SignIn, service: Service, request: Request, response: Re
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "locked")
     if user is not None and user.attempts.is_locked(now_ms=now_ms):
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "locked")
-    is_right = await matches(body.password, user.password if user is not None else None)
+    is_right = await service.passwords.matches(body.password, user.password if user is not None else None)
     if user is not None:
         user = service.accounts.get(user.username) or user
         if user.attempts.is_locked(now_ms=now_ms):
@@ -147,7 +147,7 @@ async def add_user(body: NewUser, service: Service, who: Who) -> dict[str, objec
     user = User(
         username=body.username,
         display_name=body.display_name,
-        password=await hashed(body.password),
+        password=await service.passwords.hashed(body.password),
         roles=roles,
         enterprise=EnterpriseId(body.enterprise) if body.enterprise is not None else None,
         created_ms=service.wall.now_ms(),
@@ -214,7 +214,7 @@ async def require_good(service: Parts, password: str, username: str, earlier: tu
     """Refuse a new password that the site's policy does not take."""
     policy = service.sessions.rules.policy
     found = faults(password, username=username, policy=policy, common=common_passwords())
-    if not found and policy is Policy.MLPS and await is_one_of(password, earlier):
+    if not found and policy is Policy.MLPS and await service.passwords.is_one_of(password, earlier):
         found = (
             Words(f"不得重复最近 {EARLIER_MAX} 次口令", f"not one of your last {EARLIER_MAX} passwords"),
         )

@@ -10,7 +10,6 @@ from control.api.people import session_view
 from control.api.problems import Problem, not_found
 from control.api.shapes import SessionShape, says
 from control.people.accounts import User
-from control.people.passwords import hashed, matches
 from control.people.policy import pin_fault
 from control.people.sessions import Session
 from control.people.totp import accepted_step
@@ -37,7 +36,7 @@ async def lock(_body: Nothing, service: Service, who: Who, session: In) -> None:
 async def unlock(body: Unlock, service: Service, who: Who, session: In) -> dict[str, object]:
     """Open the locked position by the same proof as a sign-in: password, and code where there is one."""
     user = _heard(service, who.username, session)
-    is_right = await matches(body.password, user.password)
+    is_right = await service.passwords.matches(body.password, user.password)
     user = _heard(service, who.username, session)
     if not is_right:
         return await _wrong(service, session, "sign-in-failed")
@@ -57,7 +56,7 @@ async def prove(body: Proof, service: Service, who: Who, session: In) -> dict[st
         if not await _takes(service, user, body.code):
             return await _wrong(service, session, "second-factor")
         return await _proved(service, user, session, how="code")
-    is_right = await matches(body.password or "", user.password)
+    is_right = await service.passwords.matches(body.password or "", user.password)
     user = _heard(service, who.username, session)
     if not is_right:
         return await _wrong(service, session, "sign-in-failed")
@@ -70,7 +69,7 @@ async def set_pin(body: NewPin, service: Service, who: Who) -> None:
     fault = pin_fault(body.pin)
     if fault is not None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", detail=f"{fault.zh} / {fault.en}")
-    kept = await hashed(body.pin)
+    kept = await service.passwords.hashed(body.pin)
     words = Words(f"{who.username} 设置 PIN", f"{who.username} set a PIN")
     await service.accounts.edit(
         who.username, {"pin": kept, "pin_failures": 0}, kind="person.pin", words=words, actor=who.username

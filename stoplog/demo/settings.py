@@ -243,6 +243,8 @@ def _control(layout: Layout, run: Run) -> Toml:
         **_common(layout, "control", layout.control_metrics_port),
         "database": {"url": f"sqlite:///{layout.state / 'control' / 'control.sqlite'}"},
         "store": {"kind": "sqlite", "path": str(layout.state / "store.sqlite")},
+        # Its passwords are printed anyway; several services share the machine's cores.
+        "people": {"password_cost": "owasp"},
         "api": {"host": HOST, "port": layout.console_port},
     }
     if run.with_link:

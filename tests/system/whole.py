@@ -68,6 +68,8 @@ own = "{self.folder / "control.jwk"}"
 trusted = "{self.folder / "trusted.jwks"}"
 [database]
 url = "{self.address}"
+[people]
+password_cost = "owasp"
 [api]
 host = "{HOST}"
 port = {self.api_port}

@@ -102,6 +102,8 @@ own = "{folder / "control.jwk"}"
 trusted = "{folder / "trusted.jwks"}"
 [database]
 url = "{url}"
+[people]
+password_cost = "owasp"
 [api]
 host = "{HOST}"
 port = {self.ports[name]}

@@ -77,6 +77,8 @@ own = "{self.folder / "control.jwk"}"
 trusted = "{self.folder / "trusted.jwks"}"
 [database]
 url = "sqlite:///{self.state / "control.sqlite"}"
+[people]
+password_cost = "owasp"
 [api]
 host = "{HOST}"
 port = {self.api_port}
