@@ -40,7 +40,9 @@ class Recorder:
         self._spool = spool
         self._clock = clock
         self._held: deque[Change] = deque()
-        """What neither database nor spool took; a kill loses it."""
+        """What neither database nor spool took, newer than all that the spool has; a kill loses it."""
+        self._is_emptying = False
+        """Whether what is held is being imported: nothing of it goes to the spool meanwhile."""
         self._newest = Newest()
 
     @property
@@ -103,13 +105,30 @@ class Recorder:
             raise StorageError(message)
 
     async def restore(self) -> None:
-        """Import what the spool holds; leave it as it is when the database does not answer."""
+        """Import what the spool holds, then what memory holds; leave it as it is when the database does not answer."""
         self._spool_held()
         try:
             # Behind everything that was under way: what of it was written is in the log when the import looks.
             await self._ledger.commit(Change())
-            done = await self._imported()
+            lines = await self._import_spooled()
+            count = lines + await self._import_held()
+            await self._ledger.commit(self._note(count))
+        except (StorageError, SQLAlchemyError, OSError):
+            return
+        if (
+            lines == len(self._spool) and not self._held
+        ):  # else something came meanwhile: it goes with the next attempt
+            _log.info("database back", imported=count)
+            self._spool.clear()
+            self._newest.imported()
+
+    async def _import_spooled(self) -> int:
+        """Import the spool's lines, also those that come meanwhile; return how many it has."""
+        done, count = await self._imported(), -1
+        while count < len(self._spool):
             held = list(self._spool.lines())
+            if len(held) <= count:
+                break  # what follows cannot be read
             lines = [line for line, _ in held if line not in done]
             words = last_words([*(change for line, change in held if line not in done), *self._held])
             for line, change in zip(lines, words, strict=False):
@@ -117,18 +136,22 @@ class Recorder:
                     table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
                 )
                 await self._import(change, Change(writes=(marker,)))
-            count = len(held) + len(self._held)
-            while self._held:  # the database is back, the disk of the spool is not
+                done.add(line)
+            count = len(held)
+        return count
+
+    async def _import_held(self) -> int:
+        """Import what memory holds, also what comes meanwhile: the database is back, the disk of the spool is not."""
+        self._is_emptying, count = True, 0
+        try:
+            while self._held:
                 for change in last_words(self._held):
                     await self._import(change, Change())
                     self._held.popleft()
-            await self._ledger.commit(self._note(count))
-        except (StorageError, SQLAlchemyError, OSError):
-            return
-        if len(held) == len(self._spool):  # else something came meanwhile: it goes with the next attempt
-            _log.info("database back", imported=len(held))
-            self._spool.clear()
-            self._newest.imported()
+                    count += 1
+        finally:
+            self._is_emptying = False
+        return count
 
     async def _import(self, change: Change, marker: Change) -> None:
         if await is_in_log(self._ledger.engine, change):
@@ -153,7 +176,7 @@ class Recorder:
         self._spool_held()
 
     def _spool_held(self) -> None:
-        while self._held:
+        while self._held and not self._is_emptying:
             try:
                 self._spool.append(self._held[0])
             except StorageError as error:

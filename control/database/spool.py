@@ -20,8 +20,10 @@ class Spool:
         self._path = path
         self._last = ""
         self._count = 0
-        for line, _ in self.lines():
-            self._last, self._count = line, self._count + 1
+        self._size = 0
+        """Bytes of the whole lines: what a full disk or a kill left behind them gives way to the next."""
+        for line, _, size in self._whole():
+            self._last, self._count, self._size = line, self._count + 1, self._size + size
 
     def __len__(self) -> int:
         return self._count
@@ -33,7 +35,9 @@ class Spool:
             raise StorageError(message)
         content = dumps({"before": self._last, "change": change_body(item)})
         try:
-            with self._path.open("ab") as file:
+            with self._path.open("r+b" if self._path.exists() else "wb") as file:
+                file.truncate(self._size)
+                file.seek(self._size)
                 file.write(content + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -42,15 +46,18 @@ class Spool:
             raise StorageError(message) from error
         self._last = hashlib.sha256(content).hexdigest()
         self._count += 1
+        self._size += len(content) + 1
 
     def lines(self) -> Iterator[tuple[str, Change]]:
         """Yield (hash, change) of every whole line in order; a torn last line, never answered for, is left out."""
+        return ((line, item) for line, item, _ in self._whole())
+
+    def _whole(self) -> Iterator[tuple[str, Change, int]]:
+        """Yield (hash, change, bytes) of every whole line."""
         if not self._path.exists():
             return
         before = ""
-        for content in self._path.read_bytes().split(b"\n"):
-            if not content:
-                continue
+        for content in self._path.read_bytes().split(b"\n")[:-1]:
             try:
                 body = loads(content)
                 held = body["change"]
@@ -60,10 +67,10 @@ class Spool:
             except (RemoteProtocolError, KeyError):
                 return
             before = hashlib.sha256(content).hexdigest()
-            yield before, item
+            yield before, item, len(content) + 1
 
     def clear(self) -> None:
         """Forget what was imported; the file stays beside under another name."""
         if self._path.exists():
             self._path.replace(self._path.with_suffix(".imported"))
-        self._last, self._count = "", 0
+        self._last, self._count, self._size = "", 0, 0

@@ -108,6 +108,29 @@ async def test_what_neither_database_nor_spool_took_is_held_and_imported_once(
     assert await rows(desk) == 3
 
 
+async def test_what_comes_while_the_spool_is_imported_keeps_its_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk fills up in the midst of it and is back before the end: each act once, in the order in which they came."""
+    commit, coming = desk.ledger.commit, iter(range(2, 7))
+
+    async def busy(item: Change) -> None:
+        await commit(item)
+        number = next(coming, None)
+        if number in {3, 5}:
+            monkeypatch.setattr("control.database.spool.LINES_MAX", 2 if number == 3 else 100)
+        if number is not None:
+            await desk.recorder.keep(change(number, kind="aside"))
+
+    desk.spool.append(change(1, kind="aside"))
+    monkeypatch.setattr(desk.ledger, "commit", busy)
+    for _ in range(2):
+        await desk.recorder.restore()
+    assert desk.recorder.is_available
+    found = await AuditLog(desk.ledger).records(Query(kind="aside"))
+    assert [item["body"]["offset"] for item in reversed(found)] == [1, 2, 3, 4, 5, 6]
+
+
 async def test_a_database_that_says_nothing_holds_no_closure_up_and_nothing_is_written_twice(
     tmp_path: Path,
 ) -> None:

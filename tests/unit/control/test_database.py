@@ -53,6 +53,17 @@ def test_the_spool_gives_back_what_was_written(tmp_path: Path) -> None:
     assert len(Spool(tmp_path / "spool.jsonl")) == 0
 
 
+def test_a_line_behind_a_torn_one_takes_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "spool.jsonl"
+    spool = Spool(path)
+    for count in range(1, 5):
+        spool.append(CHANGE)
+        with path.open("ab") as file:
+            file.write(b'{"before":"')  # the disk was full, or the power went
+        assert len(list(spool.lines())) == len(Spool(path)) == count
+        spool = spool if count % 2 else Spool(path)
+
+
 def test_a_torn_line_and_what_follows_an_edit_are_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "spool.jsonl"
     spool = Spool(path)
