@@ -89,9 +89,12 @@ class Inbox:
             await self._is_told.wait()
             self._is_told.clear()
             told, self._told = self._told, []
-            await self._records.take_all(told)
-            # Beside the next: what is committed is told while more is being committed.
-            tasks.create_task(self._records.acknowledge(), name="acknowledge")
+            # Beside the next: more is taken and committed while these wait for the disk, and are told when it has them.
+            tasks.create_task(self._kept(told), name="keep records")
+
+    async def _kept(self, told: list[Record]) -> None:
+        await self._records.take_all(told)
+        await self._records.acknowledge()
 
     async def _take(self, message: Message) -> None:
         try:

@@ -79,6 +79,9 @@ class Records:
         """The highest offset of an epoch that was ever committed: a higher one asks no database."""
         self._pending: dict[Key, Sequence[Callable[[], Change]]] = {}
         """What each is to write, as it stands when it is written."""
+        self._writing: set[Key] = set()
+        """Those of them that the ledger has just now."""
+        self._turn = asyncio.Lock()
         self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
 
     async def take(self, record: Record) -> None:
@@ -86,8 +89,12 @@ class Records:
         await self.take_all((record,))
 
     async def take_all(self, records: Iterable[Record]) -> None:
-        """Apply `records` in their order, and have them committed together."""
-        keys = [await self._begun(record) for record in records]
+        """Apply `records` in their order and in that of the calls, and have them committed together; calls may overlap.
+
+        What an edge says next does not wait for the disk: the ledger keeps the order.
+        """
+        async with self._turn:
+            keys = [await self._begun(record) for record in records]
         await asyncio.gather(*(self._kept(key) for key in dict.fromkeys(keys)))
 
     async def _begun(self, record: Record) -> Key:
@@ -99,15 +106,18 @@ class Records:
 
     async def _kept(self, key: Key) -> None:
         parts = self._pending.get(key)
-        if parts is None and key not in self._committed:
-            return  # more wait than we hold: the edge keeps it and says it again
+        if key in self._writing or (parts is None and key not in self._committed):
+            return  # who has it written acknowledges it; where more wait than we hold, the edge says it again
         if parts is not None:
+            self._writing.add(key)
             try:
                 await self._recorder.commit(reduce(add, (part() for part in parts)))
             except Contradicts:
                 pass  # it stands there already
             except StorageError:
                 return
+            finally:
+                self._writing.discard(key)
             self._pending.pop(key, None)
             self._remember(key)
         gateway, epoch, offset = key
