@@ -2,9 +2,9 @@
 
 import base64
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
-from domain.command import Event, Phase, State
+from domain.command import Action, Event, Phase, State
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId
 from domain.refusal import Cause, Code
@@ -12,9 +12,11 @@ from domain.words import Words
 from gateway.executor import WATCH_LATE_S, Executor
 from gateway.field import Field
 from gateway.ledger import Ledger
+from gateway.ledger_entry import Entry
 from gateway.records import Records
 from gateway.transcript import Transcript
 from wire.canonical import loads
+from wire.fields import Fields
 from wire.messages import record
 
 
@@ -34,12 +36,11 @@ def recover(
     `left`: the records that the run before left. Where the kill fell between a record and the ledger, the record stands.
     """
     ended: list[str] = []
-    told = _outcomes(left)
+    for told in _outcomes(left):
+        held = ledger.entry(told.id, told.phase)
+        if held is None or (held.hash == told.hash and not held.state.is_final):
+            ledger.put(told)
     for entry in list(ledger.unfinished()):
-        if entry.id in told:
-            entry.state, entry.record = told[entry.id]
-            ledger.put(entry)
-            continue
         if entry.state is not State.OPERATING:
             transcript.advance(entry, Event.OPERATE)
         cause = Cause(code=Code.IN_DOUBT, detail=Words("网关重启", "the gateway restarted"))
@@ -55,15 +56,30 @@ def recover(
     records.make("start", {"epoch": epoch, "recovered": ended})
 
 
-def _outcomes(tokens: Iterable[bytes]) -> Mapping[CommandId, tuple[State, bytes]]:
-    """Return the outcomes told in our own records, by command."""
-    found: dict[CommandId, tuple[State, bytes]] = {}
+def _outcomes(tokens: Iterable[bytes]) -> Iterator[Entry]:
+    """Yield the outcomes told in our own records; what was refused unread only claims to be the command that it names."""
     for token in tokens:
         with contextlib.suppress(RemoteProtocolError, ValueError, IndexError):
             content = token.split(b".")[1]
             said = record(loads(base64.urlsafe_b64decode(content + b"=" * (-len(content) % 4))))
-            if said.kind == "command" and said.body.get("phase") == Phase.OPERATE:
-                state = State(str(said.body.get("state")))
-                if state.is_final:
-                    found[CommandId(str(said.body.get("id")))] = (state, token)
-    return found
+            if said.kind != "command" or said.actuator is None or "passed_over" in said.body:
+                continue
+            fields = Fields(said.body)
+            state = fields.one_of("state", State)
+            if state.is_final:
+                yield Entry(
+                    id=CommandId(fields.text("id")),
+                    phase=fields.one_of("phase", Phase),
+                    hash=fields.text("hash"),
+                    actuator=said.actuator,
+                    action=fields.one_of("action", Action),
+                    author=fields.text("author"),
+                    reason=fields.text("reason"),
+                    parameters={
+                        name: Fields.as_number(name, value)
+                        for name, value in fields.mapping("parameters").items()
+                    },
+                    state=state,
+                    record=token,
+                    at_ms=said.at_ms,
+                )

@@ -259,20 +259,55 @@ def test_a_gate_last_seen_in_local_is_asked_again_before_it_is_written_to(*, is_
     play(what)
 
 
+def told_again(bench: Watched, *gone: str) -> None:
+    """Start again where the kill fell between the records of these commands and the ledger."""
+    field, transcript, ledger, records = bench.parts
+    for command in gone:
+        ledger._entries.pop((CommandId(command), Phase.OPERATE))
+    told = [token for _, token, _ in bench._lane._waiting]
+    recover(
+        ledger, field, bench.executor, transcript, records,
+        epoch="f" * 32, now_ms=bench.clock.now_ms(), left=[b"torn", *told],
+    )  # fmt: skip
+
+
 def test_an_outcome_that_was_told_stands_when_the_kill_fell_before_the_ledger_took_it() -> None:
     async def what(bench: Watched) -> None:
         command = bench.open()
         await bench.step(60)
-        field, transcript, ledger, records = bench.parts
+        ledger = bench.parts[2]
         entry = ledger.entry(CommandId(command), Phase.OPERATE)
         assert entry is not None
         entry.state, entry.record = State.OPERATING, None
-        told = [token for _, token, _ in bench._lane._waiting]
-        recover(
-            ledger, field, bench.executor, transcript, records,
-            epoch="f" * 32, now_ms=bench.clock.now_ms(), left=[b"torn", *told],
-        )  # fmt: skip
+        told_again(bench)
         assert bench.state(command) == "confirmed"
-        assert (entry.state, entry.record in told) == (State.CONFIRMED, True)
+        entry = ledger.entry(CommandId(command), Phase.OPERATE)
+        assert entry is not None
+        assert (entry.state, entry.record is not None) == (State.CONFIRMED, True)
+
+    play(what)
+
+
+def test_a_refusal_that_was_told_stands_when_the_kill_fell_before_the_ledger_took_it() -> None:
+    async def what(bench: Watched) -> None:
+        command = bench.command(Action.OPEN)
+        assert bench.state(command) == "refused"
+        told_again(bench, command)
+        entry = bench.parts[2].entry(CommandId(command), Phase.OPERATE)
+        assert entry is not None
+        assert (entry.state, entry.author) == (State.REFUSED, "wang")
+
+    play(what)
+
+
+def test_what_only_claims_to_be_a_command_on_its_way_ends_nothing() -> None:
+    async def what(bench: Watched) -> None:
+        command = bench.open()
+        await bench.step(1)
+        bench.command(Action.OPEN, Phase.OPERATE, command)  # other bytes: refused, and so it is told
+        assert bench.state(command) == "refused"
+        told_again(bench)
+        assert bench.state(command) == "unknown"
+        assert bench.executor.late_move(GATE) is not None
 
     play(what)
