@@ -15,6 +15,7 @@ from benchmarks.ingest_producer import Order, Outcome
 from domain.ids import ParkId
 from runtime.clock import RealClock
 from stoplog.demo.ports import free_ports
+from stoplog.plain_http import NO_CERTIFICATES
 from stores.open import open_history
 from stores.settings import StoreSettings
 
@@ -78,7 +79,7 @@ class IngestRig:
             path.write_text(self._settings(number, store, is_shared=count > 1), encoding="utf-8")
             command = (sys.executable, "-m", "stoplog", "ingest", "--settings", str(path))
             self._workers.append(await self._rig.run(*command, name=f"w{number}"))
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_CERTIFICATES) as http:
             for number in range(count):
                 await self._until_ready(http, number)
 

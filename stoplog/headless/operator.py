@@ -8,6 +8,7 @@ from typing import Self, cast
 import httpx
 
 from domain.errors import StoplogError
+from stoplog.plain_http import NO_CERTIFICATES
 
 API = "/api/v1"
 Body = Mapping[str, object]
@@ -21,7 +22,9 @@ class Person:
     """One signed-in user."""
 
     def __init__(self, console: str) -> None:
-        self._client = httpx.AsyncClient(base_url=console, timeout=15.0, trust_env=False)
+        self._client = httpx.AsyncClient(
+            base_url=console, timeout=15.0, trust_env=False, verify=NO_CERTIFICATES
+        )
         self._csrf = ""
 
     async def __aenter__(self) -> Self:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from stoplog.demo.ports import free_ports
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.brokers import CLOCK
 
 BINARY = Path("/usr/bin/victoria-metrics")
@@ -38,7 +39,9 @@ class Victoria:
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=0.2, trust_env=False).is_success
+            return httpx.get(
+                f"http://127.0.0.1:{self.port}/health", timeout=0.2, trust_env=False, verify=NO_CERTIFICATES
+            ).is_success
         except httpx.HTTPError:
             return False
 

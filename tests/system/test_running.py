@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.system.rig import API, ROOT, Api, Rig, demonstration, wait_for
 
 pytestmark = pytest.mark.system
@@ -46,7 +47,9 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def ask(rig: Rig, part: str, path: str) -> httpx.Response:
     metrics = rig.settings(part)["metrics"]
-    return httpx.get(f"http://127.0.0.1:{metrics['port']}{path}", timeout=20, trust_env=False)
+    return httpx.get(
+        f"http://127.0.0.1:{metrics['port']}{path}", timeout=20, trust_env=False, verify=NO_CERTIFICATES
+    )
 
 
 def configuration(rig: Rig, part: str) -> dict[str, Any]:

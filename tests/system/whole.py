@@ -15,6 +15,7 @@ from domain.ids import FacilityId, PointRef
 from runtime.clock import RealClock
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from stoplog.demo.ports import free_ports
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.pair import Cable
 from tests.service.gateway.plcs import GW, HOST
@@ -99,7 +100,7 @@ name = "{self.replica}"
         self.control = None
 
     async def control_is_ready(self) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_CERTIFICATES) as client:
             end_s = CLOCK.monotonic() + START_S
             while True:
                 with contextlib.suppress(httpx.HTTPError):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.rig import HOST, ROOT, Rig, _listens, free_port
 from tests.service.postgres import Postgres
@@ -137,7 +138,7 @@ silence_s = {silence_s}
     async def ready(self, name: str, path: str = "ready", *, within_s: float = 90.0) -> float:
         """Wait for `/health/<path>` of one control; return the wall seconds waited."""
         began_s = CLOCK.monotonic()
-        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_CERTIFICATES, timeout=2.0) as client:
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"{self.url_of(name)}/health/{path}")).is_success:

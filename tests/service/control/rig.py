@@ -17,6 +17,7 @@ from domain.ids import GatewayId
 from runtime.mqtt import BrokerSettings
 from runtime.parkfiles.loading import load_park
 from stoplog.demo.ports import free_ports
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, WAIT_S, Console, until
 from tests.service.control.edge import Edge
 from wire.signing import Role, Signer, load_signer, load_verifier, new_key, public_part
@@ -109,7 +110,7 @@ port = {self.api_port}
         return process.wait(timeout=15)
 
     async def is_up(self) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_CERTIFICATES) as client:
             end_s = CLOCK.monotonic() + START_S
             while True:
                 with contextlib.suppress(httpx.HTTPError):

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from control.people.totp import STEP_MS, code_at, secret_of
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console
 from tests.service.control.rig import Rig, rig
 
@@ -50,7 +51,11 @@ async def token(console: Console, *roles: str, **more: object) -> tuple[str, str
 def system(house: House, secret: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {secret}"}
     return httpx.AsyncClient(
-        base_url=f"{house.rig.url}/api/v1", headers=headers, trust_env=False, timeout=15.0
+        base_url=f"{house.rig.url}/api/v1",
+        headers=headers,
+        trust_env=False,
+        verify=NO_CERTIFICATES,
+        timeout=15.0,
     )
 
 

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from control.api.application import application
 from control.api.rules import RULES, Area
 from control.people.roles import Role
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console
 from tests.service.control.rig import Rig, rig
 
@@ -241,7 +242,9 @@ SPOOFS = (
 @pytest.mark.parametrize("headers", SPOOFS, ids=str)
 async def test_nothing_that_a_client_says_of_itself_lets_it_in(house: House, headers: dict[str, str]) -> None:
     said = {name: value.format(url=house.rig.url) for name, value in headers.items()}
-    async with httpx.AsyncClient(base_url=f"{house.rig.url}/api/v1", trust_env=False) as stranger:
+    async with httpx.AsyncClient(
+        base_url=f"{house.rig.url}/api/v1", trust_env=False, verify=NO_CERTIFICATES
+    ) as stranger:
         for method, path in (("GET", "/live"), ("GET", "/audit"), ("POST", "/commands"), ("POST", "/users")):
             response = await stranger.request(method, path, json={}, headers=said)
             assert response.status_code in {401, 403}, (path, response.text)
@@ -342,7 +345,7 @@ async def test_words_that_are_script_come_back_as_words(house: House) -> None:
     ],
 )  # fmt: skip
 async def test_the_consoles_files_are_all_that_is_served(house: House, path: str) -> None:
-    reader = httpx.AsyncClient(trust_env=False)
+    reader = httpx.AsyncClient(trust_env=False, verify=NO_CERTIFICATES)
     async with reader:
         request = httpx.Request("GET", house.rig.url + "/")
         request.url = httpx.URL(house.rig.url).copy_with(raw_path=path.encode())

@@ -33,6 +33,7 @@ from control.api.shapes import (
     ProblemShape,
     SessionShape,
 )
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import Console, until
 from tests.service.control.rig import Rig, rig
 
@@ -88,7 +89,9 @@ IDS = {
     ("method", "path"), [key for key, rule in RULES.items() if rule.roles is not None and key[0] != "WS"]
 )
 async def test_no_route_answers_without_a_session(house: House, method: str, path: str) -> None:
-    async with httpx.AsyncClient(base_url=f"{house.rig.url}/api/v1", trust_env=False) as stranger:
+    async with httpx.AsyncClient(
+        base_url=f"{house.rig.url}/api/v1", trust_env=False, verify=NO_CERTIFICATES
+    ) as stranger:
         response = await stranger.request(method, filled(path, **IDS), json={})
         assert response.status_code == 401, response.text
         ProblemShape.model_validate(response.json())
@@ -205,7 +208,9 @@ async def test_who_signs_out_is_out(house: House) -> None:
     cookie = console.http.cookies["stoplog_session"]
     assert (await console.get("/session")).is_success
     assert (await console.delete("/session")).status_code == 204
-    async with httpx.AsyncClient(base_url=f"{house.rig.url}/api/v1", trust_env=False) as thief:
+    async with httpx.AsyncClient(
+        base_url=f"{house.rig.url}/api/v1", trust_env=False, verify=NO_CERTIFICATES
+    ) as thief:
         assert (
             await thief.get("/session", headers={"Cookie": f"stoplog_session={cookie}"})
         ).status_code == 401
@@ -299,7 +304,7 @@ async def test_answers_have_the_shapes_that_the_document_says(house: House) -> N
 
 
 async def test_pages_carry_what_bounds_them(house: House) -> None:
-    async with httpx.AsyncClient(base_url=house.rig.url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=house.rig.url, trust_env=False, verify=NO_CERTIFICATES) as browser:
         response = await browser.get("/")
         assert response.is_success
         policy = response.headers["content-security-policy"]

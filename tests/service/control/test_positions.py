@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from control.people.limits import PINS_MAX, PROOFS_MAX
 from control.people.totp import STEP_MS, code_at, secret_of
+from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console
 from tests.service.control.rig import Rig, rig
 
@@ -229,7 +230,9 @@ async def test_signing_in_ends_what_this_browser_had_before(house: House) -> Non
     console = await house.rig.person(house.admin, "zheng", "viewer")
     before = console.http.cookies["stoplog_session"]
     assert (await console.sign_in("zheng", PASSWORD)).is_success
-    async with httpx.AsyncClient(base_url=f"{house.rig.url}/api/v1", trust_env=False) as thief:
+    async with httpx.AsyncClient(
+        base_url=f"{house.rig.url}/api/v1", trust_env=False, verify=NO_CERTIFICATES
+    ) as thief:
         answer = await thief.get("/session", headers={"Cookie": f"stoplog_session={before}"})
     assert answer.status_code == 401
 

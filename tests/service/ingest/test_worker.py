@@ -18,6 +18,7 @@ from domain.ids import ParkId
 from domain.quality import Quality, Reason
 from ingest.quarantine import quarantined_names, read_quarantine
 from runtime.mqtt import MqttLink, Subscription
+from stoplog.plain_http import NO_CERTIFICATES
 from stores.ranges import RangeSet
 from stores.sqlite_reader import SqliteHistory, everything
 from tests.service.brokers import CLOCK, Broker, eventually, free_port
@@ -127,7 +128,7 @@ port = {self.metrics_port}
     def is_ready(self) -> bool:
         try:
             url = f"http://127.0.0.1:{self.metrics_port}/health/ready"
-            return httpx.get(url, timeout=1, trust_env=False).status_code == 200
+            return httpx.get(url, timeout=1, trust_env=False, verify=NO_CERTIFICATES).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -386,6 +387,6 @@ async def test_a_shared_subscription_is_proven_or_said_not_to_deliver(broker: Br
 
 def asked(url: str) -> str:
     try:
-        return httpx.get(url, timeout=1, trust_env=False).text
+        return httpx.get(url, timeout=1, trust_env=False, verify=NO_CERTIFICATES).text
     except httpx.HTTPError:
         return ""

@@ -16,6 +16,7 @@ from domain.ids import DeviceId, GatewayId, ParkId
 from domain.park import Park
 from ingest.judge import Why
 from runtime.mqtt import BrokerSettings, MqttLink
+from stoplog.plain_http import NO_CERTIFICATES
 from stores.sqlite_reader import everything
 from tests.service.control.console import CLOCK, WAIT_S, Console, until
 from tests.service.control.edge import CALM, Edge
@@ -300,7 +301,9 @@ path = "{folder}/store.sqlite"
             sys.executable, "-c", code, folder / "ingest.toml", stdout=log, stderr=log, cwd=ROOT
         )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_CERTIFICATES
+        ) as client:
             end_s = CLOCK.monotonic() + START_S
             while not await is_ready(client):
                 assert CLOCK.monotonic() < end_s, (folder / "ingest.log").read_text()
