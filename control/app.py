@@ -91,7 +91,9 @@ async def _work(
     journal = await open_journal(settings, park, signer, clock, tasks, lead)
     tasks.at_end(journal.ledger.close)
     core = await assemble(settings, park, signer, journal, clock, wall)
-    frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
+    frame = Frame(
+        core.image, core.orders, core.tickets, core.book, core.alarms, core.runner, core.hand_reports, clock
+    )
     seat = ALONE if lead is None else Seat(replica=lead.replica, speaks=partial(_speaks, lead, core))
     outside = meet(core, partial(MqttLink, broker, clock=clock), signer, verifier, frame, seat=seat)
     rank = LEADS if lead is None else Rank(is_certain=lambda: lead.is_certain, body=lead.body)

@@ -19,6 +19,7 @@ from control.commands.orders import Orders
 from control.commands.overrides import Overrides
 from control.commands.pen import Pen
 from control.commands.term import Term
+from control.commands.tickets import Tickets
 from control.commands.view import View
 from control.commissioning.service import Commissioning
 from control.commissioning.travels import Travels
@@ -75,6 +76,7 @@ class Core:
     archive: Archive
     orders: Orders
     view: View
+    tickets: Tickets
     overrides: Overrides
     commissioning: Commissioning
     travels: Travels
@@ -193,7 +195,10 @@ async def assemble(
     await travels.load(engine)
     view = View(park, image, orders, book, recorder, clock)
     pen = Pen(signer, view, term)
-    desk = Desk(view, book, pen, recorder, clock, changes)
+    tickets = Tickets(park, recorder, clock, changes)
+    if leads:  # else they are the leader's to agree to
+        await tickets.load(engine)
+    desk = Desk(view, book, tickets, pen, recorder, clock, changes)
     runner = Runner(park, image, desk, book, orders, recorder, clock, changes)
     await runner.load(engine)
     samples = PassingSamples(park, image, clock)
@@ -213,6 +218,7 @@ async def assemble(
         archive=archive,
         orders=orders,
         view=view,
+        tickets=tickets,
         overrides=Overrides(park, orders, recorder, clock),
         commissioning=commissioning,
         travels=travels,

@@ -69,6 +69,7 @@ def parts_of(core: Core, hub: Hub, health: Health, settings: ControlSettings, wa
         book=core.book,
         archive=core.archive,
         orders=core.orders,
+        tickets=core.tickets,
         tags=Tags(core.park, core.orders, recorder, core.clock),
         overrides=core.overrides,
         commissioning=core.commissioning,

@@ -7,6 +7,7 @@ from typing import Protocol
 from control.commands.overrides import Overrides
 from control.commands.records import Records
 from control.commands.sender import Sender
+from control.commands.tickets import Tickets
 from control.core import Core, Work
 from control.edge import Edge
 from control.inbox import Inbox
@@ -53,6 +54,7 @@ class Outside:
     sender: Sender
     memory: Memory
     overrides: Overrides
+    tickets: Tickets
     speaks: Callable[[], bool]
 
     def work(self) -> Iterable[Work]:
@@ -63,6 +65,7 @@ class Outside:
         yield "sender", self.sender.run()
         yield "memory", self.memory.run()
         yield "overrides", self.overrides.run(self.speaks)
+        yield "tickets", self.tickets.run(self.speaks)
 
 
 def meet(
@@ -92,6 +95,7 @@ def meet(
         link=link,
         memory=core.view.memory,
         overrides=core.overrides,
+        tickets=core.tickets,
         speaks=seat.speaks,
         presence=presence,
         edge=Edge(

@@ -34,13 +34,13 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What a signed command carries of an approval, for the edge to hold the river to it."""
+    """What a signed command carries of an approval, for the edge to hold it to."""
 
     by: str
     content_hash: str
     at_ms: int
     basis: str
-    """The dispatch order's number, or the words of the emergency override."""
+    """Of the river: the dispatch order's number, or the words of the emergency override. Else empty."""
     is_emergency: bool = False
 
 
@@ -55,13 +55,18 @@ def consent(approval: Approval) -> Consent:
     )
 
 
-def missing(given: Consent | None, *, author: str, now_ms: int) -> str | None:
-    """Return what the edge finds wanting in the consent to move a river sluice; None: nothing (I9)."""
+def missing(given: Consent | None, *, author: str, now_ms: int, is_river: bool) -> str | None:
+    """Return what is found wanting in the consent to a move that takes two persons; None: nothing (I9).
+
+    `is_river`: a river sluice moves under a dispatch order or an emergency override, too.
+    """
     if given is None:
         return "no approval"
     if not given.by or given.by == author:
         return f"by {given.by!r}"
-    if not given.basis or not given.content_hash:
+    if not given.content_hash:
+        return "of nothing"
+    if is_river and not given.basis:
         return "neither dispatch order nor emergency override"
     age_ms = now_ms - given.at_ms
     if not -AHEAD_MS_MAX <= age_ms <= VALID_MS:

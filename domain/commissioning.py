@@ -98,6 +98,16 @@ def is_checked_by(actuator: Actuator, drive: str, orders: OrderSet, *, author: s
     return any(order.by == author and order.condition == drive for order in checks)
 
 
+def is_trial(actuator: Actuator, drive: str, orders: OrderSet, *, author: str) -> bool:
+    """Whether a command of `author` is part of a check (联调) of an actuator for which nobody has signed yet.
+
+    Its moves are watched by whoever stands beside the gate, who is named with the signature; once somebody has signed, a move
+    of whoever checks it anew is one like any other.
+    """
+    is_checked = is_checked_by(actuator, drive, orders, author=author)
+    return is_checked and not is_commissioned(actuator, drive, orders)
+
+
 def items_of(actuator: Actuator, park: Park) -> tuple[Item, ...]:
     """Return what must be seen of `actuator`: every feedback toggled, every action proved, travel, and the eyes on site."""
     return (*_points(actuator, park), *_actions(actuator.drive), *_travels(), *_sites(actuator.drive))

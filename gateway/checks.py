@@ -40,7 +40,9 @@ class Standing:
     """Model time."""
     is_disk_full: bool
     is_river: bool = False
-    """Whether the actuator is of the river tier: persons move it, and two of them agree (I9, I11)."""
+    """Whether the actuator is of the river tier: two persons agree to every move of it (I9, I11)."""
+    is_trial: bool = False
+    """Whether the author checks an actuator for which nobody has signed yet (联调)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +121,10 @@ def _authority(message: CommandMessage, standing: Standing, actuator: Actuator) 
     if message.phase is Phase.CANCEL:
         return None
     way = way_of(message, actuator)
-    if standing.is_river and way is not Direction.NONE:
-        wanting = missing(message.consent, author=message.author, now_ms=standing.now_ms)
+    if _takes_two(way, standing):
+        wanting = missing(
+            message.consent, author=message.author, now_ms=standing.now_ms, is_river=standing.is_river
+        )
         if wanting is not None:
             return _refused(Code.APPROVAL, wanting)
     if way is Direction.AWAY_FROM_SAFE:
@@ -133,6 +137,13 @@ def _authority(message: CommandMessage, standing: Standing, actuator: Actuator) 
     elif way is Direction.TOWARD_SAFE and message.definition[0] != standing.definition[0]:
         return _refused(Code.DEFINITION, Words("驱动", "drive"))
     return None
+
+
+def _takes_two(way: Direction, standing: Standing) -> bool:
+    """Whether a second person must have agreed: to every move of the river, and to every other one away from safe (I9)."""
+    if standing.is_river:
+        return way is not Direction.NONE
+    return way is Direction.AWAY_FROM_SAFE and not standing.is_trial
 
 
 def _refused(code: Code, detail: Words | str) -> Rejected:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from domain.admission import Direction, Situation, admit
 from domain.command import Action, Event, Phase, State
+from domain.commissioning import is_trial
 from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, PointRef
 from domain.interlock import Truth
@@ -298,7 +299,15 @@ class Desk:
             now_ms=self._clock.now_ms(),
             is_disk_full=self._is_full(),
             is_river=self._is_river(message.actuator),
+            is_trial=self._is_trial(message),
         )
+
+    def _is_trial(self, message: CommandMessage) -> bool:
+        actuator = self._field.actuators.get(message.actuator)
+        if actuator is None:
+            return False
+        drive = self._definitions[actuator.facility][0]
+        return is_trial(actuator, drive, self._ledger.orders, author=message.author)
 
     def _is_river(self, actuator: FacilityId) -> bool:
         facility = self._field.park.facilities.get(actuator)

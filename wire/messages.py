@@ -55,7 +55,7 @@ class CommandMessage:
     evidence: tuple[Evidence, ...] = ()
     instead_of: CommandId | None = None
     consent: Consent | None = None
-    """A second person's approval; without one no river sluice moves."""
+    """A second person's approval; without one no river sluice moves, and nothing else moves away from safe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

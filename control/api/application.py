@@ -25,6 +25,7 @@ from control.api import (
     proposals,
     records,
     reopenings,
+    tickets,
 )
 from control.api.document import Documented
 from control.api.guard import PREFIX, guard
@@ -78,6 +79,7 @@ def application(parts: Parts | None, *, console: Path = CONSOLE) -> FastAPI:
         park,
         live,
         commands,
+        tickets,
         commissioning,
         plans,
         proposals,

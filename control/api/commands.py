@@ -45,6 +45,7 @@ async def why(actuator: str, action: Action, service: Service, who: Who) -> dict
         "warnings": warnings,
         "refusals": refusals,
         "conditions": _conditions(found, action, service),
+        "needs_second": service.view.takes_second(found.facility, action, who),
         "tree": why_view(service.view.explain(found.facility, action, who)),
         "overridable": service.overrides.open_to(found) if who.has(MAY_OVERRIDE) else [],
     }
@@ -59,6 +60,7 @@ async def select(body: NewSelect, service: Service, who: Who) -> dict[str, objec
         action=body.action,
         parameters=body.parameters.given(),
         reason=body.reason,
+        ticket=body.ticket,
     )
     tracked = _accepted(await service.desk.select(request, who))
     return {"id": tracked.id, "expires_ms": tracked.expires_ms}

@@ -124,11 +124,22 @@ class Parameters(Body):
         return {} if self.opening_percent is None else {"opening_percent": self.opening_percent}
 
 
+class NewTicket(Body):
+    """A wish to move something away from safe."""
+
+    actuator: Id
+    action: Action
+    parameters: Parameters = Parameters()
+    reason: Text = ""
+
+
 class NewSelect(Body):
     actuator: Id
     action: Action
     parameters: Parameters = Parameters()
     reason: Text = ""
+    ticket: Hex | None = None
+    """The operation ticket (操作票) to which another person has agreed."""
 
 
 class NewCommand(Body):

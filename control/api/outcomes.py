@@ -61,6 +61,8 @@ class WhyShape(Shape):
     refusals: list[Reason]
     conditions: list[Condition]
     tree: WhyNode
+    needs_second: bool
+    """It goes out under an operation ticket: another person has to agree to it first."""
     overridable: list[str]
     """Interlocks whose override this person may ask for now."""
 

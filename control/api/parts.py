@@ -18,6 +18,7 @@ from control.commands.desk import Desk
 from control.commands.orders import Orders
 from control.commands.overrides import Overrides
 from control.commands.tags import Tags
+from control.commands.tickets import Tickets
 from control.commands.view import View
 from control.commissioning.service import Commissioning
 from control.commissioning.travels import Travels
@@ -54,6 +55,7 @@ class Parts:
     book: Book
     archive: Archive
     orders: Orders
+    tickets: Tickets
     tags: Tags
     overrides: Overrides
     commissioning: Commissioning

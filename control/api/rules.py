@@ -29,6 +29,7 @@ class Area(StrEnum):
     TAG = "tag"
     CHECK = "check"
     OVERRIDE = "override"
+    TICKET = "ticket"
     REOPENING = "reopening"
     USER = "username"
     TOKEN = "token"  # noqa: S105 (the name of a route's part)
@@ -109,6 +110,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/commissioning/{check}/confirmations"): _own(_ENGINEER, Area.CHECK),
     ("POST", "/commissioning/{check}/signature"): _own(_ENGINEER, Area.CHECK),
     ("DELETE", "/commissioning/{check}"): _own(_ENGINEER, Area.CHECK),
+    ("GET", "/tickets"): _rule(_SEE, Area.FILTERED),
+    ("POST", "/tickets"): _own(_CONTROL_ROOM | _ENGINEER, Area.ACTUATOR),
+    ("GET", "/tickets/{ticket}"): _rule(_SEE, Area.TICKET),
+    ("POST", "/tickets/{ticket}/approve"): _own(_CONTROL_ROOM, Area.TICKET),
+    ("DELETE", "/tickets/{ticket}"): _own(_CONTROL_ROOM | _ENGINEER, Area.TICKET),
     ("POST", "/selects"): _rule(_CONTROL_ROOM | _ENGINEER, Area.ACTUATOR),
     ("DELETE", "/selects/{select}"): _rule(_CONTROL_ROOM | _ENGINEER, Area.COMMAND),
     ("POST", "/commands"): _rule(_ACT | _ENGINEER, Area.ACTUATOR),
@@ -244,6 +250,8 @@ HEARS_PIN = WITH_PIN | {("POST", "/commands")}
 
 FRESH = frozenset(
     {
+        ("POST", "/tickets"),
+        ("POST", "/tickets/{ticket}/approve"),
         ("POST", "/selects"),
         ("POST", "/reopenings/{reopening}/runs"),
         ("POST", "/reopening-runs/{run}/approve"),

@@ -215,6 +215,26 @@ class WishShape(Shape):
     content_hash: str
 
 
+class TicketShape(Shape):
+    """An operation ticket (操作票): a move away from safe that takes a second person."""
+
+    id: str
+    actuator: str
+    action: ActionWord
+    parameters: dict[str, float]
+    reason: str
+    words: WordsShape
+    by: str
+    second: str | None
+    """Who has agreed."""
+    state: Literal["waiting", "approved", "used", "withdrawn", "refused", "lapsed", "void"]
+    asked_ms: int
+    until_ms: int
+    """While it waits: to be agreed to by then. Once approved: to be used by then."""
+    ended_by: str | None
+    content_hash: str
+
+
 class LiftShape(Shape):
     lifted: bool
     wish: WishShape | None
@@ -252,6 +272,8 @@ class ActuatorShape(Shape):
     tags: list[Tag]
     overrides: list[OverrideShape]
     waiting: list[WishShape]
+    tickets: list[TicketShape]
+    """Those that wait for a second person or may be used."""
     keep_closed: list[str]
     command: CommandBrief | None
     hand_report: HandReportShape | None

@@ -13,11 +13,14 @@ from control.commands.entries import asked, causes, refused
 from control.commands.gate import Clear, NeedsConfirmation, Request
 from control.commands.message import expiry_ms
 from control.commands.pen import Pen
+from control.commands.ticket import Ticket
+from control.commands.tickets import Tickets
 from control.commands.tracked import Tracked
 from control.commands.view import View
 from control.database.recorder import Recorder
 from control.people.roles import Person
 from domain.admission import Direction
+from domain.approval import Consent
 from domain.command import Command, Phase, State
 from domain.errors import StorageError
 from domain.ids import CommandId
@@ -53,16 +56,40 @@ class Desk:
     """Takes requests of persons and of plan runs."""
 
     def __init__(
-        self, view: View, book: Book, pen: Pen, recorder: Recorder, clock: Clock, changes: Bell
+        self,
+        view: View,
+        book: Book,
+        tickets: Tickets,
+        pen: Pen,
+        recorder: Recorder,
+        clock: Clock,
+        changes: Bell,
     ) -> None:
         self._view = view
         self._book = book
+        self._tickets = tickets
         self._pen = pen
         self._recorder = recorder
         self._clock = clock
         self._changes = changes
         self._operated: set[CommandId] = set()
         """Selects whose operate is being written: a second one would be signed as other bytes."""
+
+    async def ask(self, request: Request, person: Person) -> Ticket | Declined:
+        """Ask for the second person of a move away from safe; what speaks against it now is said now (I9)."""
+        verdict = self._view.consider(request, person, asks_second=False)
+        if not isinstance(verdict, Clear):
+            return await self._stop_here(request, person, verdict)
+        if verdict.way is not Direction.AWAY_FROM_SAFE:
+            cause = Cause(code=Code.MALFORMED, detail=Words("不需操作票", "needs no ticket"))
+            return await self._decline(request, person, (cause,))
+        try:
+            made = await self._tickets.ask(
+                request.actuator, request.action, request.parameters, person, reason=request.reason
+            )
+        except StorageError:
+            made = Cause(code=Code.AUDIT)
+        return made if isinstance(made, Ticket) else await self._decline(request, person, (made,))
 
     async def select(self, request: Request, person: Person) -> Outcome:
         """Select an actuator for a move away from safe; return when the edge has answered."""
@@ -73,6 +100,11 @@ class Desk:
             return await self._decline(
                 request, person, (Cause(code=code, values={"by": others[0].command.author}),)
             )
+        if request.ticket is not None:
+            found = self._agreed(request.ticket, request, person)
+            if isinstance(found, Cause):
+                return await self._decline(request, person, (found,))
+            request = replace(request, consent=found)
         verdict = self._view.consider(request, person)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
@@ -114,7 +146,12 @@ class Desk:
         if before is not None:
             cause = Cause(code=Code.MALFORMED, detail="Idempotency-Key")
             return await self._decline(request, person, (cause,))
-        verdict = self._view.consider(request, person, but=select)
+        # Away from safe the consent is that of the select's ticket; without a select of one's own, that is what is missing.
+        chosen = self._book.get(select) if select is not None else None
+        is_own = chosen is not None and _is_of(chosen, request, person)
+        if chosen is not None and is_own and chosen.ticket is not None:
+            request = replace(request, consent=chosen.consent)
+        verdict = self._view.consider(request, person, but=select, asks_second=is_own)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
         accepted = tuple(sorted({cause.shown for cause in verdict.warnings}))
@@ -171,6 +208,10 @@ class Desk:
         cause = self._not_selected(tracked, request, person)
         if tracked is None or cause is not None:
             return await self._decline(request, person, (cause or Cause(code=Code.NOT_SELECTED),))
+        if tracked.ticket is not None:
+            found = self._agreed(tracked.ticket, request, person)
+            if isinstance(found, Cause):
+                return await self._decline(request, person, (found,))
         self._operated.add(tracked.id)
         try:
             return await self._operate_once(tracked, request, person, key, warnings)
@@ -188,8 +229,10 @@ class Desk:
         command = replace(tracked.command, reason=request.reason)
         tracked = replace(tracked, command=command, wanted=Phase.OPERATE, idempotency_key=key)
         tracked = self._signed(tracked)
+        change = asked(tracked, warnings, self._view.park, phase="operate")
         try:
-            await self._recorder.commit(asked(tracked, warnings, self._view.park, phase="operate"))
+            with self._tickets.using(tracked.ticket, by=person.username) as used:
+                await self._recorder.commit(replace(change, writes=change.writes + used))
         except StorageError:
             return await self._decline(request, person, (Cause(code=Code.AUDIT),))
         now = self._book.get(tracked.id)
@@ -198,15 +241,19 @@ class Desk:
         self._hold(tracked)
         return Accepted(tracked=tracked)
 
+    def _agreed(self, ticket: str, request: Request, person: Person) -> Consent | Cause:
+        """Return the second person's consent to exactly this, or why there is none (I9)."""
+        return self._tickets.usable(
+            ticket, request.actuator, request.action, request.parameters, author=person.username
+        )
+
     def _not_selected(self, tracked: Tracked | None, request: Request, person: Person) -> Cause | None:
         """Say what is wrong with the select: it must live, and be by the same person with the same parameters (I1)."""
         if tracked is None or tracked.state is not State.SELECTED or tracked.wanted is not Phase.SELECT:
             return Cause(code=Code.NOT_SELECTED)
         if tracked.id in self._operated:
             return Cause(code=Code.NOT_SELECTED)
-        command = tracked.command
-        asked_for = (command.author, command.actuator, command.action, dict(command.parameters))
-        if asked_for != (person.username, request.actuator, request.action, dict(request.parameters)):
+        if not _is_of(tracked, request, person):
             return Cause(
                 code=Code.NOT_SELECTED, detail=Words("另一人或另一参数", "another person or other parameters")
             )
@@ -279,6 +326,7 @@ class Desk:
             expires_ms=expiry_ms(now_ms=now_ms, speed=self._clock.speed),
             is_away=is_away,
             consent=request.consent,
+            ticket=request.ticket,
             wanted=wanted,
         )
 
@@ -296,6 +344,10 @@ def _is_asked_by(tracked: Tracked, request: Request) -> bool:
     command = tracked.command
     held = (command.actuator, command.action, dict(command.parameters))
     return held == (request.actuator, request.action, dict(request.parameters))
+
+
+def _is_of(tracked: Tracked, request: Request, person: Person) -> bool:
+    return tracked.command.author == person.username and _is_asked_by(tracked, request)
 
 
 def _new_id() -> CommandId:

@@ -83,6 +83,7 @@ def asked(tracked: Tracked, warnings: Sequence[Cause], park: Park, *, phase: str
         "accepted": list(tracked.accepted),
         "run": tracked.run,
         "consent": None if tracked.consent is None else consent_body(tracked.consent),
+        "ticket": tracked.ticket,
         "instead_of": tracked.instead_of,
     }
     entry = Entry(

@@ -11,7 +11,7 @@ from control.people.standing import lacking, needs_of
 from domain.admission import Direction, Situation, admit, direction
 from domain.approval import Consent
 from domain.command import Action
-from domain.commissioning import is_checked_by
+from domain.commissioning import is_checked_by, is_trial
 from domain.ids import FacilityId, GatewayId, PointRef
 from domain.interlock import Recall, Truth, forgotten
 from domain.operators import points_of
@@ -29,6 +29,14 @@ MAY_OPEN = frozenset({Role.OPERATOR, Role.SHIFT_CHIEF})
 MAY_CHECK = frozenset({Role.ENGINEER})
 """Either way, on a device that they commission just now."""
 
+_NO_TICKET = Cause(
+    code=Code.APPROVAL,
+    detail=Words(
+        "须先开操作票,由另一人同意后再预选",
+        "ask for an operation ticket; select once another person has agreed to it",
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -42,7 +50,9 @@ class Request:
     """Warnings that the person was shown and accepts, as `Cause.shown` has them; `*` accepts whatever comes (a plan's
     confirmation)."""
     consent: Consent | None = None
-    """The second person's approval of a river step, or of a reopening; None: nobody gave one."""
+    """The second person's approval: of a ticket, of a river step, or of a reopening; None: nobody gave one."""
+    ticket: str | None = None
+    """The operation ticket (操作票) that it is to go out under."""
 
     @property
     def opening_percent(self) -> float | None:
@@ -91,8 +101,12 @@ def consider(
     link: Link,
     definition: tuple[str, str],
     is_recordable: bool,
+    asks_second: bool = True,
 ) -> Verdict:
-    """Return what becomes of `request`. `is_recordable`: the audit log takes records."""
+    """Return what becomes of `request`. `is_recordable`: the audit log takes records.
+
+    `asks_second` False: as if another person had agreed to a move away from safe; never so of the river.
+    """
     actuator = park.actuators.get(request.actuator)
     if actuator is None:
         return Refused(reasons=(Cause(code=Code.UNKNOWN_ACTUATOR, detail=request.actuator),))
@@ -118,6 +132,10 @@ def consider(
         return Refused(reasons=tuple(reasons))
     if reasons:
         return Refused(reasons=tuple(reasons))
+    # Asked last: what else speaks against the move is what both persons want to know first.
+    is_alone = request.approved_by in {None, person.username}
+    if asks_second and is_alone and takes_second(actuator, request, park, situation):
+        return Refused(reasons=(_NO_TICKET,))
     is_all = "*" in request.accepted
     open_warnings = [
         item for item in admission.warnings if not is_all and not item.is_accepted(request.accepted)
@@ -147,6 +165,15 @@ def beside(
         *_authority(request, person, park, way, is_checking=is_checking),
         *_at_the_centre(way, link=link, definition=definition, is_recordable=is_recordable),
     ]
+
+
+def takes_second(actuator: Actuator, request: Request, park: Park, situation: Situation) -> bool:
+    """Whether the move goes out under a ticket: away from safe, off the river, and not in the check of a new device (联调)."""
+    if park.facilities[actuator.facility].tier is Tier.RIVER:
+        return False
+    way = direction(actuator, request.action, opening_percent=request.opening_percent)
+    is_new = is_trial(actuator, situation.drive, situation.orders, author=situation.author)
+    return way is Direction.AWAY_FROM_SAFE and not is_new
 
 
 def evidence_for(

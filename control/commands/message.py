@@ -1,5 +1,7 @@
 """Builds the message of one phase of a command, and says until when it may be obeyed."""
 
+from dataclasses import replace
+
 from control.commands.tracked import Tracked
 from domain.command import Phase
 from domain.ids import ParkId
@@ -27,8 +29,8 @@ def message(
     evidence: tuple[Evidence, ...],
     skew_ms: int = 0,
 ) -> CommandMessage:
-    """Return what is signed; the expiry is said in the time of the gateway's clock, which is `skew_ms` ahead of ours."""
-    command = tracked.command
+    """Return what is signed; every time in it is said by the gateway's clock, which is `skew_ms` ahead of ours."""
+    command, agreed = tracked.command, tracked.consent
     return CommandMessage(
         id=command.id,
         phase=phase,
@@ -46,5 +48,5 @@ def message(
         accepted=tracked.accepted,
         evidence=evidence,
         instead_of=tracked.instead_of,
-        consent=tracked.consent,
+        consent=None if agreed is None else replace(agreed, at_ms=agreed.at_ms + skew_ms),
     )

@@ -61,12 +61,9 @@ def objection(
 
     `pair`: the two persons must have these roles between them, one each.
     """
-    if who.username == pending.by or who.session == pending.session:
-        return Cause(
-            code=Code.APPROVAL,
-            detail=Words("须由另一人在另一会话中复核", "by another person in another session"),
-            values={"by": pending.by},
-        )
+    cause = by_another(who, by=pending.by, session=pending.session)
+    if cause is not None:
+        return cause
     if now_ms >= pending.until_ms:
         return Cause(
             code=Code.TIME_LIMIT, detail=Words("申请已过 10 分钟", "it was asked more than 10 min ago")
@@ -79,6 +76,14 @@ def objection(
             detail=Words("须值班长与工程师各一人", "a shift chief and an engineer are needed, one each"),
         )
     return None
+
+
+def by_another(who: Person, *, by: str, session: str) -> Cause | None:
+    """Return why `who` is no second person beside `by` in `session`; None: they are."""
+    if who.username != by and who.session != session:
+        return None
+    words = Words("须由另一人在另一会话中复核", "by another person in another session")
+    return Cause(code=Code.APPROVAL, detail=words, values={"by": by})
 
 
 def overdue(waiting: Mapping[str, Pending], *, now_ms: int) -> tuple[Pending, ...]:

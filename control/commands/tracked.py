@@ -38,6 +38,8 @@ class Tracked:
     accepted: tuple[str, ...] = ()
     consent: Consent | None = None
     """The second person's approval that goes with it."""
+    ticket: str | None = None
+    """The operation ticket (操作票) that it goes out under."""
     instead_of: CommandId | None = None
     replaced_by: CommandId | None = None
     run: str | None = None
@@ -122,6 +124,7 @@ def body(tracked: Tracked) -> dict[str, Json]:
         "is_away": tracked.is_away,
         "accepted": list(tracked.accepted),
         "consent": None if tracked.consent is None else consent_body(tracked.consent),
+        "ticket": tracked.ticket,
         "instead_of": tracked.instead_of,
         "replaced_by": tracked.replaced_by,
         "run": tracked.run,
@@ -166,6 +169,7 @@ def tracked(held: Mapping[str, Json]) -> Tracked:
         is_away=fields.boolean("is_away"),
         accepted=tuple(Fields.as_text("accepted", item) for item in fields.sequence("accepted")),
         consent=None if given is None else consent_of(Fields.of("consent", given)),
+        ticket=fields.text_or_none("ticket"),
         instead_of=CommandId(instead_of) if instead_of is not None else None,
         replaced_by=CommandId(replaced_by) if replaced_by is not None else None,
         run=fields.text_or_none("run"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from control.commands.book import Book
-from control.commands.gate import Link, Request, Verdict, beside, consider, evidence_for
+from control.commands.gate import Link, Request, Verdict, beside, consider, evidence_for, takes_second
 from control.commands.orders import Orders
 from control.commands.why import centre
 from control.database.recorder import Recorder
@@ -75,8 +75,15 @@ class View:
         tier = self.park.facilities[actuator].tier
         return overridden(self._orders.held, found, tier, now_ms=self._clock.now_ms())
 
-    def consider(self, request: Request, person: Person, *, but: CommandId | None = None) -> Verdict:
-        """Decide on `request` as things stand now."""
+    def consider(
+        self,
+        request: Request,
+        person: Person,
+        *,
+        but: CommandId | None = None,
+        asks_second: bool = True,
+    ) -> Verdict:
+        """Decide on `request` as things stand now; `asks_second`: see `gate.consider`."""
         return consider(
             request,
             person,
@@ -85,14 +92,21 @@ class View:
             link=self._link(request.actuator),
             definition=self._definitions.get(request.actuator, ("", "")),
             is_recordable=self._recorder.is_available,
+            asks_second=asks_second,
         )
 
     def allows(self, actuator: FacilityId, action: Action, person: Person) -> Verdict:
-        """Decide as if `person` had accepted every warning: what the screen shows before the button is pressed."""
-        percent = {"opening_percent": SET_PERCENT} if action is Action.SET else {}
-        request = Request(actuator=actuator, action=action, parameters=percent, accepted=frozenset({"*"}))
+        """Decide as if `person` had accepted every warning, and another one had agreed: what is shown before the button is
+        pressed.
+        """
+        request = replace(_asked(actuator, action), accepted=frozenset({"*"}))
         # What is asked about is the device: a proof that has grown old is asked for when the button is pressed.
-        return self.consider(request, replace(person, standing=Standing.FRESH))
+        return self.consider(request, replace(person, standing=Standing.FRESH), asks_second=False)
+
+    def takes_second(self, actuator: FacilityId, action: Action, person: Person) -> bool:
+        """Whether `action` by `person` goes out under a ticket to which another one has agreed."""
+        situation = replace(self.situation(actuator), author=person.username)
+        return takes_second(self.park.actuators[actuator], _asked(actuator, action), self.park, situation)
 
     def explain(self, actuator: FacilityId, action: Action, person: Person) -> Node:
         """Return everything that stands for or against `action` now, for `person` as in `allows`."""
@@ -118,7 +132,12 @@ class View:
             self.park,
             opening_percent=percent,
             so_far_s=self.memory.so_far_s,
-            more=centre(reasons, way, is_river=facility.tier is Tier.RIVER),
+            more=centre(
+                reasons,
+                way,
+                is_river=facility.tier is Tier.RIVER,
+                takes_ticket=self.takes_second(actuator, action, person),
+            ),
         )
 
     def definition(self, actuator: FacilityId) -> tuple[str, str]:
@@ -149,3 +168,8 @@ class View:
         pulse = self._image.pulses[self.park.gateway_of(actuator)]
         said = pulse.newest.definitions.get(actuator) if pulse.newest is not None else None
         return Link(is_heard=pulse.is_heard(now_s=self._clock.monotonic()), definition=said)
+
+
+def _asked(actuator: FacilityId, action: Action) -> Request:
+    percent = {"opening_percent": SET_PERCENT} if action is Action.SET else {}
+    return Request(actuator=actuator, action=action, parameters=percent)

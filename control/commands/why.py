@@ -38,14 +38,26 @@ _BY_WAY = {
 """What is shown when it holds, too."""
 
 
-def centre(reasons: Sequence[Cause], way: Direction, *, is_river: bool) -> tuple[Node, ...]:
-    """Return the checks of the centre, of which `reasons` did not hold."""
+TICKET = Words(
+    "须另一人同意操作票(不妨碍申请)", "another person has to agree to a ticket, which may be asked for"
+)
+
+
+def centre(
+    reasons: Sequence[Cause], way: Direction, *, is_river: bool, takes_ticket: bool = False
+) -> tuple[Node, ...]:
+    """Return the checks of the centre, of which `reasons` did not hold.
+
+    `takes_ticket`: a second person will be asked, which is said and blocks nothing yet.
+    """
     against = {cause.code: cause for cause in reasons}
     asked = list(_BY_WAY[way])
     if is_river and way is not Direction.NONE:
         asked.append(Code.APPROVAL)
     shown = [_node(code, against.get(code)) for code in asked]
     rest = [cause for code, cause in against.items() if code not in asked]
+    if takes_ticket:
+        shown.append(check(Code.APPROVAL, TICKET, holds=True, change=TICKET))
     return (
         *shown,
         *(check(cause.code, WORDS[cause.code], holds=False, change=cause.words) for cause in rest),

@@ -191,6 +191,17 @@ REOPENINGS = Table(
     Column("body", JSON, nullable=False),
 )
 
+TICKETS = Table(
+    "tickets",
+    METADATA,
+    _text("id", key=True),
+    _text("actuator"),
+    _text("state"),
+    _number("asked_ms"),
+    Column("body", JSON, nullable=False),
+)
+"""Operation tickets (操作票): what was asked for, agreed to and used."""
+
 HAND_REPORTS = Table(
     "hand_reports",
     METADATA,

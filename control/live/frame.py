@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from control.alarms.service import Alarms
 from control.commands.book import Book
 from control.commands.orders import Orders
+from control.commands.tickets import Tickets
 from control.hand import HandReports
 from control.live.image import Image
 from control.live.views import ViewBody, actuator_view, alarm_view, gateway_view, order_view, point_view
@@ -25,6 +26,7 @@ class Frame:
         self,
         image: Image,
         orders: Orders,
+        tickets: Tickets,
         book: Book,
         alarms: Alarms,
         runner: Runner,
@@ -33,6 +35,7 @@ class Frame:
     ) -> None:
         self._image = image
         self._orders = orders
+        self._tickets = tickets
         self._book = book
         self._alarms = alarms
         self._runner = runner
@@ -119,6 +122,7 @@ class Frame:
                 self._book,
                 actuator,
                 self._hand_reports.of(key),
+                tickets=self._tickets.open_on(key),
                 now_s=now_s,
                 now_ms=self._clock.now_ms(),
             )

@@ -7,6 +7,8 @@ from control.alarms.watch import Watch
 from control.commands.book import Book
 from control.commands.orders import Orders
 from control.commands.pending import Pending
+from control.commands.ticket import Ticket
+from control.commands.ticket_entries import view as ticket_view
 from control.commands.tracked import Tracked
 from control.live.image import Image
 from domain.alarm import Alarm, AlarmState, Side
@@ -40,6 +42,7 @@ def actuator_view(
     actuator: Actuator,
     hand_report: ViewBody | None,
     *,
+    tickets: Sequence[Ticket] = (),
     now_s: float,
     now_ms: int | None = None,
 ) -> ViewBody:
@@ -79,6 +82,7 @@ def actuator_view(
             if now_ms is None or stands(order, actuator, now_ms=now_ms)
         ],
         "waiting": [wish_view(wish, actuator) for wish in orders.waiting_on(actuator.facility)],
+        "tickets": [ticket_view(ticket, image.park) for ticket in tickets],
         "keep_closed": [order.id for order in orders.held.keeping(actuator.facility)],
         "command": _brief(newest) if newest is not None else None,
         "hand_report": hand_report,

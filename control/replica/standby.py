@@ -45,7 +45,9 @@ async def stand_by(
     clock, wall = clocks
     journal = watch_journal(settings, park, keys[0], clock, lead)
     core = await assemble(settings, park, keys[0], journal, clock, wall, leads=False)
-    frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
+    frame = Frame(
+        core.image, core.orders, core.tickets, core.book, core.alarms, core.runner, core.hand_reports, clock
+    )
     seat = Seat(replica=lead.replica, speaks=lambda: False, records=Watching)
     outside = meet(core, partial(MqttLink, broker, clock=clock), *keys, frame, seat=seat)
     people = _People(settings, core, wall)

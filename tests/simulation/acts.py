@@ -10,6 +10,7 @@ from control.api.parts import Parts
 from control.people.roles import Person, Role
 from domain.drive import Setpoint
 from domain.park import Tier
+from tests.simulation.agreeing import agreed, end
 from tests.simulation.people import STAFF, Act, Town, away_action, safe_action
 
 
@@ -23,21 +24,34 @@ async def secure(town: Town, name: str) -> None:
 
 
 async def open_up(town: Town, name: str) -> None:
-    """Select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
+    """Have a colleague agree, select, think, and operate: mostly right, sometimes too late, with something else, or not at all."""
     actuator, percent = town.pick_wisely(is_to_be_safe=False), None
     if actuator is None:
         return
     action = away_action(actuator)
     if isinstance(actuator.drive, Setpoint) and town.draw.random() < 0.7:
         action, percent = "set", float(town.draw.choice((25, 50, 75, 100)))
-    selected = await town.select(name, actuator.facility, action, percent)
+    ticket = await agreed(town, name, actuator.facility, action, percent)
+    if ticket is None:
+        return
+    how = town.draw.random()
+    if how > 0.985:  # with another person's ticket, or for another move
+        stranger = town.draw.choice([key for key in STAFF if key != name])
+        await town.select(stranger, actuator.facility, action, percent, ticket=ticket)
+        await town.select(name, town.pick().facility, action, percent, ticket=ticket)
+    selected = await town.select(name, actuator.facility, action, percent, ticket=ticket)
     if selected.code != "accepted":
+        await end(town, name, ticket)
         return
     select = str(selected.body["id"])
-    how = town.draw.random()
     await town.rest(town.draw.random() * (14.0 if how < 0.06 else 1.5))
     if how > 0.93:
         await town.cancel(name, actuator.facility, select)
+        if (
+            how > 0.96
+            or (await town.select(name, actuator.facility, action, percent, ticket=ticket)).code == "accepted"
+        ):
+            await end(town, name, ticket)
         return
     if how > 0.90:
         other = "close" if action == "open" else "open"
@@ -50,6 +64,8 @@ async def open_up(town: Town, name: str) -> None:
     )
     if how < 0.2:
         await town.operate(name, actuator.facility, action, percent=percent, select=select)
+    if how < 0.03:  # once more under the ticket that is used up
+        await town.select(name, actuator.facility, action, percent, ticket=ticket)
 
 
 async def stop(town: Town, name: str) -> None:

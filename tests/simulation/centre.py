@@ -153,7 +153,16 @@ class Centre:
             checkpoints=Checkpoints(ledger, signer, clock, park=self._park.id, paths=paths),
         )
         core = await assemble(self._settings, self._park, signer, journal, clock, clock)
-        frame = Frame(core.image, core.orders, core.book, core.alarms, core.runner, core.hand_reports, clock)
+        frame = Frame(
+            core.image,
+            core.orders,
+            core.tickets,
+            core.book,
+            core.alarms,
+            core.runner,
+            core.hand_reports,
+            clock,
+        )
         outside = meet(core, partial(SimLink, ground.broker, process, ground.loop), signer, verifier, frame)
         health = health_of(core, outside, self._settings)
         self.core = core

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.simulation import checker_books as books
 from tests.simulation import checker_moves as moves
 from tests.simulation import checker_outcomes as outcomes
+from tests.simulation import checker_persons as persons
 from tests.simulation import checker_rules as rules
 from tests.simulation.checker_story import Story
 from tests.simulation.trace import Trace
@@ -41,7 +42,7 @@ CHECKS: Mapping[str, Check] = {
     "outcomes": outcomes.outcomes,
     "screens": outcomes.screens,
     "interlocks": rules.interlocks,
-    "persons": rules.persons,
+    "persons": persons.persons,
     "plans": rules.plans,
     "definitions": rules.definitions,
     "alarms": books.alarms,

@@ -1,4 +1,4 @@
-"""Judges what was allowed: interlocks against what was truly so, overrides, second persons, plans, and one definition on both sides."""
+"""Judges what was allowed: interlocks against what was truly so, overrides, plans, and one definition on both sides."""
 
 import ast
 import json
@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tests.simulation.checker_story import LIMIT, Body, Story, Write, asks_for, percent_of
+from tests.simulation.checker_story import LIMIT, Body, Story, Write, percent_of
 from tests.simulation.plcs import CALM
 from tests.simulation.small_park import small_park
 from tests.simulation.trace import Fault
 
-APPROVAL_S = 600.0
 SLACK_S = 3.0
 """From the last evaluation at the edge to the bytes: a Modbus answer that is awaited, a reversing pause."""
 FOREIGN_S = 7.0
@@ -45,27 +44,6 @@ def interlocks(story: Story) -> Iterator[Found]:
     for order in {key: order for held in story.held.values() for key, order in held.orders.items()}.values():
         if order["kind"] == "override":
             yield from _override(story, order)
-
-
-def persons(story: Story) -> Iterator[Found]:
-    """I9: what needs two persons had two identities in two sessions, of this content, within its time."""
-    runs = {answer.command: (asked, answer) for asked, answer in story.granted if asked.what == "run"}
-    approvals: dict[str, list[Any]] = defaultdict(list)
-    for asked, answer in story.granted:
-        if asked.what == "approve":
-            approvals[str(asked.run)].append((asked, answer))
-            author = runs.get(asked.run)
-            if author is not None and asked.person == author[0].person:
-                yield "I9", answer.at_s, f"{asked.person} approves what they started themselves"
-            elif author is not None and asked.session == author[0].session:
-                yield "I9", answer.at_s, f"{asked.person} approves in the author's own session"
-    for write in story.writes:
-        if story.actuators[write.actuator]["tier"] != "river" or write.ask == "stop":
-            continue
-        heard = [item for item in story.operates.get(write.actuator, ()) if item.life == write.life]
-        fitting = [item.body for item in heard if item.at_s <= write.at_s and asks_for(item.body, write)]
-        if fitting and not any(_is_approved(story, body, approvals, write.at_s) for body in fitting):
-            yield "I9", write.at_s, f"the river sluice {write.actuator} moves without a second person"
 
 
 def plans(story: Story) -> Iterator[Found]:
@@ -249,21 +227,6 @@ def _kept(story: Story, write: Write) -> Iterator[Found]:
             write.at_s,
             f"{write.actuator} leaves its safe end while {len(told - lifted)} orders keep it there",
         )
-
-
-def _is_approved(story: Story, body: Body, approvals: Mapping[str, Sequence[Any]], at_s: float) -> bool:
-    """Whether a second person said yes to the run, or the request, of which this command came."""
-    held = story.commands.get(body["id"])
-    if held is None:  # its control died before any disk took it: the command itself says who agreed
-        consent = body["consent"] or {}
-        given = [
-            pair for pairs in approvals.values() for pair in pairs if pair[0].person == consent.get("by")
-        ]
-    else:
-        given = list(approvals.get(str(held.get("run")), ()))
-    return any(
-        asked.person != body["author"] and 0 <= at_s - asked.at_s <= APPROVAL_S + 90.0 for asked, _ in given
-    )
 
 
 def _points(condition: ast.expr) -> set[str]:

@@ -223,7 +223,13 @@ class Town:
         return reply
 
     async def select(
-        self, name: str, actuator: FacilityId, action: str, percent: float | None = None
+        self,
+        name: str,
+        actuator: FacilityId,
+        action: str,
+        percent: float | None = None,
+        *,
+        ticket: str | None = None,
     ) -> Reply:
         """Select for a move away from safe."""
 
@@ -233,6 +239,7 @@ class Town:
                 action=action,
                 parameters=Parameters(opening_percent=percent),
                 reason="",
+                ticket=ticket,
             )
             return await routes.select(body, parts, who)
 

@@ -14,6 +14,8 @@ import control.api.plans
 import control.commands.desk
 import control.commands.overrides
 import control.commands.reports
+import control.commands.ticket
+import control.commands.tickets
 import control.database.recorder
 import control.live.pulse
 import control.people.roles
@@ -35,7 +37,18 @@ from domain.park import SafePosition
 from tests.simulation import acts as deeds
 from tests.simulation import people, weather
 from tests.simulation.checker_story import read
-from tests.simulation.planted_scenes import ALONE, BORROWING, DRILL, EDITS, MURKY, OVERRIDING, POISON, Scene
+from tests.simulation.planted_scenes import (
+    ALONE,
+    BORROWING,
+    DRILL,
+    EDITS,
+    MURKY,
+    OVERRIDING,
+    POISON,
+    STRETCHING,
+    TICKETS,
+    Scene,
+)
 from tests.simulation.trace import Trace
 from tests.simulation.world import World, simulate
 from wire.signing import Role, Signed
@@ -57,6 +70,8 @@ class Plant:
     faulty: Faulty
     scene: Scene = field(default_factory=Scene)
     commands: int = 60
+    case: str = ""
+    """Which of several bugs against one invariant."""
 
     @property
     def has_own_scene(self) -> bool:
@@ -196,6 +211,16 @@ def _believes(real: Any) -> Any:
     return take
 
 
+def _any_select(real: Any) -> Any:
+    async def operate(desk: Any, request: Any, person: Any, select: Any, key: Any, warnings: Any) -> Any:
+        tracked = desk._book.get(select) if select is not None else None
+        if tracked is None or tracked.state is not State.SELECTED:
+            return await real(desk, request, person, select, key, warnings)
+        return await desk._operate_once(tracked, request, person, key, warnings)
+
+    return operate
+
+
 def _anybody_approves(_real: Any) -> Any:
     async def approve(run: str, body: Any, service: Any, who: Any) -> Any:
         found = service.runner.runs[run]
@@ -206,11 +231,11 @@ def _anybody_approves(_real: Any) -> Any:
 
 
 PLANTS: Mapping[str, Plant] = {
-    plant.invariant: plant
+    f"{plant.invariant} {plant.case}".rstrip(): plant
     for plant in (
         Plant(
             invariant="I1", words="anybody's select serves anybody", owner=control.commands.desk.Desk,
-            name="_not_selected", faulty=always(None), scene=BORROWING,
+            name="_operate_selected", faulty=_any_select, scene=BORROWING,
             commands=40,
         ),
         Plant(
@@ -245,6 +270,14 @@ PLANTS: Mapping[str, Plant] = {
         Plant(
             invariant="I9", words="whoever started it may approve it", owner=control.api.plans, name="approve",
             faulty=_anybody_approves, scene=ALONE, commands=12,
+        ),
+        Plant(
+            invariant="I9", case="own ticket", words="whoever asked for a ticket may agree to it",
+            owner=control.commands.ticket, name="by_another", faulty=always(None), scene=TICKETS, commands=30,
+        ),
+        Plant(
+            invariant="I9", case="any ticket", words="a ticket that was agreed to serves for every move",
+            owner=control.commands.tickets, name="unusable", faulty=always(None), scene=STRETCHING, commands=30,
         ),
         Plant(
             invariant="I10", words="an alternative runs though nothing failed", owner=control.plans.run._Outlook,

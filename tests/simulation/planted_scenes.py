@@ -12,6 +12,7 @@ from control.api.parts import Parts
 from control.people.roles import Person, Role
 from domain.ids import PointRef
 from domain.park import Actuator, Tier
+from tests.simulation.agreeing import agreed
 from tests.simulation.checker_story import read
 from tests.simulation.pens import CheapSigner
 from tests.simulation.people import Act, Town, away_action
@@ -43,9 +44,20 @@ async def borrow(town: Town, name: str) -> None:
     actuator = _not_of_the_river(town)
     action = away_action(actuator)
     colleague = "li" if name != "li" else "wang"
-    selected = await town.select(colleague, actuator.facility, action)
+    ticket = await agreed(town, colleague, actuator.facility, action, None)
+    selected = await town.select(colleague, actuator.facility, action, ticket=ticket)
     if selected.code == "accepted":
         await town.operate(name, actuator.facility, action, select=str(selected.body["id"]))
+
+
+async def stretch(town: Town, name: str) -> None:
+    """Have a colleague agree to one opening, and make another of it: that of another gate."""
+    one, other = _not_of_the_river(town), _not_of_the_river(town)
+    ticket = await agreed(town, name, one.facility, away_action(one), None)
+    action = away_action(other)
+    selected = await town.select(name, other.facility, action, ticket=ticket)
+    if selected.code == "accepted":
+        await town.operate(name, other.facility, action, select=str(selected.body["id"]))
 
 
 async def ask_override(town: Town, name: str) -> None:
@@ -182,6 +194,10 @@ OVERRIDING = Scene(
 BORROWING = Scene(
     acts={"secure": 40.0}, faults={"storm": 1.0}, think_s=2.0, more=(Act(borrow, 40.0, (Role.OPERATOR,)),)
 )
+STRETCHING = Scene(
+    acts={"secure": 40.0}, faults={"storm": 1.0}, think_s=2.0, more=(Act(stretch, 40.0, (Role.OPERATOR,)),)
+)
+TICKETS = Scene(acts={"secure": 30.0, "open_up": 60.0}, faults={"storm": 1.0}, think_s=2.0)
 ALONE = Scene(
     acts={"secure": 10.0},
     faults={"storm": 1.0},

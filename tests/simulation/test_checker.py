@@ -29,7 +29,8 @@ from tests.simulation.trace import (
 )
 
 GATE, GW, PLC, LIFE = "yx_outlet", "gw_west", "plc_yx_outlet", "a" * 32
-ID = "ab" * 16
+ID, TICKET = "ab" * 16, "71" * 16
+AGREED = {"by": "li", "content_hash": "c0" * 32, "at_ms": 0, "basis": "", "is_emergency": False}
 GATES = {
     GATE: {
         "gateway": GW, "device": PLC, "tier": "enterprise", "safe": "closed", "drive": "CommandWord", "travel_s": 4.0,
@@ -45,7 +46,8 @@ def token(body: Any) -> bytes:
 def message(phase: str, action: str, **more: Any) -> dict[str, Any]:
     return {
         "id": ID, "phase": phase, "actuator": GATE, "action": action, "parameters": {}, "author": "wang", "term": 1,
-        "challenge": "c1", "definition": ["d", "w"], "expires_ms": 0, "instead_of": None, **more,
+        "challenge": "c1", "definition": ["d", "w"], "expires_ms": 0, "instead_of": None,
+        "consent": AGREED, **more,
     }  # fmt: skip
 
 
@@ -111,6 +113,14 @@ MADE = {**SHUT, "value": True}
 SELECTED = record(10.1, 0, "selected", phase="select")
 OPERATING = record(10.6, 1, "operating")
 OPENED = record(15.0, 2, "confirmed", evidence={f"{GATE}/opened": MADE, f"{GATE}/closed": SHUT})
+WISH = asked(8.0, 11, "ticket")
+WORD = replace(
+    asked(8.5, 12, "countersign", detail=TICKET, content_hash=AGREED["content_hash"]),
+    person="li",
+    session="s2",
+)
+WISHED = Answered(at_s=8.1, request=11, code="accepted", command=TICKET)
+GIVEN = Answered(at_s=8.6, request=12, code="accepted", command=TICKET)
 BEGIN: list[Event] = [
     Setting(
         at_s=0.0,
@@ -123,6 +133,10 @@ BEGIN: list[Event] = [
     ),
     Began(at_s=0.0, process=GW, life=1, detail=LIFE),
     stood(0.0, 0.0, None, by="begin"),
+    WISH,
+    WISHED,
+    WORD,
+    GIVEN,
     said(9.0, 1, GW, "heartbeat", BEAT),
     asked(10.0, 1, "select"),
 ]
@@ -192,6 +206,15 @@ ROW = {"seq": 0, "at_ms": 1, "actor": "a", "kind": "k", "object": "o", "record":
         ("I4", instead(OPENED, record(15.0, 2, "confirmed", evidence={f"{GATE}/opened": SHUT, f"{GATE}/closed": SHUT}))),
         ("I5", [*OPENING, record(16.0, 3, "failed")]),
         ("I7", [*OPENING, LOCAL, stood(5.0, 0.0, None, by="switch", is_remote=False)]),
+        ("I9", without(WORD, GIVEN)),
+        ("I9", without(WISH, WISHED)),
+        ("I9", instead(WORD, replace(WORD, person="wang"))),
+        ("I9", instead(WORD, replace(WORD, session="s1"))),
+        ("I9", instead(WORD, replace(WORD, content_hash="00" * 32))),
+        ("I9", instead(WORD, replace(WORD, at_s=-700.0))),
+        ("I9", instead(WORD, replace(WORD, at_s=11.0))),
+        ("I9", instead(WISH, replace(WISH, action="set", opening_percent=25.0))),
+        ("I9", instead(WISH, replace(WISH, actuator="another"))),
         ("I11", [*OPENING, record(20.0, 4, "operating", id="ef" * 16, author="edge:gw_west", hash="")]),
         ("I13", [*OPENING, Committed(at_s=1.0, life=1, writes=(), audit=(ROW,))]),
         ("I14", [event for event in OPENING if not isinstance(event, Asked | Answered)]),

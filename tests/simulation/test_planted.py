@@ -11,7 +11,7 @@ SEEDS = range(1, 9)
 
 
 def test_there_is_a_plant_for_every_invariant() -> None:
-    assert set(PLANTS) == {f"I{number}" for number in range(1, 19)}
+    assert {plant.invariant for plant in PLANTS.values()} == {f"I{number}" for number in range(1, 19)}
 
 
 @pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)

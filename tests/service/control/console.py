@@ -49,6 +49,26 @@ class Console:
             "/commands", {"actuator": actuator, "action": action, "reason": "演练", **more}
         )
 
+    async def ticket(self, second: "Console", actuator: str, action: str = "open", **more: object) -> str:
+        """Ask for a ticket, and have another person agree to it; return its id."""
+        asked = await self.post(
+            "/tickets", {"actuator": actuator, "action": action, "reason": "演练", **more}
+        )
+        assert asked.status_code == 201, asked.text
+        word = {"content_hash": asked.json()["content_hash"]}
+        agreed = await second.post(f"/tickets/{asked.json()['id']}/approve", word)
+        assert agreed.status_code == 200, agreed.text
+        return str(asked.json()["id"])
+
+    async def select(
+        self, second: "Console", actuator: str, action: str = "open", **more: object
+    ) -> httpx.Response:
+        """Select under a ticket to which another person has agreed."""
+        ticket = await self.ticket(second, actuator, action, **more)
+        return await self.post(
+            "/selects", {"actuator": actuator, "action": action, "reason": "演练", "ticket": ticket, **more}
+        )
+
     async def live(self) -> dict[str, Any]:
         return (await self.get("/live")).json()  # type: ignore[no-any-return]
 

@@ -43,6 +43,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     async with rig(tmp_path_factory.mktemp("rig"), prepare=prepare) as running:
         admin = await running.first()
         operator = await running.person(admin, "zhao", "operator", "shift_chief")
+        await running.person(admin, "qian", "operator")
         await running.is_live(operator)
         one = (await operator.command("hc_outlet", "close")).json()
         await operator.state(one["id"], "confirmed")
@@ -143,7 +144,9 @@ async def test_control_goes_on_from_a_backup_under_a_newer_term(house: House, tm
     again = running.console()
     assert (await again.sign_in("zhao", "correct horse")).is_success
     await running.is_live(again)
-    selected = await again.post("/selects", {"actuator": "hc_outlet", "action": "open", "reason": "复核合格"})
+    second = running.console()
+    assert (await second.sign_in("qian", "correct horse")).is_success
+    selected = await again.select(second, "hc_outlet")
     assert selected.is_success, selected.text
     await until(lambda: max(edge.term for edge in running.edges.values()) > term, why="a newer term")
     assert (await again.get("/audit/verify")).json()["verified"]

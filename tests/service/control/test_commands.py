@@ -62,9 +62,10 @@ async def test_an_opening_is_selected_first_and_by_the_same_person(house: House)
     without = await house.operator.command("hc_outlet", "open")
     assert (without.status_code, codes(without)) == (409, ["object-not-selected"])
 
-    selected = await house.operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+    selected = await house.operator.select(house.chief, "hc_outlet")
     assert selected.status_code == 201, selected.text
     select = selected.json()["id"]
+    assert (east.heard[-1].phase, east.heard[-1].consent.by) == ("select", "qian")
     other = await house.chief.post("/selects", {"actuator": "hc_outlet", "action": "open"})
     assert codes(other) == ["object-already-selected"]
     stolen = await house.chief.command("hc_outlet", "open", select=select)
@@ -85,13 +86,21 @@ async def test_an_opening_is_selected_first_and_by_the_same_person(house: House)
 
 
 async def test_a_select_is_taken_back(house: House) -> None:
-    selected = await house.operator.post("/selects", {"actuator": "hc_bund", "action": "open"})
+    ticket = await house.operator.ticket(house.chief, "hc_bund")
+    opening = {"actuator": "hc_bund", "action": "open", "ticket": ticket}
+    selected = await house.operator.post("/selects", opening)
     assert selected.status_code == 201, selected.text
     select = selected.json()["id"]
     assert (await house.chief.delete(f"/selects/{select}")).status_code == 409
     assert (await house.operator.delete(f"/selects/{select}")).status_code == 204
     await house.operator.state(select, "withdrawn")
     assert (await house.operator.command("hc_bund", "open", select=select)).status_code == 409
+    again = await house.operator.post("/selects", opening)
+    assert again.status_code == 201, "the ticket holds: nothing went out under it"
+    assert (await house.operator.delete(f"/selects/{again.json()['id']}")).status_code == 204
+    await house.operator.state(again.json()["id"], "withdrawn")
+    assert (await house.operator.delete(f"/tickets/{ticket}")).status_code == 204
+    assert codes(await house.operator.post("/selects", opening)) == ["approval-missing"]
 
 
 async def test_the_same_request_twice_is_one_command(house: House) -> None:
@@ -119,7 +128,7 @@ async def test_a_key_stands_for_one_request_only(house: House) -> None:
 
 async def test_a_select_is_operated_once_however_often_it_is_pressed(house: House) -> None:
     east = house.rig.east
-    selected = await house.operator.post("/selects", {"actuator": "hc_bund", "action": "open"})
+    selected = await house.operator.select(house.chief, "hc_bund")
     assert selected.status_code == 201, selected.text
     body = {"actuator": "hc_bund", "action": "open", "select": selected.json()["id"]}
     before = len(east.obeyed)
@@ -247,7 +256,7 @@ async def test_an_override_takes_two_persons_and_lets_one_interlock_through(hous
         ("slow_quality", "qian", "sun")
     ]
 
-    selected = await house.operator.post("/selects", opening)
+    selected = await house.operator.select(house.chief, "bh_outlet")
     assert selected.status_code == 201, selected.text
     assert (await house.operator.delete(f"/selects/{selected.json()['id']}")).status_code == 204
     assert (await house.operator.delete(path)).status_code == 204
@@ -374,7 +383,7 @@ async def test_a_lost_message_holds_every_point_uncertain_until_the_gateway_is_b
 async def test_a_select_that_no_edge_answers_is_given_up(house: House) -> None:
     east = house.rig.east
     east.mute.add("hc_outlet")
-    refused = await house.operator.post("/selects", {"actuator": "hc_outlet", "action": "open"})
+    refused = await house.operator.select(house.chief, "hc_outlet")
     assert (refused.status_code, codes(refused)) == (409, ["link-lost"])
     await until(lambda: east.heard[-1].phase == "cancel", why="it is taken back")
     east.mute.discard("hc_outlet")

@@ -42,6 +42,8 @@ TAKE_OVER_S_MAX = 10.0
 class House:
     pair: Pair
     operator: Console
+    second: Console
+    """Agrees to what the operator asks for."""
     folder: Path
 
 
@@ -62,8 +64,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) ->
     async with pair(folder, postgres, prepare=prepare) as running:
         admin = await running.first()
         operator = await running.person(admin, "zhao", "operator", "shift_chief")
+        second = await running.person(admin, "qian", "operator")
         await running.is_live(operator)
-        yield House(running, operator, folder)
+        yield House(running, operator, second, folder)
 
 
 def happened(number: int) -> Change:
@@ -262,9 +265,7 @@ async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(hous
     made.start("a")
     await made.ready("a")
     await made.is_live_at("b", operator)
-    selected = await operator.post(
-        "/selects", {"actuator": "hc_outlet", "action": "open", "reason": "复核合格"}
-    )
+    selected = await operator.select(made.at("b", house.second), "hc_outlet")
     assert selected.is_success, selected.text
     made.send("b", signal.SIGSTOP)
     frozen_s = CLOCK.monotonic()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import replace
 from pathlib import Path
 
+from domain.approval import Consent
 from domain.command import Action, Phase
 from domain.definition import definition_hashes
 from domain.ids import CommandId, FacilityId
@@ -130,6 +131,7 @@ class Peer:
             term=max(beat.term, 1),
             definition=definition,
             challenge=beat.challenge,
+            consent=Consent(by="li", content_hash="0" * 64, at_ms=self.rig.page.clock.now_ms(), basis=""),
         )
         return replace(made, **other)  # type: ignore[arg-type]
 

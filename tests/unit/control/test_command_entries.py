@@ -25,7 +25,7 @@ SET = Command(
 )  # fmt: skip
 FULL = Tracked(
     command=SET, gateway=GW, created_ms=10, expires_ms=70, is_away=True, accepted=("stale-input",), consent=CONSENT,
-    instead_of=CommandId("c0"), replaced_by=CommandId("c2"), run="r1", idempotency_key="k1",
+    ticket="t1", instead_of=CommandId("c0"), replaced_by=CommandId("c2"), run="r1", idempotency_key="k1",
     messages={Phase.SELECT: "s", Phase.OPERATE: "o"}, wanted=Phase.OPERATE, sent=frozenset({Phase.SELECT, Phase.OPERATE}),
     answered=frozenset({Phase.SELECT}),
     transitions=(
@@ -38,7 +38,7 @@ BODY = {
     "reason": "演练", "state": "operating", "changed_ms": 15, "gateway": "gw", "created_ms": 10, "expires_ms": 70,
     "is_away": True, "accepted": ["stale-input"],
     "consent": {"by": "li", "content_hash": "h" * 64, "at_ms": 4, "basis": "调度 7", "is_emergency": False},
-    "instead_of": "c0", "replaced_by": "c2", "run": "r1", "idempotency_key": "k1",
+    "ticket": "t1", "instead_of": "c0", "replaced_by": "c2", "run": "r1", "idempotency_key": "k1",
     "messages": {"select": "s", "operate": "o"}, "wanted": "operate", "sent": ["operate", "select"], "answered": ["select"],
     "transitions": [
         {"state": "selected", "at_ms": 12, "reasons": [], "evidence": None},
@@ -62,7 +62,7 @@ def test_a_command_is_kept_whole_and_read_back() -> None:
     assert body(FULL) == BODY
     assert tracked(BODY) == FULL
     bare = body(BARE)
-    absent = ("consent", "instead_of", "replaced_by", "run", "idempotency_key", "wanted")
+    absent = ("consent", "ticket", "instead_of", "replaced_by", "run", "idempotency_key", "wanted")
     assert [bare[key] for key in absent] == [None] * len(absent)
     assert tracked(bare) == BARE
 
@@ -106,7 +106,7 @@ def test_what_was_asked() -> None:
     assert entry.body == {
         "command": "c1", "action": "set", "parameters": {"opening_percent": 40.0}, "reason": "演练", "phase": "request",
         "expires_ms": 70, "warnings": causes([warning]), "accepted": ["stale-input"], "run": "r1",
-        "consent": BODY["consent"], "instead_of": "c0",
+        "consent": BODY["consent"], "ticket": "t1", "instead_of": "c0",
     }  # fmt: skip
     (later,) = asked(BARE, [], PARK, phase="operate").entries
     assert (later.at_ms, later.kind, later.body["consent"]) == (10, "command.operate", None)

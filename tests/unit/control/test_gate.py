@@ -12,7 +12,7 @@ from domain.approval import Consent
 from domain.command import Action
 from domain.definition import definition_hashes
 from domain.ids import FacilityId
-from domain.order import OrderSet
+from domain.order import Order, OrderKind, OrderSet
 from domain.refusal import Code, Refused
 from tests.unit.control.world import OUTLET, PARK, RIVER, image, person
 
@@ -20,6 +20,10 @@ NOW_S = 100.0
 OWN = definition_hashes(PARK, PARK.actuators[OUTLET])
 HEARD = Link(is_heard=True, definition=OWN)
 OPERATOR = person(Role.OPERATOR)
+
+
+TICKET = Consent(by="qian", content_hash="h", at_ms=0, basis="")
+"""What a ticket gives: the word of another person."""
 
 
 def ask(
@@ -30,24 +34,28 @@ def ask(
     link: Link = HEARD,
     is_recordable: bool = True,
     executing: Action | None = None,
+    orders: OrderSet | None = None,
+    asks_second: bool = True,
     **more: object,
 ) -> Verdict:
     live = seen or image()
     situation = Situation(
         read=lambda ref: live.reading(ref, now_s=NOW_S),
         unit_of=live.unit_of,
-        orders=OrderSet(),
         executing=executing,
+        orders=orders or OrderSet(),
+        drive=definition_hashes(PARK, PARK.actuators[OUTLET])[0],
     )
-    request = replace(Request(actuator=OUTLET, action=action), **more)  # type: ignore[arg-type]
+    request = replace(Request(actuator=OUTLET, action=action, consent=TICKET), **more)  # type: ignore[arg-type]
     definition = (
         definition_hashes(PARK, PARK.actuators[request.actuator])
         if request.actuator in PARK.actuators
         else OWN
     )
     return consider(
-        request, who, PARK, situation, link=link, definition=definition, is_recordable=is_recordable
-    )
+        request, who, PARK, situation, link=link, definition=definition, is_recordable=is_recordable,
+        asks_second=asks_second,
+    )  # fmt: skip
 
 
 def codes(verdict: Verdict) -> list[Code]:
@@ -117,8 +125,39 @@ def agreed(by: str) -> Consent:
     return Consent(by=by, content_hash="h", at_ms=0, basis="2026-118")
 
 
+def test_away_from_safe_takes_the_word_of_another_person() -> None:
+    for alone in (None, agreed("zhao")):
+        assert codes(ask(Action.OPEN, consent=alone)) == [Code.APPROVAL]
+        assert isinstance(ask(Action.CLOSE, consent=alone), Clear)
+        assert isinstance(ask(Action.STOP, consent=alone), Clear)
+        half = {"opening_percent": 50.0}
+        assert Code.MODE in codes(ask(Action.SET, consent=alone, parameters=half)), "it has no set-point"
+        assert isinstance(ask(Action.OPEN, consent=alone, asks_second=False), Clear)
+    refused = ask(Action.OPEN, consent=None, seen=image(hc_outlet__cod=400.0))
+    assert codes(refused) == [Code.INTERLOCK], "what both want to know first"
+    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=None, asks_second=False))
+
+
+def test_a_check_moves_alone_only_what_nobody_has_signed_for() -> None:
+    drive = definition_hashes(PARK, PARK.actuators[OUTLET])[0]
+
+    def order(kind: OrderKind, by: str) -> Order:
+        return Order(
+            id=kind.value, kind=kind, actuator=OUTLET, by=by, reason="r", since_ms=1, condition=drive
+        )
+
+    void = order(OrderKind.COMMISSION_VOID, "sun")
+    checked = OrderSet().with_orders(order(OrderKind.COMMISSIONING, "zhao"))
+    assert codes(ask(Action.OPEN, consent=None, orders=checked)) == [Code.APPROVAL], "its word stands"
+    assert isinstance(ask(Action.OPEN, consent=None, orders=checked.with_orders(void)), Clear)
+    another = checked.with_orders(void).with_orders(order(OrderKind.COMMISSIONED, "sun"))
+    assert codes(ask(Action.OPEN, consent=None, orders=another)) == [Code.APPROVAL]
+    theirs = OrderSet().with_orders(void, order(OrderKind.COMMISSIONING, "sun"))
+    assert codes(ask(Action.OPEN, consent=None, orders=theirs)) == [Code.NOT_COMMISSIONED]
+
+
 def test_the_river_needs_a_second_person_but_to_stop() -> None:
-    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER))
+    assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=None))
     assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=agreed("zhao")))
     link = Link(is_heard=True, definition=definition_hashes(PARK, PARK.actuators[RIVER]))
     assert isinstance(ask(Action.CLOSE, actuator=RIVER, consent=agreed("qian"), link=link), Clear)

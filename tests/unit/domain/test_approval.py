@@ -40,7 +40,7 @@ def test_the_edge_is_told_by_whom_on_what_and_on_which_ground() -> None:
         ({"by": ""}, "by ''"),
         ({"by": "zhao"}, "by 'zhao'"),
         ({"basis": ""}, "neither dispatch order nor emergency override"),
-        ({"content_hash": ""}, "neither dispatch order nor emergency override"),
+        ({"content_hash": ""}, "of nothing"),
         ({"at_ms": AT_MS + 60_000}, None),
         ({"at_ms": AT_MS + 60_001}, "-60 s > 600 s"),
         ({"at_ms": AT_MS - 600_000}, None),
@@ -50,8 +50,25 @@ def test_the_edge_is_told_by_whom_on_what_and_on_which_ground() -> None:
 def test_what_the_edge_finds_wanting(changes: dict[str, object], wanting: str | None) -> None:
     assert AHEAD_MS_MAX == 60_000
     given = replace(consent(WORD), **changes)  # type: ignore[arg-type]
-    assert missing(given, author="zhao", now_ms=AT_MS) == wanting
+    assert missing(given, author="zhao", now_ms=AT_MS, is_river=True) == wanting
 
 
 def test_without_any_word_there_is_no_approval() -> None:
-    assert missing(None, author="zhao", now_ms=AT_MS) == "no approval"
+    for is_river in (True, False):
+        assert missing(None, author="zhao", now_ms=AT_MS, is_river=is_river) == "no approval"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanting"),
+    [
+        ({"basis": ""}, None),
+        ({"basis": "", "by": "zhao"}, "by 'zhao'"),
+        ({"basis": "", "content_hash": ""}, "of nothing"),
+        ({"basis": "", "at_ms": AT_MS - 601_000}, "601 s > 600 s"),
+    ],
+)
+def test_off_the_river_nobody_asks_for_a_dispatch_order(
+    changes: dict[str, object], wanting: str | None
+) -> None:
+    given = replace(consent(WORD), **changes)  # type: ignore[arg-type]
+    assert missing(given, author="zhao", now_ms=AT_MS, is_river=False) == wanting

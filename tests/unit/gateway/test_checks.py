@@ -26,8 +26,9 @@ HERE = Standing(
 OPEN = CommandMessage(
     id=CommandId("0123456789abcdef" * 2), phase=Phase.OPERATE, park=PARK.id, gateway=GW, actuator=OUTLET,
     action=Action.OPEN, author="zhao", reason="r", expires_ms=NOW_MS, term=4, definition=("d", "w"), challenge="c",
+    consent=replace(CONSENT, basis=""),
 )  # fmt: skip
-CLOSE = replace(OPEN, action=Action.CLOSE)
+CLOSE = replace(OPEN, action=Action.CLOSE, consent=None)
 
 
 def why(message: CommandMessage = OPEN, **other: object) -> tuple[str, str]:
@@ -127,13 +128,43 @@ def test_stop_and_a_cancelled_select_need_none_of_that() -> None:
 
 @pytest.mark.parametrize("message", [OPEN, CLOSE])
 def test_the_river_moves_either_way_only_by_another_person_s_word(message: CommandMessage) -> None:
-    assert why(message, is_river=True) == (Code.APPROVAL.value, "no approval")
+    assert why(replace(message, consent=None), is_river=True) == (Code.APPROVAL.value, "no approval")
+    ticket = replace(message, consent=replace(CONSENT, basis=""))
+    assert why(ticket, is_river=True) == (
+        Code.APPROVAL.value,
+        "neither dispatch order nor emergency override",
+    )
     own = replace(message, consent=replace(CONSENT, by="zhao"))
     assert why(own, is_river=True) == (Code.APPROVAL.value, "by 'zhao'")
     assert why(replace(message, consent=CONSENT), is_river=True) == ("", "")
     assert why(replace(message, consent=CONSENT), is_river=True, term=5)[0] == (
         Code.TERM.value if message is OPEN else ""
     )
+
+
+@pytest.mark.parametrize("phase", [Phase.SELECT, Phase.OPERATE])
+def test_everything_else_moves_away_from_safe_by_another_person_s_word_too(phase: Phase) -> None:
+    opening = replace(OPEN, phase=phase)
+    assert why(opening) == ("", "")
+    assert why(replace(opening, consent=None)) == (Code.APPROVAL.value, "no approval")
+    set_half = {"action": Action.SET, "parameters": {"opening_percent": 50.0}}
+    assert why(replace(opening, consent=None, **set_half)) == (Code.APPROVAL.value, "no approval")  # type: ignore[arg-type]
+    shut = {"action": Action.SET, "parameters": {"opening_percent": 0.0}}
+    assert why(replace(opening, consent=None, **shut)) == ("", "")  # type: ignore[arg-type]
+    for changes, detail in (
+        ({"by": "zhao"}, "by 'zhao'"),
+        ({"by": ""}, "by ''"),
+        ({"content_hash": ""}, "of nothing"),
+        ({"at_ms": NOW_MS - 601_000}, "601 s > 600 s"),
+    ):
+        wanting = replace(opening, consent=replace(CONSENT, **changes))  # type: ignore[arg-type]
+        assert why(wanting) == (Code.APPROVAL.value, detail)
+
+
+def test_the_check_of_a_device_for_which_nobody_has_signed_moves_it_alone_but_never_the_river() -> None:
+    alone = replace(OPEN, consent=None)
+    assert why(alone, is_trial=True) == ("", "")
+    assert why(alone, is_trial=True, is_river=True) == (Code.APPROVAL.value, "no approval")
 
 
 def test_the_first_reason_is_the_one_that_a_person_would_want_first() -> None:
