@@ -28,7 +28,7 @@ NOTES = (
         " and one for each record of the edge), `stoplog ingest` (SQLite), mosquitto, and the PLCs; a tenth of the points changes at"
         " each read and goes to ingest and to control's live image. From the bytes of the request to control's acknowledgement of the"
         " record of the proof, which it gives after its commit. The gates stand where they were told at once, so that no travel is in"
-        " it. `open` is the second of two requests, after the select."
+        " it. `open` is the second of two requests, after the select; the ticket, to which a colleague agrees, comes before both."
     ),
     (
         "pymodbus: writes the coil and reads the state back over a connection of its own to the same PLCs in the same run; it"
@@ -66,8 +66,9 @@ async def _measured(rig: Rig, person: Person, listener: Listener, count: int) ->
     await bare.connect()
     for turn in range(count):
         gate = gate_name(secrets.randbelow(rig.load.gates - 1) + 1)
+        opening = {**_asked(gate, "open"), "ticket": await rig.ticket(person, _asked(gate, "open"))}
         selecting_s = _CLOCK.monotonic()
-        chosen = await person.done("POST", "/selects", _asked(gate, "open"))
+        chosen = await person.done("POST", "/selects", dict(opening))
         found["select"].append(1000 * (_CLOCK.monotonic() - selecting_s))
         select = chosen.text("id")
         found["open"].append(await _command(person, listener, {**_asked(gate, "open"), "select": select}))

@@ -156,6 +156,8 @@ class Rig:
         self.load = load
         broker, api, *plcs = free_ports(load.gates + 2)
         self.ports = Ports(broker=broker, api=api, plcs=plcs)
+        self.colleague: Person | None = None
+        """Agrees to what the operator asks for."""
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self, *services: str) -> None:
@@ -190,17 +192,32 @@ class Rig:
         }  # fmt: skip
         await person.done("POST", "/setup", setup)
         await person.sign_in("root")
-        await person.done(
-            "POST", "/users", {"username": "operator", "display_name": "值班员", "password": GIVEN, "roles": ["operator"]}
-        )  # fmt: skip
-        await person.sign_in("operator", GIVEN)
-        await person.done("POST", "/session/password", {"old": GIVEN, "new": PASSWORD})
+        for name in ("operator", "colleague"):
+            user: Json = {
+                "username": name,
+                "display_name": "值班员",
+                "password": GIVEN,
+                "roles": ["operator"],
+            }
+            await person.done("POST", "/users", user)
+        self.colleague = Person(self.ports.api)
+        for one, name in ((self.colleague, "colleague"), (person, "operator")):
+            await one.sign_in(name, GIVEN)
+            await one.done("POST", "/session/password", {"old": GIVEN, "new": PASSWORD})
         while True:
             live = await person.done("GET", "/live")
             points = [Fields.of("point", item) for item in live.mapping("points").values()]
             if all(point.text("q") == "good" and not point.boolean("stale") for point in points):
                 return person
             await self._pause(until_s, "control never saw every point good")
+
+    async def ticket(self, person: Person, asked: Mapping[str, Json]) -> str:
+        """Ask for a move away from safe, and have a colleague agree to it; return the ticket's id."""
+        assert self.colleague is not None
+        ticket = await person.done("POST", "/tickets", dict(asked))
+        word: Json = {"content_hash": ticket.text("content_hash")}
+        await self.colleague.done("POST", f"/tickets/{ticket.text('id')}/approve", word)
+        return ticket.text("id")
 
     def verifier(self) -> Verifier:
         """Return who believes every key of the rig."""
@@ -232,6 +249,8 @@ class Rig:
 
     async def close(self) -> None:
         """End everything that was started, the last first."""
+        if self.colleague is not None:
+            self.colleague.close()
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()

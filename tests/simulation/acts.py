@@ -59,9 +59,10 @@ async def open_up(town: Town, name: str) -> None:
     if how > 0.87:
         stranger = town.draw.choice([key for key in STAFF if key != name])
         await town.operate(stranger, actuator.facility, action, percent=percent, select=select)
-    await town.operate(
-        name, actuator.facility, action, percent=percent, select=select, key=town.key() if how < 0.4 else None
-    )
+    key = town.key() if how < 0.4 else None
+    reply = await town.operate(name, actuator.facility, action, percent=percent, select=select, key=key)
+    if reply.code == "no-answer":
+        await town.operate(name, actuator.facility, action, percent=percent, select=select, key=key)
     if how < 0.2:
         await town.operate(name, actuator.facility, action, percent=percent, select=select)
     if how < 0.03:  # once more under the ticket that is used up
@@ -204,7 +205,7 @@ async def tag(town: Town, name: str) -> None:
 _OPERATORS = (Role.OPERATOR, Role.SHIFT_CHIEF)
 ACTS: tuple[Act, ...] = (
     Act(secure, 40),
-    Act(open_up, 45, _OPERATORS),
+    Act(open_up, 80, _OPERATORS),
     Act(stop, 9),
     Act(verify, 3),
     Act(grab, 3),

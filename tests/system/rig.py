@@ -59,6 +59,8 @@ class Rig:
     lines: list[str] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
     """Opened by signed-in people; closed with the demonstration."""
+    colleague: "Api | None" = None
+    """Agrees to what others ask for; made when first needed."""
 
     def client(self) -> httpx.Client:
         opened = httpx.Client(base_url=self.console, timeout=20, trust_env=False, verify=NO_CERTIFICATES)
@@ -100,6 +102,24 @@ class Rig:
     def signed_in(self) -> "Api":
         """Return a session of the demonstration's operator, by a one-time link or by the password set with it."""
         return Api.enter(self)
+
+    def ticket(self, asker: "Api", actuator: str, action: str = "open") -> str:
+        """Ask for a move away from safe, and have a colleague agree to it; return the ticket's id."""
+        if self.colleague is None:
+            given, own = "horse for now", "correct horse"
+            user = {"username": "colleague", "display_name": "同事", "password": given, "roles": ["operator"]}
+            assert asker.post("/users", user).status_code == 201
+            self.colleague = Api.sign_in(self, "colleague", given)
+            changed = self.colleague.post("/session/password", {"old": given, "new": own})
+            assert changed.is_success, changed.text
+        asked = asker.post("/tickets", {"actuator": actuator, "action": action, "reason": "test"})
+        assert asked.is_success, asked.text
+        self.colleague.post("/session/proof", {"password": "correct horse"})
+        ticket = asked.json()
+        path = f"/tickets/{ticket['id']}/approve"
+        agreed = self.colleague.post(path, {"content_hash": ticket["content_hash"]})
+        assert agreed.is_success, agreed.text
+        return str(ticket["id"])
 
     def stop(self) -> int:
         """Stop as Ctrl-C does; return the exit status."""

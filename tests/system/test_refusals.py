@@ -279,7 +279,7 @@ def test_busy_preemption_and_stop(rig: Rig, api: Api) -> None:
     closed = api.command("jt_bund", "close", accept_warnings=["stale-input"])
     if closed.status_code == 202:
         api.outcome(closed.json()["id"])
-    opening = _open(api, "jt_bund")
+    opening = _open(rig, api, "jt_bund")
     wait_for("it moves", lambda: api.get("/live")["actuators"]["jt_bund"]["moving"] or None)
     second = api.post("/selects", {"actuator": "jt_bund", "action": "open", "parameters": {}})
     assert second.status_code == 409
@@ -293,8 +293,11 @@ def test_busy_preemption_and_stop(rig: Rig, api: Api) -> None:
     assert api.outcome(stop.json()["id"])["state"] == "confirmed"
 
 
-def _open(api: Api, actuator: str) -> str:
-    select = api.post("/selects", {"actuator": actuator, "action": "open", "parameters": {}})
+def _open(rig: Rig, api: Api, actuator: str) -> str:
+    ticket = rig.ticket(api, actuator)
+    select = api.post(
+        "/selects", {"actuator": actuator, "action": "open", "parameters": {}, "ticket": ticket}
+    )
     assert select.is_success, select.text
     command = api.command(actuator, "open", select=select.json()["id"])
     assert command.status_code == 202, command.text

@@ -200,6 +200,8 @@ async def test_the_leader_is_killed_and_the_other_one_closes_and_selects(house: 
     assert (await here.sign_in("zhao", "correct horse")).is_success
     before = (await here.command("qs_outlet", "close")).json()["id"]
     await here.state(before, "confirmed")
+    # Asked for and agreed to under this leader, used under the next.
+    ticket = await here.ticket(house.second, "qs_outlet")
     began_s = CLOCK.monotonic()
     park.begin_another("b")
     await park.control_is_ready()
@@ -222,7 +224,7 @@ async def test_the_leader_is_killed_and_the_other_one_closes_and_selects(house: 
     closing = closed.json()["id"]
     await there.state(closing, "operating", "confirmed")
     said.append(f"closes after {CLOCK.monotonic() - began_s:.1f} s")
-    opening = {"actuator": "qs_outlet", "action": "open", "reason": "试开"}
+    opening = {"actuator": "qs_outlet", "action": "open", "reason": "试开", "ticket": ticket}
     while not (selected := await there.post("/selects", opening)).is_success:
         assert CLOCK.monotonic() < began_s + 60, selected.text
         await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ function command(action: Action, state: string): CommandBrief {
 function view(position: Position, quality: Quality, fresh: boolean, of: CommandBrief | null, moving: boolean | null): ActuatorView {
   return {
     id: 'hc_outlet', position, position_words: { zh: '关到位', en: 'closed' }, quality, fresh, reason: null, last_seen: 'closed', opening_percent: 0, moving,
-    remote: true, fault: false, doubt: of?.state === 'unknown', tagged: null, tags: [], overrides: [], waiting: [], commissioning: null, is_commissioned: true, keep_closed: [], command: of, hand_report: null,
+    remote: true, fault: false, doubt: of?.state === 'unknown', tagged: null, tags: [], overrides: [], waiting: [], tickets: [], commissioning: null, is_commissioned: true, keep_closed: [], command: of, hand_report: null,
   }
 }
 

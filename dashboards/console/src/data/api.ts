@@ -24,6 +24,7 @@ import type {
   Select,
   Session,
   Setup,
+  Ticket,
   Token,
   Travel,
   User,
@@ -206,8 +207,15 @@ export const api = {
   reportByHand: (actuator: string, body: { by: string; position: string; note: string }) =>
     request<Json>('POST', `/actuators/${id(actuator)}/hand-reports`, body),
 
-  select: (actuator: string, action: Action, reason: string) =>
-    request<Select>('POST', '/selects', { actuator, action, reason, parameters: {} }),
+  askTicket: (actuator: string, action: Action, reason: string) =>
+    request<Ticket>('POST', '/tickets', { actuator, action, reason, parameters: {} }),
+  ticket: (ticket: string) => request<Ticket>('GET', `/tickets/${id(ticket)}`),
+  agreeToTicket: (ticket: string, contentHash: string) =>
+    request<Ticket>('POST', `/tickets/${id(ticket)}/approve`, { content_hash: contentHash }),
+  /** Withdraw one's own, or refuse another's. */
+  endTicket: (ticket: string) => request<Json>('DELETE', `/tickets/${id(ticket)}`),
+  select: (actuator: string, action: Action, reason: string, ticket: string | null) =>
+    request<Select>('POST', '/selects', { actuator, action, reason, parameters: {}, ticket }),
   cancelSelect: (select: string) => request<Json>('DELETE', `/selects/${id(select)}`),
   command: (order: CommandOrder, idempotencyKey: string) =>
     request<CommandView>(

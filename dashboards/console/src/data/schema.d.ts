@@ -1288,6 +1288,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tickets
+         * @description Return what waits for a second person or may be used.
+         */
+        get: operations["tickets_api_v1_tickets_get"];
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for a move away from safe; what speaks against it now is said now, and again at select and operate. It takes a proof (sign-in, password or code) of the last five minutes.
+         */
+        post: operations["ask_api_v1_tickets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ticket
+         * @description Return one ticket, what became of it included.
+         */
+        get: operations["ticket_api_v1_tickets__ticket__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End
+         * @description Withdraw one's own ticket, or refuse another's: before or after it was agreed to, until it is used.
+         */
+        delete: operations["end_api_v1_tickets__ticket__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Agree to it as the second person: another identity in another session (I9). It takes a proof (sign-in, password or code) of the last five minutes.
+         */
+        post: operations["approve_api_v1_tickets__ticket__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -1475,6 +1543,8 @@ export interface components {
             tagged: components["schemas"]["Tag"] | null;
             /** Tags */
             tags: components["schemas"]["Tag"][];
+            /** Tickets */
+            tickets: components["schemas"]["TicketShape"][];
             /** Waiting */
             waiting: components["schemas"]["WishShape"][];
         };
@@ -2143,6 +2213,8 @@ export interface components {
              * @default
              */
             reason?: string;
+            /** Ticket */
+            ticket?: string | null;
         };
         /** NewSignature */
         NewSignature: {
@@ -2162,6 +2234,22 @@ export interface components {
             reason: string;
             /** Until Ms */
             until_ms?: number | null;
+        };
+        /**
+         * NewTicket
+         * @description A wish to move something away from safe.
+         */
+        NewTicket: {
+            action: components["schemas"]["Action"];
+            /** Actuator */
+            actuator: string;
+            /** @default {} */
+            parameters?: components["schemas"]["Parameters"];
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
         };
         /** NewToken */
         NewToken: {
@@ -2722,6 +2810,45 @@ export interface components {
             /** Until */
             until: number | null;
         };
+        /**
+         * TicketShape
+         * @description An operation ticket (操作票): a move away from safe that takes a second person.
+         */
+        TicketShape: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "open" | "close" | "stop" | "set" | "verify";
+            /** Actuator */
+            actuator: string;
+            /** Asked Ms */
+            asked_ms: number;
+            /** By */
+            by: string;
+            /** Content Hash */
+            content_hash: string;
+            /** Ended By */
+            ended_by: string | null;
+            /** Id */
+            id: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: number;
+            };
+            /** Reason */
+            reason: string;
+            /** Second */
+            second: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "used" | "withdrawn" | "refused" | "lapsed" | "void";
+            /** Until Ms */
+            until_ms: number;
+            words: components["schemas"]["WordsShape"];
+        };
         /** TokenShape */
         TokenShape: {
             /** Created Ms */
@@ -2900,6 +3027,8 @@ export interface components {
             allowed: boolean;
             /** Conditions */
             conditions: components["schemas"]["Condition"][];
+            /** Needs Second */
+            needs_second: boolean;
             /** Overridable */
             overridable: string[];
             /** Refusals */
@@ -4807,6 +4936,128 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    tickets_api_v1_tickets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketShape"][];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    ask_api_v1_tickets_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTicket"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    ticket_api_v1_tickets__ticket__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketShape"];
+                };
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    end_api_v1_tickets__ticket__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            503: components["responses"]["Problem"];
+            "4XX": components["responses"]["Problem"];
+        };
+    };
+    approve_api_v1_tickets__ticket__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Agreement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketShape"];
+                };
             };
             503: components["responses"]["Problem"];
             "4XX": components["responses"]["Problem"];

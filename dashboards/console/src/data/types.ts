@@ -56,6 +56,7 @@ export type WhyNode = Shapes['WhyNode']
 export type WhyValue = Shapes['WhyValue']
 export type TagView = Shapes['Tag']
 export type Wish = Shapes['WishShape']
+export type Ticket = Shapes['TicketShape']
 export type Select = Shapes['SelectShape']
 export type CommandTransition = Omit<Shapes['TransitionShape'], 'reasons' | 'evidence'> & { reasons: Reason[]; evidence: Json }
 export type CommandView = Omit<Shapes['CommandShape'], 'transitions'> & { transitions: CommandTransition[] }

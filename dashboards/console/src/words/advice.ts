@@ -32,6 +32,7 @@ export const ADVICE: Readonly<Record<string, Words>> = {
   'keep-open-order': { zh: '只能通过“恢复”程序解除', en: 'Only the reopening procedure releases it' },
   'samples-missing': { zh: '系统按间隔自动取样;连续合格的样本凑足后即可申请', en: 'Samples are taken by themselves; ask again when enough in a row have passed' },
   'command-already-in-execution': { zh: '等当前动作结束,或先“停”', en: 'Wait for the present move to end, or stop it first' },
+  'approval-missing': { zh: '离开安全位须另一人同意操作票;河道闸门走一键方案或恢复程序', en: 'Away from safe another person agrees to a ticket; a river sluice moves by a plan or a reopening' },
   'object-already-selected': { zh: '等对方操作完或预选超时(10 秒)', en: 'Wait until the other person has operated or the select has run out (10 s)' },
   'time-limit-over': { zh: '未在有效期内送达;查看通讯后重新操作', en: 'It did not arrive in time: look at the link, then operate again' },
   'challenge-stale': { zh: '网关可能刚重启;稍候重新操作', en: 'The gateway may have just restarted: operate again in a moment' },

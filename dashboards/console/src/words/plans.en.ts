@@ -2,8 +2,8 @@
 import type { plansZh } from './plans.zh'
 
 export const plansEn: Record<keyof typeof plansZh, string> = {
-  step_select: '① Select',
-  step_operate: '② Operate',
+  step_select: 'Select',
+  step_operate: 'Operate',
   plans_park: 'Park plans',
   plans_enterprise: 'Enterprise plans',
   plan_pick: 'Choose a preset plan. What will move, what blocks it and the room in the pools are shown before it runs.',

@@ -1,7 +1,7 @@
 /** 方案、建议与恢复开启的词 Words of plans, proposals and reopenings, in Chinese. */
 export const plansZh = {
-  step_select: '① 预选',
-  step_operate: '② 执行',
+  step_select: '预选',
+  step_operate: '执行',
   plans_park: '园区方案',
   plans_enterprise: '企业方案',
   plan_pick: '选择一个预置方案。执行前会逐项列出将要动作的设备、阻碍与池容。',
