@@ -7,9 +7,10 @@ from fastapi import APIRouter
 
 from control.api import find
 from control.api.models import NewCheck, NewConfirmation, NewSignature, NewVoid
+from control.api.outcomes import TravelShape
 from control.api.parts import Parts, Service, Who, area_of
 from control.api.problems import Problem, not_found
-from control.api.shapes import CheckShape, CommissioningShape, TravelShape, says
+from control.api.shapes import CheckShape, CommissioningShape, says
 from control.commands.entries import causes
 from control.commissioning.entries import Held
 from control.people.roles import Person

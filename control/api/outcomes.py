@@ -96,6 +96,20 @@ class CommandShape(Shape):
     outcome: str | None
 
 
+class TravelDirectionShape(Shape):
+    declared_s: float
+    reckoned_s: float
+    timeout_s: float
+    is_learned: bool
+    count: int
+    last_s: float | None
+
+
+class TravelShape(Shape):
+    open: TravelDirectionShape
+    close: TravelDirectionShape
+
+
 class HandCardShape(Shape):
     title: WordsShape
     who: str

@@ -360,20 +360,6 @@ class CommissioningShape(Shape):
     last: Literal["running", "signed", "abandoned", "void"] | None
 
 
-class TravelDirectionShape(Shape):
-    declared_s: float
-    reckoned_s: float
-    timeout_s: float
-    is_learned: bool
-    count: int
-    last_s: float | None
-
-
-class TravelShape(Shape):
-    open: TravelDirectionShape
-    close: TravelDirectionShape
-
-
 class RunSummary(Shape):
     id: str
     plan: str

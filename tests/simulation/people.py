@@ -169,7 +169,8 @@ class Town:
         )
 
     def _looks_free(self, parts: Parts, item: Actuator, now_s: float, *, is_to_be_safe: bool) -> bool:
-        if self.park.facilities[item.facility].tier is Tier.RIVER or parts.book.open_on(item.facility):
+        is_river = self.park.facilities[item.facility].tier is Tier.RIVER
+        if is_river or parts.book.open_on(item.facility) or parts.tickets.open_on(item.facility):
             return False
         safe = Position.CLOSED if safe_action(item) == "close" else Position.OPEN
         is_safe = parts.image.indication(item, now_s=now_s).position is safe

@@ -40,6 +40,7 @@ def browser(rig: Rig) -> Iterator[Browser]:
             make_user(page, "wang", "王值班", "operator")
             make_user(page, "li", "李班长", "shift_chief")
             make_user(page, "zhou", "周工", "engineer")
+            make_user(page, "sun", "孙值班", "operator")
         yield running
 
 
@@ -119,6 +120,9 @@ def test_what_a_shift_does_besides(browser: Browser, rig: Rig) -> None:
         _the_network_proposes_a_cut(chief, rig)
         _a_tag_is_hung_and_taken_off(chief, rig)
         _an_override_takes_two(engineer, chief, rig)
+        with tab(browser) as operator:
+            sign_in(operator, rig, "sun")
+            _an_opening_takes_two(operator, chief, rig)
         _a_check_is_begun_and_given_up(engineer, rig)
         _people_and_tokens(engineer, rig)
         _the_audit_is_searched_and_printed(chief, rig)
@@ -221,6 +225,33 @@ def _an_override_takes_two(engineer: Page, chief: Page, rig: Rig) -> None:
     shoot(chief, "override")
     chief.get_by_test_id("override-lift").click()
     expect(stands).to_have_count(0)
+
+
+def _an_opening_takes_two(operator: Page, chief: Page, rig: Rig) -> None:
+    for page in (operator, chief):
+        page.goto(f"{rig.console}/#/facility/jt_bund")
+    says(operator.get_by_test_id("why-open"), "允许,须另一人同意操作票")
+    operator.get_by_test_id("open").click()
+    operator.get_by_test_id("command-reason-exercise").check()
+    operator.get_by_test_id("command-ticket").click()
+    prove(operator, operator.get_by_test_id("command-ticket-state"))
+    operator.reload()  # what waits is not lost
+    operator.get_by_test_id("open").click()
+    says(operator.get_by_test_id("command-ticket-state"), "阀门试动作", "等待另一人同意", "剩余")
+    shoot(operator, "ticket-waits")
+    chief.get_by_test_id("ticket-bell").click()
+    says(chief.get_by_test_id("tickets"), "操作票", "孙值班", "阀门试动作", "待另一人同意", "不同意")
+    shoot(chief, "ticket-second-person")
+    chief.get_by_test_id("tickets").get_by_test_id("ticket-agree").click()
+    prove(chief, chief.locator('[data-testid="ticket"][data-state="approved"]'))
+    expect(chief.get_by_test_id("ticket-bell")).to_have_count(0)
+    prove(operator, operator.get_by_test_id("select-countdown"))
+    says(operator.get_by_test_id("command-ticket-state"), "已同意", "李班长")
+    shoot(operator, "ticket-agreed")
+    operator.get_by_test_id("command-confirm").click()
+    expect(operator.get_by_test_id("command-accepted")).to_be_visible()
+    operator.get_by_test_id("command-cancel").click()
+    expect(operator.get_by_test_id("ticket")).to_have_count(0)
 
 
 def _a_check_is_begun_and_given_up(page: Page, rig: Rig) -> None:

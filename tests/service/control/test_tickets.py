@@ -192,3 +192,8 @@ async def test_tickets_outlive_a_restart_of_control(house: House) -> None:
     selected = await house.operator.post("/selects", {**OPENING, "ticket": ticket})
     assert selected.status_code == 201, selected.text
     assert (await house.operator.delete(f"/selects/{selected.json()['id']}")).status_code == 204
+    await house.operator.state(selected.json()["id"], "withdrawn")
+    again = await house.operator.post("/selects", {**OPENING, "ticket": ticket})
+    assert again.status_code == 201, "the ticket holds: nothing went out under it"
+    assert (await house.operator.delete(f"/tickets/{ticket}")).status_code == 204
+    assert codes(await house.operator.command(GATE, "open", select=again.json()["id"])) == LACKING

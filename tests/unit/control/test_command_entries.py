@@ -216,7 +216,7 @@ def test_a_message_says_all_that_was_asked_in_its_gateway_s_time() -> None:
     assert (made.author, made.reason) == ("zhao", "演练")
     assert (made.expires_ms, made.term, made.challenge, made.definition) == (77, 4, "ch", ("d", "i"))
     assert (made.accepted, made.evidence, made.instead_of) == (("stale-input",), evidence, "c0")
-    assert made.consent == CONSENT
+    assert made.consent == replace(CONSENT, at_ms=CONSENT.at_ms + 7)
     plain = message(
         FULL, Phase.SELECT, park=ParkId("p"), term=4, challenge="c", definition=("d", "i"), evidence=()
     )
