@@ -3,6 +3,7 @@
 They are in the database: a restart of control loses none. What a move away from safe needs beside them is decided elsewhere.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class Tickets:
         }
         self._held: dict[str, Ticket] = {}
         self._open: dict[FacilityId, tuple[Ticket, ...]] = {}
+        self._turn = asyncio.Lock()
+        """Who asks: one after the other, so that the second sees what the first has asked for."""
         self._busy: set[str] = set()
         """Tickets of which something is being written: nothing else is decided of them meanwhile."""
 
@@ -95,6 +98,12 @@ class Tickets:
         reason: str,
     ) -> Ticket | Cause:
         """Note a wish. Raises StorageError: without the log nobody asks."""
+        async with self._turn:
+            return await self._ask(actuator, action, parameters, who, reason)
+
+    async def _ask(
+        self, actuator: FacilityId, action: Action, parameters: Mapping[str, float], who: Person, reason: str
+    ) -> Ticket | Cause:
         mine = [item for item in self.open_on(actuator) if item.by == who.username]
         if mine:
             words = Words("您对此设备已有操作票", "you have a ticket for it already")
