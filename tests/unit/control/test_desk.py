@@ -8,6 +8,7 @@ from control.commands.book import Book
 from control.commands.desk import Accepted, Declined, Desk
 from control.commands.gate import Clear, Request
 from control.commands.pen import Pen
+from control.commands.tickets import Tickets
 from control.commands.tracked import Tracked
 from control.commands.view import View
 from control.database.change import Change
@@ -28,7 +29,9 @@ class Around:
     def __init__(self) -> None:
         self.kinds: list[str] = []
 
-    def consider(self, request: Request, who: Person, *, but: object = None) -> Clear:
+    def consider(
+        self, request: Request, who: Person, *, but: object = None, asks_second: bool = True
+    ) -> Clear:
         return Clear(way=Direction.AWAY_FROM_SAFE, warnings=())
 
     def sign(self, tracked: Tracked) -> Tracked:
@@ -46,7 +49,9 @@ def desk(around: Around) -> tuple[Desk, Tracked, Book]:
     held = made(State.SELECTED, is_away=True, wanted=Phase.SELECT)
     book.put(held, now_s=clock.monotonic())
     view, pen, recorder = cast("View", around), cast("Pen", around), cast("Recorder", around)
-    return Desk(view, book, pen, recorder, clock, Bell()), held, book
+    changes = Bell()
+    tickets = Tickets(PARK, recorder, clock, changes)
+    return Desk(view, book, tickets, pen, recorder, clock, changes), held, book
 
 
 REQUEST = Request(actuator=OUTLET, action=Action.CLOSE, reason="")
