@@ -56,6 +56,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
 async def others(admin: Console, operator: Console) -> dict[str, str]:
     """Make one of everything that has an id, outside of the enterprise `hc`."""
+    opening = {"actuator": f"{OTHER}_bund", "action": "open", "reason": SCRIPT}
+    ticket = await operator.post("/tickets", opening)  # while the outlet is open: its water has where to go
+    assert ticket.status_code == 201, ticket.text
     closed = (await operator.command(GATE, "close")).json()["id"]
     await operator.state(closed, "confirmed")
     preview = (await operator.get(f"/plans/close_{OTHER}/preview")).json()
@@ -77,6 +80,7 @@ async def others(admin: Console, operator: Console) -> dict[str, str]:
         "token": token,
         "tag": tag["id"],
         "override": await overridden(operator),
+        "ticket": ticket.json()["id"],
         "reopening": f"reopen_{OTHER}",
         "reopening-run": "0" * 16,
     }
