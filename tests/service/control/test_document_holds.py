@@ -27,6 +27,8 @@ from tests.service.control.rig import Rig, rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ADDRESS_MAX = 60_000
+"""Bytes of an address; httptools takes some 64 kB of a request line."""
 EXAMPLES = 250 if os.environ.get("EXPLORE") == "1" else 4
 DOCUMENT = application(None).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
@@ -148,6 +150,10 @@ def _tried(house: House, name: str) -> None:
 
 
 def _judge(case: schemathesis.Case, response: Any, who: Caller) -> None:
+    if len(response.request.url) > ADDRESS_MAX:
+        # The server's parser ends there: no application hears of it, and its own 400 is all there is to say.
+        assert response.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG}
+        return
     said = f"{who.name}: {case.as_curl_command()}\n{response.status_code} {response.text[:500]}"
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         assert response.json()["code"] in AWAY, said

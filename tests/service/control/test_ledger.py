@@ -16,9 +16,11 @@ from control.database.connection import open_database
 from control.database.ledger import Contradicts, Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
-from control.database.tables import FACTS, RECORDS
+from control.database.tables import FACTS, RECORDS, SESSIONS
+from control.people.accounts import Accounts, User
+from control.people.sessions import Rules, Sessions
 from domain.words import Words
-from runtime.clock import RealClock
+from runtime.clock import ManualClock, RealClock
 from wire.canonical import Json
 
 
@@ -129,6 +131,23 @@ async def test_what_comes_while_the_spool_is_imported_keeps_its_place(
     assert desk.recorder.is_available
     found = await AuditLog(desk.ledger).records(Query(kind="aside"))
     assert [item["body"]["offset"] for item in reversed(found)] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_who_signs_in_twice_in_one_moment_without_a_database_has_both_sessions_after_it(
+    desk: Desk,
+) -> None:
+    clock = ManualClock()
+    rules = Rules(idle_ms_max=1000, total_ms_max=1000, lock_ms=1000)
+    sessions = Sessions(Accounts(desk.recorder, clock, clock), desk.recorder, clock, clock, rules=rules)
+    user = User(
+        username="zhao", display_name="赵", password="", roles=frozenset(), enterprise=None, created_ms=0
+    )
+    desk.ledger.is_available = False
+    opened = {(await sessions.open(user, how="password")).session.token_hash for _ in range(2)}
+    await desk.recorder.restore()
+    async with desk.ledger.engine.connect() as connection:
+        assert set(await connection.scalars(select(SESSIONS.c.token_hash))) == opened
+    assert len(await AuditLog(desk.ledger).records(Query(kind="person.signed_in"))) == 2
 
 
 async def test_a_database_that_says_nothing_holds_no_closure_up_and_nothing_is_written_twice(
