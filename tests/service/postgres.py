@@ -1,5 +1,6 @@
 """A real PostgreSQL of Debian as a process of a test, with as many empty databases as tests ask for."""
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stoplog.demo.ports import free_ports
@@ -70,7 +72,12 @@ class Postgres:
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         if self._process is not None:
+            # A server that is killed leaves those who serve the connections at work until they notice: a machine that dies does not.
+            serving = psutil.Process(self._process.pid).children() if number is signal.SIGKILL else []
             os.kill(self._process.pid, number)
+            for child in serving:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             self._process.wait()
             self._process = None
 

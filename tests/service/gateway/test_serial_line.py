@@ -30,6 +30,9 @@ from tests.service.gateway.liar import device
 from tests.service.gateway.serial_bus import Bus, Unit
 from tests.service.gateway.wires_park import write_park
 
+TIMEOUT_S = 0.6
+"""For an answer: the bus lives on the loop of a busy machine."""
+
 
 @contextlib.asynccontextmanager
 async def on_line(*numbers: int, writes: Writes = Writes.SINGLE) -> AsyncIterator[tuple[Bus, list[PlcLink]]]:
@@ -39,7 +42,7 @@ async def on_line(*numbers: int, writes: Writes = Writes.SINGLE) -> AsyncIterato
         line = Line(Rtu(port=serial), clock=RealClock())
         links = []
         for number in numbers:
-            made = device(0, transport=Transport.RTU, serial=serial, writes=writes, timeout_s=0.15)
+            made = device(0, transport=Transport.RTU, serial=serial, writes=writes, timeout_s=TIMEOUT_S)
             object.__setattr__(made, "unit_id", number)
             links.append(PlcLink(made, line))
         try:
@@ -90,7 +93,7 @@ async def test_a_mute_unit_is_left_alone_and_its_neighbours_are_read() -> None:
 
 async def test_an_answer_that_comes_late_is_nobodys() -> None:
     async with on_line(1, 2) as (bus, [slow, sound]):
-        bus.units[1].delay_s = 0.2
+        bus.units[1].delay_s = TIMEOUT_S + 0.05
         with pytest.raises(LinkTimeout):
             await slow.read(block(0, 1))
         bus.units[2].delay_s = 0.1
@@ -101,7 +104,7 @@ async def test_an_answer_that_comes_late_is_nobodys() -> None:
 
 async def test_a_command_to_a_slow_unit_is_not_answered_by_its_late_reading() -> None:
     async with on_line(1) as (bus, [slow]):
-        bus.units[1].delay_s = 0.2
+        bus.units[1].delay_s = TIMEOUT_S + 0.05
         with pytest.raises(LinkTimeout):
             await slow.read(block(0, 1))
         bus.units[1].delay_s = 0.1

@@ -40,7 +40,7 @@ gateways:
 name: {zh: 排口柜, en: outlet cabinet}
 addressing: vendor
 writes: multiple
-timeout_s: 0.3
+timeout_s: 1
 groups: {critical: {period_s: 0.2, critical: true}}
 slots:
   outlet: {drive: {kind: momentary_coils, open: 00001, close: 00002, stop: 00003, pulse: plc_resets, repeat: safe}}
@@ -53,7 +53,7 @@ outlet,remote,远程,remote,10004,bit,,,,,,,,,critical,,300
     "templates/analyser.yaml": """
 name: {zh: 分析仪, en: analyser}
 addressing: zero_based
-timeout_s: 0.3
+timeout_s: 1
 groups: {normal: {period_s: 0.2}}
 slots: {analyser: {}}
 """,
