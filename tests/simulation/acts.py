@@ -1,5 +1,6 @@
 """What people do in the simulated world, one function each, and how often: whoever adds a thing adds a line to the table."""
 
+from dataclasses import replace
 from typing import Any
 
 from control.api import devices as device_routes
@@ -216,3 +217,6 @@ ACTS: tuple[Act, ...] = (
     Act(tag, 40, (Role.ENGINEER,)),
 )
 """What people do, how often, and who."""
+_RARER = {secure: 0.15, stop: 0.2, tag: 0.1}
+FAIR: tuple[Act, ...] = tuple(replace(act, weight=act.weight * _RARER.get(act.do, 1.0)) for act in ACTS)
+"""On a quiet watch: gates are opened after rain, and seldom closed under those who open them."""

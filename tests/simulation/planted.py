@@ -221,6 +221,13 @@ def _any_select(real: Any) -> Any:
     return operate
 
 
+def _any_ticket(real: Any) -> Any:
+    def faulty(ticket: Any, **asked: Any) -> Any:
+        return real(ticket, **asked) if ticket.approval is None else None
+
+    return faulty
+
+
 def _anybody_approves(_real: Any) -> Any:
     async def approve(run: str, body: Any, service: Any, who: Any) -> Any:
         found = service.runner.runs[run]
@@ -277,7 +284,7 @@ PLANTS: Mapping[str, Plant] = {
         ),
         Plant(
             invariant="I9", case="any ticket", words="a ticket that was agreed to serves for every move",
-            owner=control.commands.tickets, name="unusable", faulty=always(None), scene=STRETCHING, commands=30,
+            owner=control.commands.tickets, name="unusable", faulty=_any_ticket, scene=STRETCHING, commands=30,
         ),
         Plant(
             invariant="I10", words="an alternative runs though nothing failed", owner=control.plans.run._Outlook,

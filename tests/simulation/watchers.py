@@ -10,6 +10,7 @@ from tests.simulation.centre import Centre
 from tests.simulation.edge import Edge
 from tests.simulation.ground import Ground
 from tests.simulation.loop import Sleep
+from tests.simulation.many import OPENED
 from tests.simulation.trace import AlarmShown, Committed, Held, Recorded, Row, Seen, Shown, Tables
 from wire.canonical import Json
 from wire.messages import order_body
@@ -86,7 +87,8 @@ class Watchers:
     def outcomes(self) -> Mapping[str, int]:
         """Return how the commands ended, by state."""
         states = Counter(str(row["state"]) for row in self._rows["commands"])
-        return {**dict(sorted(states.items())), "refused at the centre": self.refused}
+        opened = sum(row["state"] == "confirmed" and row["body"]["is_away"] for row in self._rows["commands"])
+        return {**dict(sorted(states.items())), OPENED: opened, "refused at the centre": self.refused}
 
     def last(self) -> None:
         """Put into the trace what everybody holds at the end."""

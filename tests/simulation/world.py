@@ -4,7 +4,7 @@ import contextlib
 import gc
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.simulation.edge import CHALLENGE_VALIDITY_S, POLL_FLOOR_S, Edge
 from tests.simulation.ground import START_MS, START_S, Ground
 from tests.simulation.loop import SimLoop
 from tests.simulation.pens import make_keys
-from tests.simulation.people import STAFF, Town
+from tests.simulation.people import STAFF, Act, Town
 from tests.simulation.plcs import Plant
 from tests.simulation.small_park import small_park
 from tests.simulation.trace import Row, Setting, Trace
@@ -29,6 +29,8 @@ from tests.simulation.weather import CALM_S, Weather
 from wire.signing import Role
 
 MEMORY = Path("/dev/shm")
+FAIR_CALM_S = 10.0
+"""Virtual seconds on average between two faults on a quiet watch."""
 CLOSE_S = 120.0
 """Virtual seconds that a world gets to come to rest once its people have stopped."""
 
@@ -50,16 +52,19 @@ class Run:
     """Errors that ended a process by itself."""
 
 
-def simulate(seed: int, *, commands: int, calm_s: float = CALM_S, is_signed: bool = False) -> Run:
+def simulate(
+    seed: int, *, commands: int, calm_s: float = CALM_S, is_signed: bool = False, is_fair: bool = False
+) -> Run:
     """Play one world until so many commands came to be, and let it come to rest.
 
     `calm_s`: virtual seconds on average between two faults. `is_signed`: with real signatures instead of the cheap pen.
+    `is_fair`: a quiet watch, on which openings come to their end; storms let hardly any.
     """
     chance = Chance(seed)
     with _uncollected(), _silent(), _folder() as folder, chance.drawn_by_services():
-        world = World(chance, folder, calm_s=calm_s, is_signed=is_signed)
+        world = World(chance, folder, calm_s=FAIR_CALM_S if is_fair else calm_s, is_signed=is_signed)
         try:
-            return world.loop.run(world.play(commands))
+            return world.loop.run(world.play(commands, acts.FAIR if is_fair else acts.ACTS))
         finally:
             world.loop.end()
 
@@ -118,8 +123,8 @@ class World:
         self.weather = Weather(ground, park, self.centre, self.edges, calm_s=calm_s)
         self.watchers = Watchers(ground, park, self.centre, self.edges)
 
-    async def play(self, commands: int) -> Run:
-        """Begin, go on until so many commands came to be, and end."""
+    async def play(self, commands: int, doings: Sequence[Act]) -> Run:
+        """Begin, go on until so many commands came to be of what people do, and end."""
         loop, ground = self.loop, self.ground
         for edge in self.edges:
             edge.start()
@@ -128,7 +133,7 @@ class World:
         loop.create_task(self.weather.mend())
         loop.create_task(self.weather.blow())
         loop.create_task(self.watchers.watch())
-        people = [loop.create_task(self.town.live(name, acts.ACTS)) for name in STAFF]
+        people = [loop.create_task(self.town.live(name, doings)) for name in STAFF]
         while self.watchers.commands < commands and not ground.bugs:
             await self.town.rest(1.0)
             self.watchers.count()
