@@ -137,7 +137,7 @@ def seen(view: View, refs: list[PointRef]) -> tuple[Seen, ...]:
                 point=ref,
                 words=name_of(view.park, ref),
                 value=reading.value,
-                unit=UNITS[unit].symbol if unit in UNITS else unit,
+                unit=UNITS[unit].symbol,
                 quality=reading.quality.word,
                 reason=reading.reason.value if reading.reason is not None else None,
                 age_s=reading.age_s,

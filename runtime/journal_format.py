@@ -188,7 +188,7 @@ def hop(region: bytes, first_offset: int, wanted: int) -> tuple[int, int]:
 def region_of(data: bytes) -> tuple[Header, bytes]:
     """Return the header and the record region of a whole segment, unpacked where it was packed.
 
-    Raises StorageError when the header or the stream is damaged; a damaged block is left out.
+    Raises StorageError when the header, the stream or a block is damaged; a block whose head is damaged is left out.
     """
     header, start = unpack_header(data)
     if header.packing == STORED:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -132,3 +133,16 @@ def test_a_state_is_true_at_one_only() -> None:
             {},
         )
         assert made == encode_metrics(["a/b"], [DataType.BOOLEAN], told)
+
+
+@pytest.mark.parametrize("at_ms", [TIME_MS_MIN - 1, TIME_MS_MIN, TIME_MS_END - 1, TIME_MS_END])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_times_of_more_or_fewer_bytes_are_those_of_protobuf_wherever_they_stand(
+    at_ms: int, place: int
+) -> None:
+    points, kinds = ["a/b", "a/c", "a/d"], [DataType.DOUBLE] * 3
+    told = {row: Item(1.5, Quality.GOOD, 0, at_ms if row == place else TIME_MS_MIN + 7) for row in range(3)}
+    alone = {place: told[place]}
+    template = PayloadTemplate(points, kinds, REASONS)
+    for telling in (told, alone):
+        assert by_template(template, telling) == encode_metrics(points, kinds, telling)

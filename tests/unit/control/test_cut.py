@@ -217,3 +217,21 @@ def test_one_gate_stands_in_where_one_is_enough_and_it_is_not_the_river_s(
     assert (first.actuator, first.alternative) == ("a", spare)
     assert (first.on_failure is OnFailure.ALTERNATIVE) is (spare is not None)
     assert [step.actuator for step in others] == ([spare] if spare else [])
+
+
+def test_only_what_stands_open_to_be_safe_is_opened_into_a_pool() -> None:
+    """A gate before a pool that is safe when it is shut stays as it is; the pool's own inlet lets the water in."""
+    on = park(
+        {"s": "gih", "g": "p", "i": "p", "h": "t"},
+        g=K.PARK_SLUICE,
+        h=K.PARK_SLUICE,
+        i=K.POOL_INLET,
+        p=K.PUBLIC_POOL,
+    )
+    found = proposed(on, "ghi")
+    assert [(step.id, step.action) for step in found.plan.steps] == [("h", Action.CLOSE), ("i", Action.OPEN)]
+    assert [step.id for step in proposed(on, "gh").plan.steps] == ["h"], (
+        "an inlet that does not work is not asked"
+    )
+    clean = park({"s": "i", "i": "p"}, i=K.POOL_INLET, p=K.PUBLIC_POOL, t=K.RIVER_REACH)
+    assert proposed(clean, "i").plan.steps == (), "where nothing is cut off nothing is let in"

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from control.live.image import Image
 from control.live.pulse import SILENCE_S_MAX
-from domain.ids import GatewayId
+from domain.ids import DeviceId, GatewayId
 from domain.position import Position
 from domain.quality import Quality, Reason
+from domain.sample import NEVER_READ
 from tests.unit.control.world import BEAT, GW, OUTLET, PARK, PLC, image, payload, ref
 from wire.sparkplug import DataType, Metric, Payload
 from wire.topics import Kind
@@ -75,6 +77,75 @@ def test_an_unknown_gateway_an_unknown_point_and_another_devices_point_change_no
     made = image()
     assert made.take(Kind.NBIRTH, GW.__class__("stranger"), None, Payload(timestamp_ms=1, seq=0)) == ()
     assert made.take(Kind.DDATA, GW, PLC, payload(2, nobody__cod=1.0)) == ()
+
+
+def test_a_device_speaks_for_its_own_points_only() -> None:
+    """A second device behind the same gateway names a point of the first: nothing of it is believed."""
+    other = DeviceId("plc_b")
+    level = replace(PARK.points[CLOSED], name="level", device=other)
+    made = Image(
+        replace(
+            PARK,
+            devices={**PARK.devices, other: replace(PARK.devices[PLC], id=other)},
+            points={**PARK.points, level.ref: level},
+        )
+    )
+    made.take(Kind.NBIRTH, GW, None, Payload(timestamp_ms=1, seq=0))
+    assert set(made.take(Kind.DBIRTH, GW, PLC, payload(1, hc_outlet__closed=True))) == set(PARK.points)
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S) == NEVER_READ, "its birth did not name it"
+    said = payload(2, hc_outlet__closed=False, hc_outlet__level=True)
+    assert made.take(Kind.DBIRTH, GW, other, said) == (level.ref,)
+    assert made.take(Kind.DDATA, GW, other, payload(3, hc_outlet__closed=False)) == ()
+    made.hear(replace(BEAT, ages_ms={PLC: 1, other: 1}, stale_after_ms={PLC: 5, other: 5}), now_s=NOW_S)
+    assert made.reading(CLOSED, now_s=NOW_S).value is True
+    assert made.reading(level.ref, now_s=NOW_S).value is True
+    assert made.take(Kind.DDEATH, GW, other, Payload(timestamp_ms=1, seq=4)) == (level.ref,)
+    assert made.trust_of(PLC, now_s=NOW_S) == (True, None)
+    assert made.trust_of(other, now_s=NOW_S) == (True, Reason.LINK)
+    everything = {*PARK.points, level.ref}
+    assert set(made.points_of(GW)) == everything
+    assert set(made.take(Kind.DDATA, GW, PLC, payload(9, hc_outlet__cod=1.0))) == everything, "after a gap"
+
+
+def test_a_value_s_own_doubt_is_told_before_that_of_its_link() -> None:
+    made = image()
+    metric = Metric(
+        name=CLOSED, value=True, datatype=DataType.BOOLEAN, timestamp_ms=1003, quality=Quality.BAD, reason=Reason.SENSOR_FAULT
+    )  # fmt: skip
+    made.take(Kind.DDATA, GW, PLC, Payload(timestamp_ms=1003, metrics=(metric,), seq=2))
+    made.doubt_all()
+    found = made.reading(CLOSED, now_s=NOW_S)
+    assert (found.quality, found.reason, found.observed_ms) == (Quality.BAD, Reason.SENSOR_FAULT, 1003)
+
+
+def test_a_value_without_any_time_is_older_than_all_others_and_one_of_a_death_is_none() -> None:
+    made = Image(PARK)
+    cod = ref("hc_outlet/cod")
+    made.take(Kind.NBIRTH, GW, None, Payload(timestamp_ms=1, seq=0))
+    metric = Metric(name=cod, value=5.0, datatype=DataType.DOUBLE, timestamp_ms=None)
+    assert made.take(Kind.DBIRTH, GW, PLC, Payload(timestamp_ms=None, metrics=(metric,), seq=1))
+    found = made.reading(cod, now_s=NOW_S)
+    assert (found.value, found.observed_ms) == (5.0, 0)
+    made.take(Kind.DDEATH, GW, PLC, payload(2, hc_outlet__cod=77.0))
+    assert made.reading(cod, now_s=NOW_S).value == 5.0
+
+
+def test_what_a_heartbeat_says_was_sent_and_did_not_come_is_a_gap_after_the_next_or_after_a_silence() -> None:
+    told = [replace(BEAT, challenge=f"c{number}", sent_ms=number, born_ms=1, told=5) for number in (2, 3)]
+    made = image()
+    assert made.hear(told[0], now_s=NOW_S + 1)
+    assert made.hold_of(GW, PLC) is None, "it may be on its way"
+    assert made.hear(told[1], now_s=NOW_S + 2)
+    assert made.hold_of(GW, PLC) is Reason.GAP
+    silent = image()
+    assert silent.hear(told[0], now_s=NOW_S + SILENCE_S_MAX + 0.1)
+    assert silent.hold_of(GW, PLC) is Reason.GAP, "it had all the silence to come in"
+
+
+def test_a_heartbeat_counts_once() -> None:
+    made = image()
+    assert not made.hear(BEAT, now_s=NOW_S + 1), "the same one again"
+    assert made.pulses[GW].received_s == NOW_S
 
 
 def test_after_our_own_link_was_away_nothing_is_believed() -> None:

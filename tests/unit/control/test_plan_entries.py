@@ -19,6 +19,7 @@ from control.plans.compile import (
 from control.plans.entries import body, given_up, row, run, run_view, written
 from control.plans.forms import plan_body
 from control.plans.reopening import Kind, ReopeningRun, Stage, StageRun, StageState, State
+from control.plans.reopening import content_hash as reopening_hash
 from control.plans.run import Run, RunState, StepRun, StepState
 from domain.approval import Approval
 from domain.command import Action
@@ -26,7 +27,7 @@ from domain.definition import definition_hashes
 from domain.ids import FacilityId, ParkId, PlanId
 from domain.interlock import parse
 from domain.plan import OnFailure, Plan, Step
-from domain.reopening import Passing, Reopening
+from domain.reopening import Opening, Passing, Reopening
 from domain.words import Words
 from tests.unit.control.world import OUTLET, PARK, RIVER
 from wire.canonical import digest
@@ -185,6 +186,29 @@ AGAIN = Reopening(
     id="again", words=Words("恢复", "reopen"), enterprise=None,
     passing=Passing(condition=parse("hc_outlet.cod <= 100 * mg_L"), samples=2, every_s=60.0), openings=(),
 )  # fmt: skip
+
+
+def test_the_hash_of_a_reopening_is_over_everything_that_an_approver_sees() -> None:
+    """A consent that was given before an update of the program holds after it: the hash changes with the content only."""
+    opening = Opening(id="o", actuator=OUTLET, stages=(12.5, 100.0), observe_s=60.0)
+    procedure = replace(AGAIN, openings=(opening,))
+    gate = list(definition_hashes(PARK, PARK.actuators[OUTLET]))
+    done: list[dict[str, object]] = [
+        {"id": "o_release", "kind": "release", "action": None, "percent": None, "observe_s": 0.0},
+        {"id": "o_1", "kind": "move", "action": "set", "percent": 12.5, "observe_s": 60.0},
+        {"id": "o_2", "kind": "move", "action": "open", "percent": None, "observe_s": 60.0},
+    ]
+    samples = [{"at_ms": 5}]
+    expected = digest(
+        {
+            "park": "p", "reopening": "again", "passing": ["hc_outlet.cod <= 100 * mg_L", 2, 60.0],
+            "stages": [{**stage, "actuator": "hc_outlet", "definition": gate} for stage in done],
+            "orders": {"hc_outlet": ["a", "b"]}, "samples": samples,
+        }  # type: ignore[dict-item]
+    )  # fmt: skip
+    assert reopening_hash(procedure, PARK, {OUTLET: ["b", "a"]}, samples) == expected  # type: ignore[arg-type]
+
+
 STAGES = (
     Stage(id="s1", kind=Kind.RELEASE, actuator=OUTLET),
     Stage(id="s2", kind=Kind.MOVE, actuator=OUTLET, action=Action.SET, percent=12.5, observe_s=60.0),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from control.live.pulse import OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, WINDOW_S, Pulse
+from control.live.pulse import EPOCHS_MAX, OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, WINDOW_S, Pulse
 from domain.ids import DeviceId, GatewayId, ParkId
 from wire.heartbeat import Heartbeat
 
@@ -20,6 +20,7 @@ def test_without_a_heartbeat_nothing_is_fresh() -> None:
     pulse = Pulse()
     assert not pulse.is_fresh(PLC, now_s=0.0)
     assert pulse.age_s(PLC, now_s=0.0) is None
+    assert not pulse.is_heard(now_s=0.0)
     assert pulse.state(now_s=0.0) == "offline"
 
 
@@ -29,6 +30,7 @@ def test_without_a_heartbeat_nothing_is_fresh() -> None:
         (0.0, True, "online"),
         (SILENCE_S_MAX, True, "online"),
         (SILENCE_S_MAX + 0.1, False, "stale"),
+        (OFFLINE_S_MIN, False, "stale"),
         (OFFLINE_S_MIN + 0.1, False, "offline"),
     ],
 )
@@ -119,3 +121,83 @@ def test_in_scaled_time_the_same_delay_is_a_longer_one() -> None:
     assert pulse.take(replace(BEAT, now_ms=500_000 + 60 * SKEW_MS_MAX), now_s=100.0)
     assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=60.0) == 0
     assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=30.0) == 60 * SKEW_MS_MAX
+
+
+def test_a_value_as_old_as_it_may_be_is_fresh_and_one_without_a_bound_never_is() -> None:
+    pulse = Pulse()
+    pulse.take(replace(BEAT, ages_ms={"plc_a": 500, "plc_c": 1}), now_s=0.0)
+    assert pulse.is_fresh(PLC, now_s=0.0)
+    assert not pulse.is_fresh(DeviceId("plc_c"), now_s=0.0)
+    assert pulse.age_s(DeviceId("plc_d"), now_s=0.0) is None
+
+
+def test_two_pulses_of_one_millisecond_are_two_and_each_counts_once() -> None:
+    pulse = Pulse()
+    assert pulse.take(BEAT, now_s=0.0)
+    assert pulse.take(replace(BEAT, challenge="c2"), now_s=1.0)
+    assert not pulse.take(replace(BEAT, challenge="c3", sent_ms=999), now_s=2.0)
+    assert not pulse.take(replace(BEAT, challenge="c2", sent_ms=2000), now_s=3.0), "its challenge was said"
+    assert (pulse.received_s, pulse.silence_s(now_s=4.0)) == (1.0, 3.0)
+
+
+def test_as_many_past_epochs_are_known_as_said_and_the_oldest_goes_first() -> None:
+    pulse = Pulse()
+    epochs = [f"{number:032x}" for number in range(EPOCHS_MAX + 2)]
+    for number, epoch in enumerate(epochs):
+        assert pulse.take(replace(BEAT, epoch=epoch), now_s=float(number))
+    now_s = float(len(epochs))
+    assert not pulse.take(replace(BEAT, epoch=epochs[1]), now_s=now_s)
+    assert not pulse.take(replace(BEAT, epoch=epochs[-2]), now_s=now_s)
+    assert pulse.take(replace(BEAT, epoch=epochs[0]), now_s=now_s), (
+        "it would have to be replayed over too many"
+    )
+
+
+@pytest.mark.parametrize(
+    ("received", "late"),
+    [
+        ((0.0, 102.0, 201.0, 302.0, 402.0, 502.0), (0.0, 2.0, 1.0, 1.0, 1.0, 0.0)),
+        ((0.0, 102.0, 202.0, WINDOW_S), (0.0, 2.0, 2.0, 0.0)),
+        ((1.0, 102.0, 202.0, 302.0 - 1.0), (0.0, 1.0, 1.0, 0.0)),
+        ((0.0, 102.0, 202.0, WINDOW_S + 2.0), (0.0, 2.0, 2.0, 0.0)),
+    ],
+)
+def test_the_delay_is_held_against_the_quickest_of_the_last_minutes(
+    received: tuple[float, ...], late: tuple[float, ...]
+) -> None:
+    """A beat is said each 100 s; the quickest counts for as long as the window, and not longer."""
+    pulse, found = Pulse(), []
+    for number, now_s in enumerate(received):
+        assert pulse.take(beat(number + 1, 50.0 + 100.0 * number), now_s=now_s)
+        found.append(pulse.silence_s(now_s=now_s))
+    assert tuple(found) == late
+
+
+def test_the_quickest_still_counts_at_the_end_of_its_minutes() -> None:
+    pulse = Pulse()
+    pulse.take(beat(1, 50.0), now_s=0.0)
+    pulse.take(beat(2, 50.0 + WINDOW_S - 2.0), now_s=WINDOW_S)
+    assert pulse.silence_s(now_s=WINDOW_S) == 2.0
+
+
+def test_a_beat_as_quick_as_the_quickest_takes_its_place() -> None:
+    pulse = Pulse()
+    for number, now_s in enumerate((0.0, 200.0, 401.0)):
+        pulse.take(beat(number + 1, 50.0 + 200.0 * number), now_s=now_s)
+    assert pulse.silence_s(now_s=401.0) == 1.0, "the one of 200 s ago came as quickly as the first"
+
+
+def test_a_beat_without_its_clock_is_taken_as_just_said() -> None:
+    pulse = Pulse()
+    pulse.take(beat(1, 50.0), now_s=0.0)
+    pulse.take(replace(BEAT, challenge="c9", sent_ms=9000), now_s=9.0)
+    assert pulse.silence_s(now_s=9.5) == 0.5
+
+
+def test_slower_than_the_wall_no_less_is_allowed_for_and_a_delay_is_counted_in_model_time() -> None:
+    pulse = Pulse()
+    assert pulse.take(replace(BEAT, now_ms=500_000 + SKEW_MS_MAX), now_s=100.0)
+    assert pulse.skew_ms(now_ms=500_000, now_s=100.0, speed=0.1) == 0
+    far = Pulse()
+    assert far.take(replace(BEAT, now_ms=900_000), now_s=100.0)
+    assert far.skew_ms(now_ms=560_000, now_s=102.0, speed=30.0) == 400_000, "two seconds are a minute"

@@ -8,12 +8,15 @@ from control.audit.entry import Entry
 from control.commands.entries import order_row, row
 from control.commands.tracked import Tracked
 from control.database.change import Change, Write
-from control.replica.inheritance import left, void
+from control.plans.entries import row as run_row
+from control.plans.run import StepState
+from control.replica.inheritance import Left, left, void
 from control.replica.lease import Lead, Tenure, Vigil
 from domain.command import Action, Command, Phase, State
 from domain.ids import CommandId, FacilityId, GatewayId
 from domain.order import Order, OrderKind
 from domain.words import Words
+from tests.unit.control.test_plan_entries import RUN, STEPS
 
 LEAD = Lead(claim="1", replica="a", url="", beat=1)
 SILENCE_S = 4.0
@@ -163,6 +166,42 @@ def test_orders_and_who_was_shut_out_are_taken() -> None:
 )
 def test_what_the_leader_has_by_itself_and_what_cannot_be_read_is_left(write: Write) -> None:
     assert left(Change(writes=(write,), entries=(ENTRY,))) == left(Change())
+
+
+def test_all_of_a_change_is_taken_in_its_order_whatever_stands_between() -> None:
+    first, second = tracked(), replace(tracked(state=State.OPERATING), wanted=None)
+    order = Order(
+        id="d" * 32,
+        kind=OrderKind.TAG_OUT,
+        actuator=FacilityId("hc_outlet"),
+        by="zhao",
+        reason="r",
+        since_ms=5,
+    )
+    begun = replace(RUN, id="r2")
+    ended = replace(RUN, steps={step.id: replace(step, state=StepState.CONFIRMED) for step in STEPS})
+    writes = (
+        row(first),
+        Write(table="commands", kind="remove", row=row(second).row),
+        Write(table="commands", row={"id": "x", "body": {}}),
+        run_row(RUN),
+        run_row(ended),
+        run_row(begun),
+        order_row(order),
+        order_row(replace(order, id="e" * 32)),
+        Write(table="users", row={"username": "qian", "is_disabled": True}),
+        Write(table="users", row={"username": "li", "is_disabled": True}),
+        Write(table="tokens", row={"id": "t1", "revoked_ms": 0}),
+        Write(table="tokens", row={"id": "t2", "revoked_ms": 7}),
+        row(second),
+    )
+    assert left(Change(writes=writes, entries=(ENTRY,))) == Left(
+        commands=(first.published(), second),
+        orders=(order, replace(order, id="e" * 32)),
+        runs=(RUN, begun),
+        shut_out=("qian", "li"),
+        revoked=("t1", "t2"),
+    )
 
 
 @pytest.mark.parametrize("state", list(State))

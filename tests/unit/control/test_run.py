@@ -154,3 +154,9 @@ def test_it_is_kept_whole_in_the_database() -> None:
     without_order = replace(approval, dispatch_order=None, emergency="来不及")
     item = replace(item, approval=without_order, proposed=None)
     assert run_of(body(item)) == item
+
+
+def test_a_step_waits_for_no_step_that_the_plan_has_not() -> None:
+    of = plan(step("a", "gone"), step("b", "gone", "a"))
+    assert started(run(of), of)[0] == ["a"]
+    assert started(at(run(of), a=S.CONFIRMED), of)[0] == ["b"]

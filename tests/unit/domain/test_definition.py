@@ -9,7 +9,7 @@ from domain.definition import definition_hashes
 from domain.drive import MaintainedCoil, Setpoint
 from domain.ids import FacilityId, PointRef
 from domain.interlock import parse
-from domain.park import Park, SafePosition
+from domain.park import Park, PlcHeartbeat, SafePosition
 from runtime.parkfiles import load_park
 from tests.unit.control.world import OUTLET
 from tests.unit.control.world import park as world_park
@@ -60,6 +60,20 @@ def test_an_edit_elsewhere_changes_nothing(park: Park) -> None:
     before = definition_hashes(park, gate)
     assert definition_hashes(with_register(park, "ly_outlet/closed", 99), gate) == before
     assert definition_hashes(park, replace(gate, hand_card=replace(gate.hand_card, who="x"))) == before
+
+
+def test_a_register_that_the_plc_falls_back_by_belongs_to_the_drive_and_the_factor_of_a_value_does_not() -> (
+    None
+):
+    world = world_park()
+    gate = world.actuators[OUTLET]
+    before = definition_hashes(world, gate)
+    beats = replace(world.devices[gate.device], heartbeat=PlcHeartbeat(word=9, period_s=1.0))
+    counted = definition_hashes(replace(world, devices={gate.device: beats}), gate)
+    assert counted[0] != before[0]
+    assert counted[1] != before[1]
+    slower = replace(beats, heartbeat=PlcHeartbeat(word=9, period_s=2.0))
+    assert definition_hashes(replace(world, devices={gate.device: slower}), gate)[0] != counted[0]
 
 
 PULSED = ("09e2ed7756cdfcaa", "5a6c4d86b405b422")

@@ -239,3 +239,18 @@ def steps(count: int) -> int:
 @pytest.mark.parametrize("count", [1_000, 10_000, 100_000])
 def test_planning_is_linear_in_the_number_of_points(count: int) -> None:
     assert steps(count) <= 3 * count
+
+
+def test_the_points_of_one_register_stay_together_at_a_cut() -> None:
+    """A read that is known to begin at an address fetches every point there, and the one before it ends below."""
+    points = [point(8), point(10), point(10, RegisterType.BIT), point(11)]
+    made = plan(points)
+    [whole] = made.blocks
+    halves = made.halves(whole)
+    assert halves is not None
+    made.cut(Block(table=Table.INPUT, start=10, count=2, rows=(1, 2, 3)))
+    made.renew()
+    assert [(block.start, block.count, block.rows) for block in made.blocks] == [
+        (8, 1, (0,)),
+        (10, 2, (1, 2, 3)),
+    ]

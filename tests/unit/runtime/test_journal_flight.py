@@ -48,6 +48,40 @@ def test_what_is_forgotten_ends_before_the_offset_after() -> None:
         assert set(flight._sent_s[E]) == left
 
 
+def test_what_goes_again_is_the_youngest_again() -> None:
+    flight = flown(2, credit=9)
+    flight.sent(E, 0, 4.0)
+    assert flight.room(RECEIVED_WAIT_S) == 0
+    assert list(flight._sent_s[E]) == [0], "the one that was not sent again is lost alone"
+
+
+def test_a_range_of_as_many_offsets_as_are_under_way_names_each_of_them() -> None:
+    flight = flown(3)
+    flight.answered(E, ((7, 10),), 0.1)
+    assert flight.under_way == 3
+    flight.answered(E, ((1, 3),), 0.1)
+    assert list(flight._sent_s[E]) == [0]
+    far = Flight(0.0)
+    for offset in (1000, 1001, 1002):
+        far.sent(E, offset, 0.0)
+    far.answered(E, ((990, 1001),), 0.1)
+    assert list(far._sent_s[E]) == [1002]
+
+
+def test_an_answer_that_names_nothing_leaves_the_credit() -> None:
+    flight = flown(1, credit=7)
+    flight.answered(E, ((5, 9),), 0.1)
+    assert flight.credit == 7
+
+
+def test_the_ceiling_of_the_wait_is_one() -> None:
+    """At the ceiling no level is added: one word brings the first wait back, and losses bring the ceiling no later."""
+    flight, now_s = Flight(0.0), 0.0
+    for _ in range(12):
+        now_s += lost_after(flight, now_s)
+    assert flight._level == 7
+
+
 def test_a_loss_takes_the_credit_back_and_only_the_lost_are_gone() -> None:
     flight = flown(2, credit=50)
     flight.sent(E, 7, 1.0)
@@ -113,6 +147,36 @@ def test_the_credit_shrinks_once_for_what_was_under_way_together() -> None:
     flight.sent(E, 3, 12.0)
     flight.answered(E, ((3, 3),), 13.0)
     assert flight.credit == 40
+
+
+def test_what_was_sent_in_the_instant_of_a_shrinking_shrinks_nothing_more() -> None:
+    flight = flown(1, credit=90, at_s=10.0)
+    flight.sent(E, 1, 11.0)
+    flight.answered(E, ((0, 0),), 11.0)
+    flight.answered(E, ((1, 1),), 12.0)
+    assert flight.credit == 60
+    flight.sent(E, 2, 11.5)
+    flight.answered(E, ((2, 2),), 12.5)
+    assert flight.credit == 40
+
+
+def test_a_young_journal_does_not_shrink_for_what_it_never_sent_slowly() -> None:
+    """A shrinking needs more time behind it than the answer took: a start counts as one."""
+    flight = flown(1, credit=9)
+    flight.answered(E, ((0, 0),), 5.0)
+    assert flight.credit == 9
+
+
+def test_an_answer_that_names_nothing_under_way_is_heard_all_the_same() -> None:
+    flight = flown(1)
+    flight.room(RECEIVED_WAIT_S)
+    assert lost_after(flight, 5.0) == 2 * RECEIVED_WAIT_S
+    flight.answered("stranger", (), 20.0)
+    assert lost_after(flight, 20.0) == RECEIVED_WAIT_S
+
+
+def test_it_begins_with_one() -> None:
+    assert Flight(0.0).room(0.0) == 1
 
 
 def test_the_credit_has_bounds() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulators.pace import Speedometer, paced
+from simulators.pace import LAG_BAD_S, LAG_GOOD_S, LAG_STOP_S, PRESENT_MARGIN_S, Speedometer, paced
 
 FAR = 1e6
 
@@ -20,6 +20,28 @@ def test_who_lags_is_waited_for() -> None:
     assert 0 < slower < 60
     assert paced(slower, ceiling=60, lag_s=2.0, headroom_s=FAR) == 0
     assert 0 < paced(0, ceiling=60, lag_s=0.1, headroom_s=FAR) <= 60
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "speed"),
+    [
+        (LAG_GOOD_S, 46.0),
+        (LAG_GOOD_S + 0.01, 40.0),
+        (LAG_BAD_S, 40.0),
+        (LAG_BAD_S + 0.01, 32.0),
+        (LAG_STOP_S, 32.0),
+        (LAG_STOP_S + 0.01, 0.0),
+    ],
+)
+def test_each_bound_of_a_lag(lag_s: float, speed: float) -> None:
+    """Up to the first it grows by 15 %, up to the second it stays, up to the third it falls by a fifth, beyond it stands."""
+    assert paced(40.0, ceiling=60, lag_s=lag_s, headroom_s=FAR) == pytest.approx(speed)
+
+
+def test_who_stood_begins_with_a_part_of_what_is_asked() -> None:
+    assert paced(0.0, ceiling=60, lag_s=0.0, headroom_s=FAR) == pytest.approx(18.0)
+    assert paced(0.0, ceiling=60, lag_s=0.5, headroom_s=FAR) == pytest.approx(3.0)
+    assert paced(1.0, ceiling=60, lag_s=0.3, headroom_s=FAR) == 1.0
 
 
 def test_it_is_never_faster_than_asked() -> None:
@@ -52,9 +74,26 @@ def test_the_speed_reached_is_measured() -> None:
     assert meter.least is None
 
 
+def test_the_slowest_window_is_kept_and_a_reset_forgets_all() -> None:
+    meter = Speedometer()
+    for model_ms, wall_s in [(0, 0.0), (4000, 2.0), (12_000, 4.0), (12_500, 4.5)]:
+        meter.see(model_ms, wall_s)
+    assert (meter.least, meter.mean) == (2.0, pytest.approx(12.5 / 4.5))
+    meter.reset()
+    assert (meter.least, meter.mean) == (None, 0.0)
+    meter.see(50_000, 100.0)
+    meter.see(50_500, 100.5)
+    assert (meter.least, meter.mean) == (None, 1.0)
+    meter.see(59_000, 101.9)
+    assert meter.least is None
+    meter.see(60_000, 102.0)
+    assert meter.least == 5.0
+
+
 def test_close_behind_the_present_it_falls_to_real_time_and_then_stands() -> None:
     assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=5.0) == 10.0
     assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=4.9) == 1.0
+    assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=PRESENT_MARGIN_S) == 1.0
     assert paced(10.0, ceiling=10.0, lag_s=0.0, headroom_s=1.9) == 0.0
 
 

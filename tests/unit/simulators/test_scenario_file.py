@@ -1,10 +1,12 @@
 """Scenario files and lines of the control socket: what is right is read, what is wrong is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from domain.errors import ConfigurationError, RemoteProtocolError
+from domain.words import Words
 from runtime.parkfiles.loading import load_park
 from simulators.act_reader import Known
 from simulators.acts import (
@@ -20,7 +22,7 @@ from simulators.acts import (
 )
 from simulators.control_socket import read_order
 from simulators.plc.drive import Ask
-from simulators.scenario import Scenario, due, starts_at
+from simulators.scenario import Scenario, due, is_live, starts_at
 from simulators.scenario_file import known_names, load_scenario
 from simulators.water.network import load_network
 
@@ -184,3 +186,27 @@ def test_the_socket_understands(line: str, order: object, known: Known) -> None:
 def test_the_socket_refuses_nonsense_in_words(line: str, word: str, known: Known) -> None:
     with pytest.raises(RemoteProtocolError, match=word):
         read_order(line, known)
+
+
+PLAYED = Scenario(id="x", words=Words("某", "some"), seed=1, storm="dry", duration_s=3600.0)
+NOW_MS = 1_800_000_000_999
+
+
+@pytest.mark.parametrize(
+    ("scenario", "speed", "before_s"),
+    [
+        (None, 1.0, 5.0),
+        (None, 1.1, 43_200.0),
+        (replace(PLAYED, starts_at_present=True), 1.0, 5.0),
+        (replace(PLAYED, starts_at_present=True), 60.0, 43_200.0),
+        (PLAYED, 1.0, 3600.0 + 600.0),
+        (PLAYED, 60.0, 3600.0 + 600.0),
+        (replace(PLAYED, start_ms=1_700_000_000_000), 1.0, 100_000_000.0),
+        (replace(PLAYED, start_ms=1_800_000_000_000), 60.0, 4200.0),
+    ],
+)
+def test_what_is_played_in_the_present_starts_just_behind_it_and_all_else_so_that_it_fits(
+    scenario: Scenario | None, speed: float, before_s: float
+) -> None:
+    assert starts_at(scenario, real_ms=NOW_MS, speed=speed) == 1_800_000_000_000 - round(1000 * before_s)
+    assert is_live(scenario, speed=speed) is (before_s == 5.0)

@@ -149,3 +149,16 @@ def test_a_payload_s_name_is_read_back(offset: int) -> None:
 def test_what_is_no_payload_s_name(uuid: str | None) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_uuid(uuid)
+
+
+def test_a_password_is_its_very_letters_and_what_else_stands_between_spaces_is_noted() -> None:
+    def read(segment: bytes) -> Frame:
+        (found,) = all_of(framed(segment))
+        assert isinstance(found, Frame)
+        return found
+
+    head, data = b"QN=20261121080000123;ST=32;CN=2011;PW=%s;MN=%s;Flag=5;CP=&&", b"DataTime=20261121080000&&"
+    spaced = read(head % (b" 1234 ", b"3206840001") + data)
+    assert (spaced.pw, Deviation.FIELD_BAD in spaced.deviations) == (" 1234 ", False)
+    other = read(head % (b"123456", b" 3206840001") + data)
+    assert (other.mn, Deviation.FIELD_BAD in other.deviations) == ("3206840001", True)

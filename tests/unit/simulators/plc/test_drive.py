@@ -14,7 +14,7 @@ from domain.drive import (
     Table,
     writes,
 )
-from simulators.plc.drive import Ask, Asked, understand
+from simulators.plc.drive import Ask, Asked, repeats, understand
 
 DRIVES: dict[str, Drive] = {
     "plc resets": MomentaryCoils(open=3, close=4, stop=5, pulse=Pulse.PLC_RESETS, repeat=Repeat.SAFE),
@@ -67,3 +67,28 @@ def test_a_set_point_beyond_its_end_is_nonsense() -> None:
 def test_other_registers_are_no_commands(name: str) -> None:
     assert understand(DRIVES[name], Table.COIL, 99, 1, before=0) is None
     assert understand(DRIVES[name], Table.HOLDING, 99, 1, before=0) is None
+
+
+@pytest.mark.parametrize("name", DRIVES)
+def test_a_coil_and_a_register_of_one_address_are_two_things(name: str) -> None:
+    """3 is the drive's own address, 5 that of its stop; the other table has neither."""
+    drive = DRIVES[name]
+    table = Table.HOLDING if name in {"word", "set-point"} else Table.COIL
+    other = Table.COIL if table is Table.HOLDING else Table.HOLDING
+    assert understand(drive, table, 3, 1, before=0) is not None
+    assert understand(drive, other, 3, 1, before=0) is None
+    assert (understand(drive, Table.COIL, 5, 1, before=0) is not None) is (
+        name in {"plc resets", "gateway resets", "set-point"}
+    )
+    assert understand(drive, Table.HOLDING, 5, 1, before=0) is None
+
+
+def test_the_stop_of_a_set_point_acts_on_its_edge_and_its_end_is_whole() -> None:
+    drive = DRIVES["set-point"]
+    assert [understand(drive, Table.COIL, 5, value, before=before) for value, before in ((1, 0), (1, 1), (0, 1))] == [
+        Asked(ask=Ask.STOP), Asked(ask=Ask.HELD), Asked(ask=Ask.RELEASE),
+    ]  # fmt: skip
+    assert understand(drive, Table.HOLDING, 3, 1000, before=0) == Asked(ask=Ask.SET, opening=1.0)
+    unstopped = MomentaryCoils(open=3, close=4, stop=None, pulse=Pulse.PLC_RESETS, repeat=Repeat.STOPS)
+    assert understand(unstopped, Table.COIL, 5, 1, before=0) is None
+    assert (repeats(unstopped), repeats(drive)) == (Repeat.STOPS, Repeat.SAFE)

@@ -1,5 +1,6 @@
 """What instruments show of the water: units, cycles, noise and lies."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -98,3 +99,25 @@ def test_what_faults_make_of_it() -> None:
     assert failed[point_ref(ANALYSER, "sensor_fault")] is True
     assert failed[point_ref(ANALYSER, "calibrating")] is False
     assert shown.at(99_000, water(ph=3.0))[PH] == pytest.approx(3.0, abs=0.03)
+
+
+def test_noise_stands_for_two_seconds_and_is_a_share_of_the_value_or_a_least_width() -> None:
+    flow, ph = small_park().points[FLOWING], small_park().points[PH]
+    shown = [measured(flow, water(), seed=7, now_ms=now_ms) for now_ms in (4000, 5999, 6000)]
+    assert shown[0] == shown[1] != shown[2]
+    spread = [abs((measured(flow, water(), seed=7, now_ms=k * 2000) or 0.0) - 100.0) for k in range(300)]
+    assert 0.3 < max(spread) <= 0.5
+    widths = [abs((measured(ph, water(), seed=7, now_ms=k * 2000) or 0.0) - 7.0) for k in range(300)]
+    assert 0.012 < max(widths) <= 0.02
+
+
+def test_a_standard_solution_is_half_the_range_or_without_one_half_of_what_is_there() -> None:
+    stations = [
+        point for point in Station(small_park(), PLC, now_ms=0, openings={}).instruments if point.ref == PH
+    ]
+    calibrating = Disturbed(calibrating=frozenset({ANALYSER}))
+    for range_max, expected in ((12.0, 6.0), (None, 3.5)):
+        sensors = Sensors(tuple(replace(point, range_max=range_max) for point in stations), seed=7, held={})
+        image = Station(small_park(), PLC, now_ms=0, openings={}).image
+        sensors.show(image, water(ph=7.0), calibrating, now_ms=0)
+        assert image.value(PH) == pytest.approx(expected, abs=0.011)

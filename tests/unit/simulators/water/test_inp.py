@@ -38,6 +38,15 @@ def test_new_junctions_lie_on_the_line_between_the_ends() -> None:
     ]
 
 
+def test_the_parts_of_a_conduit_are_counted_from_one_and_joined_in_their_order() -> None:
+    text = "[JUNCTIONS]\nA 4 2 0 0 0\nB 1 2 0 0 0\n[CONDUITS]\nC A B 150 0.01 0 0 0\nD B A 50 0.01 0 0 0\n"
+    text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\nD CIRCULAR 2 0 0 0 1\n" + DATES
+    found = rows(inp.run_text(text, start=START), "CONDUITS")
+    assert {name: row[:3] for name, row in found.items()} == {
+        "C:1": ["A", "C.1", "50.0"], "C:2": ["C.1", "C.2", "50.0"], "C:3": ["C.2", "B", "50.0"], "D": ["B", "A", "50.0"],
+    }  # fmt: skip
+
+
 DATES = "[OPTIONS]\nSTART_DATE 1\nSTART_TIME 1\nREPORT_START_DATE 1\nREPORT_START_TIME 1\nEND_DATE 1\nEND_TIME 1\n"
 
 

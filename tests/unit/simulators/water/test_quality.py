@@ -1,5 +1,6 @@
 """Readings follow the concentrations, smoothly and within what a probe can show."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -49,3 +50,43 @@ def test_a_solvent_is_found_by_its_cod_only() -> None:
 
 def test_the_river_is_not_a_drain() -> None:
     assert background("river", rain_total_mm=0) == background("river", rain_total_mm=50)
+
+
+@pytest.mark.parametrize(
+    ("rain_mm", "cod", "nh3n", "ph", "conductivity"),
+    [
+        (0.0, 20.0, 0.4, 7.3, 350.0),
+        (2.0, 45.0, 1.2, 7.0 + 0.3 * math.exp(-0.5), 240.0 + 170.0 * math.exp(-0.5)),
+        (4.0, 20.0 + 50.0 / math.e, 0.4 + 1.6 / math.e, 7.0 + 0.3 / math.e, 180.0 + 290.0 / math.e),
+        (400.0, 20.0, 0.4, 7.0, 180.0),
+    ],
+)
+def test_the_first_flush_is_dirtiest_at_two_millimetres_and_the_salt_is_washed_away(
+    rain_mm: float, cod: float, nh3n: float, ph: float, conductivity: float
+) -> None:
+    read = background("storm", rain_total_mm=rain_mm)
+    assert (read.cod_mg_l, read.nh3n_mg_l) == (pytest.approx(cod), pytest.approx(nh3n))
+    assert (read.ph, read.conductivity_us_cm) == (pytest.approx(ph), pytest.approx(conductivity))
+
+
+@pytest.mark.parametrize("substance", SUBSTANCES)
+def test_each_milligram_brings_what_its_substance_says_and_two_add_up(substance: str) -> None:
+    said, more = SUBSTANCES[substance], "solvent" if substance == "lye" else "lye"
+    read = mixed(CLEAN, {substance: 100.0})
+    assert read.cod_mg_l == pytest.approx(CLEAN.cod_mg_l + 100.0)
+    assert read.nh3n_mg_l == pytest.approx(CLEAN.nh3n_mg_l + 100.0 * said.nh3n_mg)
+    assert read.conductivity_us_cm == pytest.approx(
+        CLEAN.conductivity_us_cm + 100.0 * said.conductivity_us_cm
+    )
+    both = mixed(CLEAN, {substance: 100.0, more: 50.0})
+    assert both.cod_mg_l - read.cod_mg_l == pytest.approx(50.0)
+    added = 50.0 * SUBSTANCES[more].conductivity_us_cm
+    assert both.conductivity_us_cm - read.conductivity_us_cm == pytest.approx(added)
+
+
+def test_acid_and_alkali_of_one_strength_cancel() -> None:
+    assert mixed(CLEAN, {"acid_waste": 300.0, "lye": 300.0}).ph == CLEAN.ph
+    acid, alkali = mixed(CLEAN, {"acid_waste": 75.0}).ph, mixed(CLEAN, {"lye": 75.0}).ph
+    bend = math.tanh(1.7 * math.asinh(1.0) / 6.0)
+    assert acid == pytest.approx(CLEAN.ph - bend * (CLEAN.ph - 1.0))
+    assert alkali == pytest.approx(CLEAN.ph + bend * (13.0 - CLEAN.ph))

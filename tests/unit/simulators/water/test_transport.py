@@ -76,3 +76,22 @@ def test_an_even_concentration_stays_even_while_water_levels_change(transport: T
         transport.inject(0, node, volume * 0.3)
     step(transport, 4.0)
     assert transport.concentration_mg_l(np.array([6.0, 14.0])).tolist() == [[pytest.approx(300.0)] * 2]
+
+
+def test_in_a_longer_step_a_cell_gives_as_much_more_and_never_more_than_it_holds(
+    transport: Transport,
+) -> None:
+    transport.inject(0, 0, 1.0)
+    still = np.zeros(2)
+    transport.step(flow_m3_s=np.array([1.0]), volume_m3=np.array([8.0, 10.0]), overflow_m3_s=still, dt_s=2.0)
+    assert transport.mass_kg[0].tolist() == [pytest.approx(0.75), pytest.approx(0.25)]
+    transport.step(flow_m3_s=np.array([5.0]), volume_m3=np.array([8.0, 10.0]), overflow_m3_s=still, dt_s=2.0)
+    assert transport.mass_kg[0].tolist() == [pytest.approx(0.0), pytest.approx(1.0)]
+
+
+def test_a_rim_and_a_way_out_share_what_a_small_cell_holds(transport: Transport) -> None:
+    transport.inject(0, 0, 1.0)
+    over = np.array([2.0, 0.0])
+    transport.step(flow_m3_s=np.array([1.0]), volume_m3=np.array([4.0, 9.0]), overflow_m3_s=over, dt_s=2.0)
+    assert transport.mass_kg[0].tolist() == [pytest.approx(0.0), pytest.approx(1 / 3)]
+    assert transport.surface_kg[0] == pytest.approx(2 / 3)
