@@ -75,7 +75,7 @@ def _is_alike(marks: Marks, plain: Plain, now_s: float) -> None:
     assert marks.resume == min(unfinished, default=marks.count)
     assert marks.next_due_s(WAITS_S) == min((due_s for due_s, _ in plain.due_s()), default=float("inf"))
     for at_s in (now_s, max(marks.next_due_s(WAITS_S), 0.0)):
-        for room in (-1, 0, 2, 99):
+        for room in (-1, 0, 1, 2, 99):
             assert marks.due(at_s, WAITS_S, room) == plain.due(at_s, room)
 
 

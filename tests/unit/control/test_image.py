@@ -130,6 +130,19 @@ def test_a_value_without_any_time_is_older_than_all_others_and_one_of_a_death_is
     assert made.reading(cod, now_s=NOW_S).value == 5.0
 
 
+def test_a_text_and_a_null_are_kept_and_a_node_s_own_message_looks_at_every_point_again() -> None:
+    made = image()
+    told = [
+        Metric(name="hc_outlet/cod", value="甲-7", datatype=DataType.STRING, timestamp_ms=2000),
+        Metric(name=CLOSED, value=None, datatype=DataType.BOOLEAN, timestamp_ms=2000, quality=Quality.BAD),
+    ]
+    changed = made.take(Kind.DDATA, GW, PLC, Payload(timestamp_ms=2000, metrics=tuple(told), seq=2))
+    assert changed == (ref("hc_outlet/cod"), CLOSED)
+    assert made.reading(ref("hc_outlet/cod"), now_s=NOW_S).value == "甲-7"
+    assert made.reading(CLOSED, now_s=NOW_S).value is None
+    assert set(made.take(Kind.NDATA, GW, None, Payload(timestamp_ms=2000, seq=3))) == set(PARK.points)
+
+
 def test_what_a_heartbeat_says_was_sent_and_did_not_come_is_a_gap_after_the_next_or_after_a_silence() -> None:
     told = [replace(BEAT, challenge=f"c{number}", sent_ms=number, born_ms=1, told=5) for number in (2, 3)]
     made = image()

@@ -25,6 +25,29 @@ def test_stop_asks_for_nothing_a_closure_for_a_pin_an_opening_for_a_fresh_proof(
         assert away.code in {Code.PROOF, Code.CREDENTIALS, Code.POSITION_LOCKED}
 
 
+@pytest.mark.parametrize(
+    ("standing", "code", "pin", "is_enough_for"),
+    [
+        (Standing.HELD, Code.PROOF, None, Needs.UNLOCKED),
+        (Standing.GIVEN_PASSWORD, Code.CREDENTIALS, None, Needs.UNLOCKED),
+        (Standing.OLD_PASSWORD, Code.CREDENTIALS, None, Needs.UNLOCKED),
+        (Standing.NO_SECOND_FACTOR, Code.CREDENTIALS, None, Needs.UNLOCKED),
+        (Standing.PIN, Code.POSITION_LOCKED, None, Needs.PIN),
+        (Standing.LOCKED, Code.POSITION_LOCKED, None, Needs.NOTHING),
+        (Standing.NO_PIN, Code.POSITION_LOCKED, "none", Needs.NOTHING),
+        (Standing.PIN_WRONG, Code.POSITION_LOCKED, "wrong", Needs.NOTHING),
+        (Standing.PIN_VOID, Code.POSITION_LOCKED, "void", Needs.NOTHING),
+    ],
+)
+def test_each_standing_says_what_it_lacks_and_the_screen_what_is_wrong_with_a_pin(
+    standing: Standing, code: Code, pin: str | None, is_enough_for: Needs
+) -> None:
+    assert [needs for needs in Needs if lacking(standing, needs) is None] == list(Needs)[: is_enough_for + 1]
+    lack = lacking(standing, Needs.FRESH)
+    assert lack is not None
+    assert (lack.code, dict(lack.values)) == (code, {} if pin is None else {"pin": pin})
+
+
 @pytest.mark.parametrize("standing", Standing)
 def test_what_was_done_by_nobody_knows_whom_is_not_laid_to_who_had_signed_in(standing: Standing) -> None:
     zhao = person(Role.OPERATOR)

@@ -18,7 +18,7 @@ KEPT = {
         "viewer operator shift_chief engineer auditor enterprise system administrator"
     ),
     "control.people.standing.Standing": (
-        "fresh held given-password old-password no-second-factor pin locked pin-wrong pin-void"
+        "fresh held given-password old-password no-second-factor pin locked no-pin pin-wrong pin-void"
     ),
     "control.people.standing.Needs": "0 1 2 3",
     "control.people.standing.Due": "given-password old-password no-second-factor",

@@ -37,6 +37,19 @@ def test_factors_and_quantities_of_units() -> None:
     assert {frozenset({"s", "min", "h"}), frozenset({"mg_L", "ug_L"})} <= together
 
 
+SYMBOLS = {
+    "": "", "m": "m", "mm": "mm", "m3": "m³", "m3_h": "m³/h", "L_s": "L/s", "mm_h": "mm/h", "mg_L": "mg/L", "ug_L": "µg/L",
+    "uS_cm": "µS/cm", "pH": "pH", "percent": "%", "s": "s", "min": "min", "h": "h", "kW": "kW", "A": "A", "degC": "°C",
+    "NTU": "NTU", "ug_m3": "µg/m³", "kg": "kg", "m_s": "m/s",
+}  # fmt: skip
+
+
+def test_what_stands_beside_a_number() -> None:
+    assert {name: unit.symbol for name, unit in UNITS.items() if name in SYMBOLS} == SYMBOLS
+    for one, other in (("mm", "m"), ("L_s", "m3_h"), ("h", "s")):
+        assert UNITS[one].quantity == UNITS[other].quantity
+
+
 FACTORS = {"mm": 0.001, "L_s": 3.6, "ug_L": 0.001, "min": 60.0, "h": 3600.0}
 
 

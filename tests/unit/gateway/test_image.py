@@ -1,5 +1,7 @@
 """The image of a device: what it tells, column by column, and samples that bring their own times."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from domain.drive import Table
@@ -67,6 +69,7 @@ def test_columns_say_what_was_told() -> None:
     assert told.observed_ms.tolist() == [T0] * 3
     assert told.texts == {2: "甲-7"}
     assert [item.value for item in image.told(range(3))] == [4.0, True, "甲-7"]
+    assert image.told([1])[0].value is True, "a state, and no number"
 
 
 def test_columns_hold_the_rows_asked_for_in_their_order() -> None:
@@ -93,6 +96,7 @@ def test_a_text_that_cannot_be_read_is_null_and_bad() -> None:
     assert told.texts == {}
     assert told.quality[2] == BAD
     assert read(image, T0 + 2, 4.0, 1.0, text="a") == [2]
+    assert image.told_columns(np.array([2])).texts == {0: "a"}, "it can be read again"
 
 
 def test_while_the_clock_is_off_values_are_told_uncertain_and_decided_upon_as_they_are() -> None:
@@ -233,3 +237,37 @@ def test_what_is_told_anew_while_it_is_on_its_way_keeps_the_time_of_its_sample()
     told = image.told_columns(np.array(rows))
     assert told.observed_ms.tolist() == [T0] * len(rows)
     assert read(image, T0 + 1000, 1.0, 0.0) == rows, "and at the next read it is told anew"
+
+
+def test_each_group_has_its_rows_and_the_quickest_says_when_the_device_is_dead() -> None:
+    groups = {
+        name: PollGroup(name=name, period_s=period_s) for name, period_s in (("normal", 1.0), ("slow", 10.0))
+    }
+    slow = replace(POINTS[1], group="slow")
+    image = DeviceImage(replace(DEVICE, groups=groups), [POINTS[0], slow, point("ph")], [])
+    assert {name: rows.tolist() for name, rows in image.groups.items()} == {"normal": [0, 2], "slow": [1]}
+    assert (image.read_s, image.is_alive) == (float("-inf"), False)
+    assert image.stale_after_s(speed=1.0) == 2.0
+    columns = Columns(values=np.array([1.0]), is_invalid=np.array([False]))
+    image.take(np.array([1]), columns, observed_ms=T0, asked_s=1.0, read_s=1.0)
+    image.take(np.array([0]), columns, observed_ms=T0, asked_s=1.0, read_s=1.0)
+    assert image.stale_groups(now_s=3.1, speed=1.0) == ["normal"]
+    assert image.stale_groups(now_s=21.1, speed=1.0) == ["normal", "slow"]
+
+
+def test_samples_answer_for_their_group_and_silence_follows_them() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    samples(image, [T0], [4.0], [GOOD])
+    assert not image.is_stale("normal", now_s=7.0, speed=1.0)
+    assert image.is_stale("normal", now_s=7.1, speed=1.0)
+    assert samples(image, [T0], [4.0], [GOOD]) == []
+    assert image.reading(0, now_s=7.0, speed=1.0).fresh
+
+
+def test_what_was_doubted_before_it_was_ever_read_has_no_age_and_no_value() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    assert image.doubt(ALL, Quality.BAD, Reason.LINK, observed_ms=T0).tolist() == [0, 1, 2]
+    for row in range(3):
+        found = image.reading(row, now_s=5.0, speed=1.0)
+        assert (found.value, found.age_s, found.fresh, found.reason) == (None, None, False, Reason.LINK)
+    assert [item.value for item in image.told(range(3))] == [None, None, None]

@@ -51,7 +51,7 @@ def test_a_segment_s_name_and_the_versions_of_its_packings() -> None:
     for packing, version in ((STORED, 1), (DEFLATED, 1), (BLOCKS, 2)):
         header = Header(gateway="g", epoch=EPOCH, number=0, first_offset=0, created_ms=0, packing=packing)
         packed = pack_header(header)
-        assert packed[:11] == b"STOPLOGJ" + struct.pack("<HB", version, packing)
+        assert packed[:12] == b"STOPLOGJ" + struct.pack("<HBB", version, packing, 0)
         assert unpack_header(packed) == (header, len(packed))
 
 
@@ -71,6 +71,12 @@ def test_a_version_that_is_not_known_is_said_as_such() -> None:
     packed[8:11] = struct.pack("<HB", 2, STORED)
     with pytest.raises(StorageError, match=r"format 2\.0 is not known"):
         unpack_header(bytes(packed))
+
+
+def test_a_file_that_begins_otherwise_is_none_even_with_a_right_check_sum() -> None:
+    fixed = b"STOPLOGX" + pack_header(HEADER)[8:-4]
+    with pytest.raises(StorageError, match="not a journal segment"):
+        unpack_header(fixed + struct.pack("<I", zlib.crc32(fixed)))
 
 
 def test_records_are_found_with_all_that_they_say() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from domain.ids import PointRef, point_ref
-from simulators.plc.instruments import cycle_of, measured
+from simulators.plc.instruments import cycle_of, has_cycle, measured
 from simulators.plc.sensors import Disturbed, Held, Sensors
 from simulators.plc.station import Station
 from simulators.water.quality import Quality
@@ -121,3 +121,50 @@ def test_a_standard_solution_is_half_the_range_or_without_one_half_of_what_is_th
         image = Station(small_park(), PLC, now_ms=0, openings={}).image
         sensors.show(image, water(ph=7.0), calibrating, now_ms=0)
         assert image.value(PH) == pytest.approx(expected, abs=0.011)
+
+
+SEEN = replace(
+    water(cod=100.0, ph=7.0, flow_m3_h=360.0),
+    rain_mm_h=3.0, rain_total_mm=12.0, levels_m={FLOW: 1.5}, levels_up_m={FLOW: 2.5}, levels_down_m={FLOW: 0.5},
+    totals_m3={FLOW: 900.0}, volumes_m3={FLOW: 70.0},
+    quality={FLOW: Quality(cod_mg_l=100.0, nh3n_mg_l=2.0, ph=6.0, conductivity_us_cm=400.0)},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "value", "width", "dry", "has_a_cycle"),
+    [
+        ("cod", "mg_L", 100.0, 2.0, 20.0, True),
+        ("nh3n", "mg_L", 2.0, 0.04, 0.4, True),
+        ("ph", "pH", 6.0, 0.02, 7.2, False),
+        ("conductivity", "uS_cm", 400.0, 2.0, 300.0, False),
+        ("flow", "m3_h", 360.0, 1.8, 0.0, False),
+        ("flow", "L_s", 100.0, 0.5, 0.0, False),
+        ("total", "m3", 900.0, 0.0, 0.0, False),
+        ("level", "m", 1.5, 0.002, 0.0, False),
+        ("level", "mm", 1500.0, 2.0, 0.0, False),
+        ("stage", "m", 1.5, 0.002, 0.0, False),
+        ("volume", "m3", 70.0, 0.0, 0.0, False),
+        ("level_up", "m", 2.5, 0.002, 0.0, False),
+        ("level_down", "m", 0.5, 0.002, 0.0, False),
+        ("rain", "mm_h", 3.0, 0.0, 3.0, False),
+        ("rain_total", "mm", 12.0, 0.0, 12.0, False),
+    ],
+)
+def test_what_each_instrument_shows_how_widely_it_is_spread_and_where_there_is_no_such_water(
+    name: str, unit: str, value: float, width: float, dry: float, has_a_cycle: bool
+) -> None:
+    point = replace(small_park().points[FLOWING], name=name, unit=unit)
+    shown = [measured(point, SEEN, seed=7, now_ms=k * 2000) for k in range(100)]
+    off = [abs(item - value) for item in shown if item is not None]
+    assert len(off) == 100
+    assert 0.6 * width <= max(off) <= width * 1.000_001
+    elsewhere = measured(replace(point, facility=ANALYSER), replace(SEEN, quality={}), seed=7, now_ms=0)
+    assert elsewhere == pytest.approx(dry, rel=0.02, abs=3 if unit == "mm" else 0.02)
+    assert has_cycle(point) is has_a_cycle
+
+
+def test_what_no_instrument_measures_is_nothing() -> None:
+    point = replace(small_park().points[FLOWING], name="weather")
+    assert measured(point, SEEN, seed=7, now_ms=0) is None
+    assert not has_cycle(point)
