@@ -176,11 +176,10 @@ class _Part:
     def decode(self, words: Words) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
         """Return the numbers, and which are none; None: all are."""
         taken = words[self._places].astype("<u2", copy=False)
-        if self._wide > 1:
-            if self._is_swapped:
-                taken = taken.byteswap()
-            if self._is_reversed:
-                taken = np.ascontiguousarray(taken.reshape(-1, self._wide)[:, ::-1]).reshape(-1)
+        if self._is_swapped:
+            taken = taken.byteswap()
+        if self._is_reversed:
+            taken = np.ascontiguousarray(taken.reshape(-1, self._wide)[:, ::-1]).reshape(-1)
         raw = taken.view(_UNSIGNED[self._wide])
         says_no = None if self._has_invalid is None else self._has_invalid & (raw == self._invalid)
         if self._kind in _NUMBERS:

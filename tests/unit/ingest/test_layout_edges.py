@@ -156,3 +156,27 @@ def test_the_layout_made_first_is_forgotten_when_there_are_too_many() -> None:
         assert found is not None
         assert before is not None
         assert (found.points is before.points) is is_kept
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_great_numbers_are_numbers_though_their_sum_is_none() -> None:
+    great = [replace(NUMBER, name=f"p{number}", value=1.7e308) for number in range(3)]
+    assert is_read(replace(PAYLOAD, metrics=tuple(great)))
+    for odd in (float("inf"), float("nan"), -float("inf")):
+        assert not is_read(replace(PAYLOAD, metrics=(*great, replace(NUMBER, value=odd))))
+
+
+def test_a_state_that_is_neither_0_nor_1_is_left_to_protobuf() -> None:
+    layouts, data = Layouts(code_of), bytearray(encode(replace(PAYLOAD, metrics=(STATE, NUMBER))))
+    at = data.index(b"\x20\x0b\x70") + 3
+    assert data[at] == 1
+    for byte, is_recognised in ((1, True), (0, True), (2, False), (0x7F, False)):
+        data[at] = byte
+        assert (layouts.read(LIVE, bytes(data), fit) is not None) is is_recognised
+
+
+def test_a_null_that_says_to_be_good_is_left_to_protobuf_and_one_of_any_name_that_is_not_is_read() -> None:
+    for metric in (NUMBER, STATE):
+        assert not is_read(replace(PAYLOAD, metrics=(replace(metric, value=None),)))
+    assert is_read(replace(PAYLOAD, metrics=(NUMBER, BAD)))
+    assert is_read(replace(PAYLOAD, metrics=(replace(BAD, name="名/点"),)))

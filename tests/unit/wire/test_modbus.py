@@ -154,6 +154,24 @@ def test_a_block_of_many_kinds_gives_each_register_its_own_value() -> None:
     assert columns.values.tolist() == [0x10002, 3.5, 1.0, 0.0, -32766.0, 89.0, 7.0, 0x12345678]
     assert columns.is_sound
     assert not columns.is_invalid.any()
+    with pytest.raises(ValueError, match="read-only"):
+        columns.is_invalid[0] = True  # it is the same for every sound read
+
+
+def test_registers_of_one_kind_each_stand_the_right_way_round() -> None:
+    columns = block([0, 1, 0xFFFF, 2, 0, 3], at(100, T.UINT32), at(101, T.UINT32), at(104, T.UINT32))
+    assert columns.values.tolist() == [1.0, 0x1FFFF, 3.0]
+
+
+def test_a_scale_or_an_offset_that_all_share_is_applied() -> None:
+    assert decode([3], type=T.UINT16, scale=2.0) == (6.0, False)
+    assert decode([3], type=T.UINT16, offset=1.0) == (4.0, False)
+
+
+def test_a_coil_is_a_bit_whatever_its_register_s_type() -> None:
+    coils = [Register(table=Table.COIL, address=n, type=T.UINT32) for n in (100, 101)]
+    assert [width(coil) for coil in coils] == [1, 1]
+    assert block([1, 0], *coils).values.tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("order", list(WordOrder))
@@ -189,6 +207,7 @@ def test_no_value_is_said_by_each_register_for_itself() -> None:
     assert columns.values.tolist()[4] == 999.0
     assert not columns.is_sound
     assert decode([0], type=T.UINT16) == (0.0, False), "where nothing is said to be no value, 0 is one"
+    assert decode([0xFFFF] * 4, type=T.INT64, invalid=-1)[1]
     assert decode([0], type=T.BIT, bit=3, invalid=0) == (0.0, True)
     assert decode([1], type=T.BIT, bit=0, invalid=0) == (1.0, False)
 
@@ -213,9 +232,9 @@ def test_the_greatest_number_and_a_factor_of_either_sign() -> None:
 
 def test_a_block_with_a_text_says_for_each_row_whether_there_is_a_value() -> None:
     name, serial = at(101, T.STRING, length=2), at(103, T.STRING, length=1)
-    words = [0xFFFF, 0x4142, 0x4300, 0x0701, 4]
+    words = [0xFFFF, 0x4142, 0x4344, 0x0701, 4]
     columns = block(words, at(100, T.UINT16, invalid=0xFFFF), name, serial, at(104, T.UINT16))
-    assert columns.texts == {1: "ABC"}
+    assert columns.texts == {1: "ABCD"}
     assert columns.is_invalid.tolist() == [True, False, True, False]
     assert np.isnan(columns.values[1:3]).all()
     assert columns.values[3] == 4.0

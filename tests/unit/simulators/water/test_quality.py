@@ -50,6 +50,8 @@ def test_a_solvent_is_found_by_its_cod_only() -> None:
 
 def test_the_river_is_not_a_drain() -> None:
     assert background("river", rain_total_mm=0) == background("river", rain_total_mm=50)
+    river = background("river", rain_total_mm=50)
+    assert (river.cod_mg_l, river.nh3n_mg_l, river.ph, river.conductivity_us_cm) == (15.0, 0.5, 7.6, 480.0)
 
 
 @pytest.mark.parametrize(
