@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import httpx
 from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, Console, until
 from tests.service.control.rig import HOST, ROOT, Rig, _listens, free_port
+from tests.service.forked import Forked
 from tests.service.postgres import Postgres
 
 NAMES = ("a", "b")
@@ -129,8 +129,8 @@ silence_s = {silence_s}
         return (self.folder / f"{name}.log").read_text()
 
     def start(self, name: str) -> None:
-        code = "import sys; from pathlib import Path; from control.app import main; sys.exit(main(Path(sys.argv[1])))"
-        self._start(name, [sys.executable, "-c", code, str(self.folder / f"{name}.toml")])
+        folder = self.folder
+        self._processes[name] = Forked("control.app", folder / f"{name}.toml", log=folder / f"{name}.log")
 
     def send(self, name: str, number: signal.Signals) -> None:
         self._processes[name].send_signal(number)

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from stoplog.demo.ports import free_ports
 from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.console import CLOCK, WAIT_S, Console, until
 from tests.service.control.edge import Edge
+from tests.service.forked import Forked
 from wire.signing import Role, Signer, load_signer, load_verifier, new_key, public_part
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +43,7 @@ class Rig:
         self.broker = BrokerSettings(host=HOST, port=self.broker_port)
         self.url = f"http://{HOST}:{self.api_port}"
         self.state = folder / "control"
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes] | Forked] = {}
         self._consoles: list[Console] = []
         keys: list[dict[str, str]] = []
         self.signers: dict[str, Signer] = {}
@@ -93,14 +93,15 @@ port = {self.api_port}
         self._start("broker", [str(MOSQUITTO), "-c", str(self.folder / "mosquitto.conf")])
 
     def start_control(self) -> None:
-        code = "import sys; from pathlib import Path; from control.app import main; sys.exit(main(Path(sys.argv[1])))"
-        self._start("control", [sys.executable, "-c", code, str(self.folder / "control.toml")])
+        self._processes["control"] = Forked(
+            "control.app", self.folder / "control.toml", log=self.folder / "control.log"
+        )
 
     def _start(self, name: str, command_line: list[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(command_line, stdout=log, stderr=log, cwd=ROOT)
 
-    def release(self, name: str) -> "subprocess.Popen[bytes]":
+    def release(self, name: str) -> "subprocess.Popen[bytes] | Forked":
         """Hand a process over to the test."""
         return self._processes.pop(name)
 

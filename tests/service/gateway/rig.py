@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import secrets
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from runtime.clock import ClockPage, RealClock
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription
 from runtime.parkfiles.loading import load_park
 from stoplog.demo.ports import free_ports
+from tests.service.forked import Forked
 from tests.service.gateway.plcs import GW, HOST, Plcs
 from wire.heartbeat import Heartbeat, heartbeat
 from wire.messages import (
@@ -224,7 +224,7 @@ class Rig:
         self.plcs = Plcs(self.park, self.page, ports, opened=opened)
         self.metrics_port = free_port()
         self.settings = self._write_settings()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self._broker: subprocess.Popen[bytes] | None = None
 
     def start_broker(self) -> None:
@@ -240,15 +240,13 @@ class Rig:
     def start_gateway(
         self, *, file_bytes_max: int | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
-        def limit() -> None:
-            if file_bytes_max is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, resource.RLIM_INFINITY))
-
-        with (self.folder / "gateway.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", f"import sys; from pathlib import Path; from gateway.app import main; sys.exit(main(Path({str(self.settings)!r})))"],
-                cwd=ROOT, stderr=log, env=os.environ | (environment or {}), preexec_fn=limit,  # noqa: PLW1509
-            )  # fmt: skip
+        self.process = Forked(
+            "gateway.app",
+            self.settings,
+            log=self.folder / "gateway.log",
+            environment=environment,
+            file_bytes_max=file_bytes_max,
+        )
 
     def kill_gateway(self) -> None:
         assert self.process is not None

@@ -22,6 +22,7 @@ from stoplog.plain_http import NO_CERTIFICATES
 from stores.ranges import RangeSet
 from stores.sqlite_reader import SqliteHistory, everything
 from tests.service.brokers import CLOCK, Broker, eventually, free_port
+from tests.service.forked import Forked
 from tests.service.victoria import Victoria
 from wire.messages import acknowledgement
 from wire.signing import Role, Verifier, load_verifier, new_key, public_part
@@ -96,7 +97,7 @@ port = {self.metrics_port}
 [store]
 {store}
 """)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self.received = RangeSet()
         self.durable = RangeSet()
 
@@ -107,10 +108,7 @@ port = {self.metrics_port}
             (self.folder / file).write_text(other.files[file])
 
     def start(self) -> None:
-        code = "import sys; from pathlib import Path; from ingest.app import main; sys.exit(main(Path(sys.argv[1])))"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, self.settings], stdout=subprocess.DEVNULL
-        )
+        self.process = Forked("ingest.app", self.settings)
 
     def kill(self) -> None:
         if self.process is not None:
