@@ -63,7 +63,7 @@ faults:
 
 # It takes what the faults leave: they wait most of the time, and want the machine when they do not.
 commands:
-	@nice -n 10 $(BIN)/python -m tests.simulation --commands 5000
+	@nice -n 10 $(BIN)/python -m tests.simulation --commands 20000
 
 types:
 	$(BIN)/mypy
