@@ -3,7 +3,7 @@
 import pytest
 
 from domain.ids import FacilityId, is_id, point_ref
-from domain.logger import Edition, ReportKind, trust_of_flag
+from domain.logger import VERSIONS, Edition, ReportKind, trust_of_flag
 from domain.quality import Quality, Reason
 from domain.safety import LockRef
 from domain.units import UNITS, ratio
@@ -103,3 +103,8 @@ def test_an_id() -> None:
     assert is_id("a" * 63)
     assert is_id("a_1")
     assert not any(is_id(text) for text in ("", "A", "1a", "_a", "a" * 64, "a-b", "a\n"))
+
+
+def test_every_edition_has_its_number_in_a_flag() -> None:
+    """HJ 212-2025, 6.3.2: 0 for 2005, 1 for 2017, 2 for 2025."""
+    assert {edition.value: VERSIONS[edition] for edition in Edition} == {"2005": 0, "2017": 1, "2025": 2}

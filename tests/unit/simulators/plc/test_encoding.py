@@ -95,3 +95,20 @@ def test_out_of_range_is_held_at_the_end() -> None:
         or 0,
         -20,
     )
+
+
+@pytest.mark.parametrize("kind", [RegisterType.FLOAT32, RegisterType.INT32, RegisterType.BCD32])
+def test_an_offset_is_taken_off_before_and_put_on_after(kind: RegisterType) -> None:
+    where = register(kind, scale=0.5, offset=5.0)
+    assert decode(where, encode(where, 25.0)) == 25.0
+    assert encode(where, 25.0) == encode(register(kind, scale=1.0), 40.0)
+
+
+def test_beside_the_code_for_no_value_stands_the_nearest_number() -> None:
+    for invalid, value, shown in ((0xFFFF, 70_000.0, 0xFFFE), (7, 7.0, 6), (0, -3.0, 1)):
+        assert encode(register(RegisterType.UINT16, scale=1.0, invalid=invalid), value) == (shown,)
+
+
+def test_a_digit_above_nine_is_no_number() -> None:
+    where = register(RegisterType.BCD16, scale=1.0)
+    assert [decode(where, (word,)) for word in (0x1234, 0x12A4, 0x1E24)] == [1234.0, None, None]
