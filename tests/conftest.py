@@ -21,6 +21,8 @@ LONGEST = (
     "tests/service/",
     "tests/unit/stoplog/",
     "tests/contract/",
+    "tests/system/test_browser",
+    "tests/system/test_shift_chief",
     "tests/system/test_refusals",
     "tests/system/test_kill",
     "tests/properties/",
