@@ -72,14 +72,16 @@ def simulate(
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
     """Let nothing be collected while the block lasts: its end takes what the world made, and looks at nothing else."""
-    was_on = gc.isenabled()
-    gc.collect()  # the world before is let go of only now; frozen, it would stay for ever
+    was_on, is_fresh = gc.isenabled(), gc.get_freeze_count() > 0
+    if not is_fresh:  # a process of its own has nothing to let go of
+        gc.collect()  # the world before is let go of only now; frozen, it would stay for ever
+        gc.freeze()
     gc.disable()
-    gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not is_fresh:
+            gc.unfreeze()
         if was_on:
             gc.enable()
 
