@@ -21,8 +21,8 @@ test: ## install what tests need, then check, then every test
 	@deploy/setup/setup.sh with-tests
 	@$(MAKE) --no-print-directory -j 2 -O types console style collected
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
-	@$(MAKE) --no-print-directory -j 2 parks commands
-	@$(MAKE) --no-print-directory faults
+	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 -O faults commands
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -54,19 +54,16 @@ FAULTS = tests/faults
 DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
 # Two at a time, each with its own output in one piece.
-.PHONY: checks types console style collected parks faults commands
+.PHONY: checks types console style collected faults commands
 checks:
 	@$(MAKE) --no-print-directory -j 2 -O types console style
-
-parks:
-	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
 
 faults:
 	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
 
-# It takes what the parks leave: they wait a third of the time, and want the machine when they do not.
+# It takes what the faults leave: they wait most of the time, and want the machine when they do not.
 commands:
-	@nice -n 19 $(BIN)/python -m tests.simulation --commands 20000
+	@nice -n 10 $(BIN)/python -m tests.simulation --commands 20000
 
 types:
 	$(BIN)/mypy
