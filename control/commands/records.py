@@ -82,6 +82,7 @@ class Records:
         self._writing: set[Key] = set()
         """Those of them that the ledger has just now."""
         self._turn = asyncio.Lock()
+        """Held while records are absorbed: an edge's second word never before its first."""
         self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
 
     async def take(self, record: Record) -> None:

@@ -243,7 +243,7 @@ def _control(layout: Layout, run: Run) -> Toml:
         **_common(layout, "control", layout.control_metrics_port),
         "database": {"url": f"sqlite:///{layout.state / 'control' / 'control.sqlite'}"},
         "store": {"kind": "sqlite", "path": str(layout.state / "store.sqlite")},
-        # Its passwords are printed anyway; several services share the machine's cores.
+        # Who is in it was made a minute ago, and a whole park shares the machine's cores.
         "people": {"password_cost": "owasp"},
         "api": {"host": HOST, "port": layout.console_port},
     }
