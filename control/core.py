@@ -122,7 +122,8 @@ async def open_journal(
         engine, lead.fence if lead is not None else None, thread=Thread(engine.url) if is_alone else None
     )
     await ledger.load()
-    tasks.start(ledger.run(), name="ledger")
+    # Who waits for a commit while everything ends is answered: written, or that another leads.
+    tasks.start(ledger.run(), name="ledger", is_last=True)
     spool = Spool(settings.state / "spool.jsonl")
     if lead is not None:
         await hand_spool(engine, spool, replica=lead.replica, at_ms=clock.now_ms())

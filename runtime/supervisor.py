@@ -50,6 +50,8 @@ class Supervised:
         self._name = name
         self._log = logger(name)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._last: set[asyncio.Task[None]] = set()
+        """Those of them that the others may wait for while they end."""
         self._draining: Callable[[], Awaitable[None]] | None = None
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._ended = asyncio.Event()
@@ -57,10 +59,14 @@ class Supervised:
         self._is_cut_short = False
         self.status = Exit.OK
 
-    def start(self, coro: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
-        """Run `coro` until it ends or the service does."""
+    def start(
+        self, coro: Coroutine[object, object, None], *, name: str, is_last: bool = False
+    ) -> asyncio.Task[None]:
+        """Run `coro` until it ends or the service does; with `is_last` until the other tasks have ended, which may wait for it."""
         task = asyncio.get_running_loop().create_task(self._guard(coro, name), name=f"{self._name}: {name}")
         self._tasks.add(task)
+        if is_last:
+            self._last.add(task)
         task.add_done_callback(self._forget)
         return task
 
@@ -127,7 +133,8 @@ class Supervised:
         finally:
             self._ended.set()
             self._say_end()
-            await self._cancel_all()
+            await self._cancel(self._tasks - self._last)
+            await self._cancel(set(self._last))
             await self._close_all()
             await self._stop_watching()
         if body is None or not (self._is_cut_short and isinstance(error, asyncio.CancelledError)):
@@ -148,6 +155,7 @@ class Supervised:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._last.discard(task)
         if not self._tasks and self._body is None:
             self._ended.set()
 
@@ -216,8 +224,7 @@ class Supervised:
             except (StoplogError, OSError) as error:
                 self._log.error("not closed", reason=str(error) or type(error).__name__)
 
-    async def _cancel_all(self) -> None:
-        tasks = set(self._tasks)
+    async def _cancel(self, tasks: set[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
         if not tasks:

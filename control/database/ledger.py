@@ -97,11 +97,6 @@ class Ledger:
                 for one in group:
                     await self._wrote([one], is_last_try=True)
 
-    async def drain(self) -> None:
-        """Write what still waits; for the end, when `run` is gone."""
-        while not self._waiting.empty():
-            await self._wrote([self._waiting.get_nowait()], is_last_try=True)
-
     async def _wrote(self, group: list[_Waiting], *, is_last_try: bool = False) -> bool:
         changes = [waiting.change for waiting in group]
         try:

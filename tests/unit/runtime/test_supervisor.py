@@ -91,6 +91,32 @@ def test_what_is_open_is_closed_last_first_whatever_happens() -> None:
     assert closed == ["second", "first"]
 
 
+def test_what_others_may_wait_for_ends_after_them() -> None:
+    answered: list[str] = []
+
+    async def serve(tasks: Supervised) -> None:
+        asked: asyncio.Queue[asyncio.Future[str]] = asyncio.Queue()
+
+        async def answer() -> None:
+            while True:
+                (await asked.get()).set_result("written")
+
+        async def ask() -> None:
+            try:
+                await for_ever()
+            finally:
+                written: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                asked.put_nowait(written)
+                answered.append(await written)
+
+        tasks.start(answer(), name="ledger", is_last=True)
+        tasks.start(ask(), name="http")
+        tasks.start(interrupt(signal.SIGTERM), name="signal")
+
+    assert run_service("test", serve) == Exit.OK
+    assert answered == ["written"]
+
+
 def test_a_start_up_error_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
     async def serve(tasks: Supervised) -> None:
         raise LinkError("no MQTT broker at 127.0.0.1:1")
