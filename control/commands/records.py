@@ -5,7 +5,8 @@ While the database is gone a record already shows in memory, is not acknowledged
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add
@@ -20,7 +21,7 @@ from control.commands.orders import Orders
 from control.commands.reports import named, report
 from control.database.change import Change, Write
 from control.database.ledger import Contradicts, Ledger
-from control.database.recorder import Recorder
+from control.database.recorder import Committing, Recorder
 from control.database.tables import RECORDS
 from domain.errors import LinkError, StorageError
 from domain.ids import CommandId, GatewayId
@@ -84,6 +85,7 @@ class Records:
         self._turn = asyncio.Lock()
         """Held while records are absorbed: an edge's second word never before its first."""
         self._to_acknowledge: dict[tuple[GatewayId, str], set[int]] = defaultdict(set)
+        recorder.first_when_back(self._owed)
 
     async def take(self, record: Record) -> None:
         """Apply `record` unless that was done, and note it for acknowledgement once it is committed."""
@@ -95,32 +97,54 @@ class Records:
         What an edge says next does not wait for the disk: the ledger keeps the order.
         """
         async with self._turn:
-            keys = [await self._begun(record) for record in records]
-        await asyncio.gather(*(self._kept(key) for key in dict.fromkeys(keys)))
+            writing = [await self._begun(record) for record in records]
+        await asyncio.gather(*(task for task in writing if task is not None))
 
-    async def _begun(self, record: Record) -> Key:
+    async def _begun(self, record: Record) -> "asyncio.Task[None] | None":
+        """Apply `record` and have it written: nobody can write of its command between the two (I13)."""
         key = (record.gateway, record.epoch, record.offset)
         is_new = key not in self._pending and not await self._is_committed(key)
         if is_new and len(self._pending) < PENDING_MAX:
             self._pending[key] = self._absorb(record)
-        return key
+        if key not in self._pending:
+            if not is_new:
+                self._note_written(key)
+            return None  # where more wait than we hold, the edge says it again
+        if key in self._writing:
+            return None  # who has it written acknowledges it
+        try:
+            written = self._recorder.begin(self._pending_change(key))
+        except StorageError:
+            return None
+        self._writing.add(key)
+        return asyncio.create_task(self._kept(key, written), name=f"record {key}")
 
-    async def _kept(self, key: Key) -> None:
-        parts = self._pending.get(key)
-        if key in self._writing or (parts is None and key not in self._committed):
-            return  # who has it written acknowledges it; where more wait than we hold, the edge says it again
-        if parts is not None:
-            self._writing.add(key)
-            try:
-                await self._recorder.commit(reduce(add, (part() for part in parts)))
-            except Contradicts:
-                pass  # it stands there already
-            except StorageError:
-                return
-            finally:
-                self._writing.discard(key)
-            self._pending.pop(key, None)
-            self._remember(key)
+    async def _kept(self, key: Key, written: Awaitable[None]) -> None:
+        with suppress(StorageError):  # the edge says it again, or `_owed` has it written
+            await self._wrote(key, written)
+
+    async def _owed(self, commit: Committing) -> None:
+        """Write what waited for the database: nothing of a command is written before what its edge has said of it (I13)."""
+        for key in tuple(self._pending):
+            if key not in self._writing:
+                self._writing.add(key)
+                await self._wrote(key, commit(self._pending_change(key)))
+
+    def _pending_change(self, key: Key) -> Change:
+        return reduce(add, (part() for part in self._pending[key]))
+
+    async def _wrote(self, key: Key, written: Awaitable[None]) -> None:
+        """Wait until a record is written, and note it for acknowledgement. Raises StorageError."""
+        try:
+            with suppress(Contradicts):  # it stands there already
+                await written
+        finally:
+            self._writing.discard(key)
+        self._pending.pop(key, None)
+        self._remember(key)
+        self._note_written(key)
+
+    def _note_written(self, key: Key) -> None:
         gateway, epoch, offset = key
         self._to_acknowledge[gateway, epoch].add(offset)
 

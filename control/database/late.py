@@ -1,6 +1,6 @@
 """Decides which word on a row is the newest when some were put aside: what is imported late undoes nothing (I5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -8,13 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from control.database.change import Change, Write
 from control.database.tables import COMMANDS, METADATA
-from wire.canonical import Json
 
 Row = tuple[str, ...]
 """A table and the key of one row of it."""
 
 ROWS_MAX = 10_000
 """Rows of which it is known who had the last word; the oldest go first. What is under way at once is far less."""
+
+_ADDED = ("messages", "sent")
+"""What a change without a word in the audit adds to a command: how far it has come, its own entry tells."""
 
 _KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in METADATA.tables.items()}
 
@@ -74,7 +76,7 @@ def last_words(changes: Iterable[Change]) -> Sequence[Change]:
         for write in change.writes:
             row = row_of(write)
             if write.kind != "insert":
-                last[row] = write
+                last[row] = write if change.entries or row not in last else _with_added(last[row], write)
                 by[row] = place if change.entries else by.get(row, place)
     return [
         replace(
@@ -94,25 +96,36 @@ def row_of(write: Write) -> Row:
     return (write.table, *(str(write.row[name]) for name in _KEYS[write.table]))
 
 
+def _with_added(held: Write, said: Write) -> Write:
+    """Return `said`; of a command `held` with what `said` adds, for no audit record told yet how far it has come since (I13)."""
+    before, now = held.row.get("body"), said.row.get("body")
+    if said.table != COMMANDS.name or not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return said
+    return replace(
+        held, row={**held.row, "body": {**before, **{name: now[name] for name in _ADDED if name in now}}}
+    )
+
+
 async def still_newest(engine: AsyncEngine, change: Change) -> Change:
-    """Return `change` without the rows of commands that the database holds further on."""
+    """Return `change` without the rows of commands that the database holds further on; one without a word adds to those it holds."""
     ids = [write.row["id"] for write in change.writes if write.table == COMMANDS.name and write.kind == "put"]
     if not ids:
         return change
     async with engine.connect() as connection:
-        rows = await connection.execute(select(COMMANDS.c.id, COMMANDS.c.body).where(COMMANDS.c.id.in_(ids)))
-        held = {row.id: _progress(row.body) for row in rows}
+        rows = await connection.execute(select(COMMANDS).where(COMMANDS.c.id.in_(ids)))
+        held = {row["id"]: Write(table=COMMANDS.name, row=dict(row)) for row in rows.mappings()}
 
-    def is_newest(write: Write) -> bool:
-        body = write.row.get("body")
-        if write.table != COMMANDS.name or write.row["id"] not in held or not isinstance(body, Mapping):
-            return True
-        return _progress(body) >= held[write.row["id"]]
+    def newest(write: Write) -> Iterator[Write]:
+        there = held.get(write.row["id"]) if write.table == COMMANDS.name else None
+        if there is None or _progress(write) >= _progress(there):
+            yield write if there is None or change.entries else _with_added(there, write)
 
-    return replace(change, writes=tuple(write for write in change.writes if is_newest(write)))
+    return replace(change, writes=tuple(one for write in change.writes for one in newest(write)))
 
 
-def _progress(body: Mapping[str, Json]) -> tuple[int, ...]:
+def _progress(write: Write) -> tuple[int, ...]:
     """Return how far a command has come: each of these only grows."""
+    body = write.row["body"]
+    assert isinstance(body, Mapping)
     parts = (body.get(name) for name in ("transitions", "answered", "sent", "messages"))
     return tuple(len(part) if isinstance(part, list | dict) else 0 for part in parts)

@@ -78,13 +78,17 @@ class Ledger:
 
     async def commit(self, change: Change) -> None:
         """Return when `change` is durable. Raises StorageError when nothing of it was written."""
+        await self.begin(change)
+
+    def begin(self, change: Change) -> Awaitable[None]:
+        """Give `change` its place behind all that were begun, and return what waits for `commit`'s answer. Raises StorageError."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait(_Waiting(change, written))
         except asyncio.QueueFull:
             message = f"{WAITING_MAX} changes wait already"
             raise StorageError(message) from None
-        await written
+        return written
 
     async def run(self) -> None:
         """Write what waits, for ever."""

@@ -6,6 +6,7 @@ another control leads, only what a person asked for here is kept, to be handed t
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,9 @@ HELD_MAX = 10_000
 PROBE_S = 1.0
 """Wall seconds between two attempts to reach a database that is gone."""
 
+Committing = Callable[[Change], Awaitable[None]]
+"""Returns when a change is durable in the database. Raises StorageError when nothing of it was written."""
+
 _log = logger("control")
 
 
@@ -43,12 +47,19 @@ class Recorder:
         """What neither database nor spool took, newer than all that the spool has; a kill loses it."""
         self._is_emptying = False
         """Whether what is held is being imported: nothing of it goes to the spool meanwhile."""
+        self._is_restoring = False
+        """Whether what waited for the database is being written: whatever comes meanwhile comes behind it."""
+        self._owed: list[Callable[[Committing], Awaitable[None]]] = []
         self._newest = Newest()
+
+    def first_when_back(self, owed: Callable[[Committing], Awaitable[None]]) -> None:
+        """When the database is back, await `owed` with how to commit, behind the import and before anything else is written."""
+        self._owed.append(owed)
 
     @property
     def is_available(self) -> bool:
         """Whether the database takes changes and nothing waits beside it."""
-        return self._ledger.is_available and not self.spooled
+        return self._ledger.is_available and not self._is_restoring and not self.spooled
 
     @property
     def spooled(self) -> int:
@@ -57,13 +68,20 @@ class Recorder:
 
     async def commit(self, change: Change) -> None:
         """Return when `change` is durable in the database. Raises StorageError when nothing of it was written."""
+        await self.begin(change)
+
+    def begin(self, change: Change) -> Awaitable[None]:
+        """Give `change` its place behind all that were begun, and return what waits for `commit`'s answer. Raises StorageError."""
         if self._ledger.is_superseded:
             raise Superseded("another control leads now")
         if not self.is_available:
             message = "the database is not available"
             raise StorageError(message)
         number = self._newest.number()
-        await self._ledger.commit(change)
+        return self._committed(change, number, self._ledger.begin(change))
+
+    async def _committed(self, change: Change, number: int, written: Awaitable[None]) -> None:
+        await written
         again = self._newest.written(change, number)
         if again.writes:
             self._put_aside(again, number)
@@ -107,14 +125,19 @@ class Recorder:
     async def restore(self) -> None:
         """Import what the spool holds, then what memory holds; leave it as it is when the database does not answer."""
         self._spool_held()
+        self._is_restoring = True
         try:
             # Behind everything that was under way: what of it was written is in the log when the import looks.
             await self._ledger.commit(Change())
             lines = await self._import_spooled()
             count = lines + await self._import_held()
+            for owed in self._owed:
+                await owed(self._ledger.commit)
             await self._ledger.commit(self._note(count))
         except (StorageError, SQLAlchemyError, OSError):
             return
+        finally:
+            self._is_restoring = False
         if (
             lines == len(self._spool) and not self._held
         ):  # else something came meanwhile: it goes with the next attempt

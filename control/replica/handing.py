@@ -6,6 +6,7 @@ of the park's state and no record of the audit log is written here.
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +41,7 @@ class Handing(Recorder):
         """Never: whatever needs its record first needs the leader."""
         return False
 
-    async def commit(self, change: Change) -> None:  # noqa: ARG002 (of whatever kind)
+    def begin(self, change: Change) -> Awaitable[None]:  # noqa: ARG002 (of whatever kind)
         """Raise Superseded: nothing is committed here."""
         raise Superseded("this control stands by: another one leads")
 

@@ -217,8 +217,12 @@ async def test_the_spool_is_imported_once(desk: Desk) -> None:
 
 
 async def test_a_command_that_is_imported_late_undoes_nothing(desk: Desk) -> None:
-    def sent(*states: str) -> Change:
-        body: dict[str, Json] = {"transitions": list(states), "sent": ["operate"]}
+    def sent(*states: str, token: str = "a.b.c") -> Change:
+        body: dict[str, Json] = {
+            "transitions": list(states),
+            "sent": ["operate"],
+            "messages": {"operate": token},
+        }
         row: dict[str, Json] = {
             "id": "c", "actuator": "a", "gateway": "g", "author": "zhao", "state": states[-1] if states else "requested",
             "created_ms": 2**41, "idempotency_key": None, "body": body,
@@ -231,6 +235,12 @@ async def test_a_command_that_is_imported_late_undoes_nothing(desk: Desk) -> Non
     commands = METADATA.tables["commands"]
     async with desk.engine.connect() as connection:
         assert await connection.scalar(select(commands.c.state)) == "confirmed"
+    desk.spool.append(sent("operating", "confirmed", "unknown", token="d.e.f"))
+    await desk.recorder.restore()
+    async with desk.engine.connect() as connection:
+        held = (await connection.execute(select(commands.c.state, commands.c.body))).one()
+    assert held.state == "confirmed", "no audit record says that it is unknown"
+    assert held.body["messages"] == {"operate": "d.e.f"}
 
 
 async def test_a_term_rises_at_every_start(desk: Desk) -> None:

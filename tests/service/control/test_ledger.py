@@ -14,11 +14,12 @@ from control.audit.log import AuditLog, Query
 from control.database.change import Change, Write
 from control.database.connection import open_database
 from control.database.ledger import Contradicts, Ledger
-from control.database.recorder import Recorder
+from control.database.recorder import Committing, Recorder
 from control.database.spool import Spool
 from control.database.tables import FACTS, RECORDS, SESSIONS
 from control.people.accounts import Accounts, User
 from control.people.sessions import Rules, Sessions
+from domain.errors import StorageError
 from domain.words import Words
 from runtime.clock import ManualClock, RealClock
 from wire.canonical import Json
@@ -131,6 +132,31 @@ async def test_what_comes_while_the_spool_is_imported_keeps_its_place(
     assert desk.recorder.is_available
     found = await AuditLog(desk.ledger).records(Query(kind="aside"))
     assert [item["body"]["offset"] for item in reversed(found)] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_an_edge_has_said_is_written_when_the_database_is_back_before_anything_else(
+    desk: Desk,
+) -> None:
+    desk.spool.append(change(1, kind="spooled"))
+    waiting, aside = [change(2, kind="edge")], asyncio.Event()
+
+    async def owed(commit: Committing) -> None:
+        while waiting:
+            with pytest.raises(StorageError, match="not available"):
+                await desk.recorder.commit(change(4))
+            await desk.recorder.keep(change(3, kind="meanwhile"))
+            aside.set()
+            await commit(waiting.pop())
+
+    desk.recorder.first_when_back(owed)
+    await desk.recorder.restore()
+    assert aside.is_set()
+    assert desk.recorder.spooled == 2, "what came meanwhile goes with the next attempt"
+    await desk.recorder.restore()
+    assert desk.recorder.is_available
+    found = await AuditLog(desk.ledger).records(Query())
+    kinds = [str(item["kind"]) for item in reversed(found)]
+    assert [kind for kind in kinds if kind != "database.restored"] == ["spooled", "edge", "meanwhile"]
 
 
 async def test_who_signs_in_twice_in_one_moment_without_a_database_has_both_sessions_after_it(
