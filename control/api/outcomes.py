@@ -180,6 +180,7 @@ class RunStep(Shape):
     reasons: list[Anything]
     evidence: Anything
     proved_ms: int | None
+    alternative: str | None
 
 
 class RunShape(RunSummary):

@@ -144,6 +144,7 @@ def run_view(run: Run, plan: Plan) -> dict[str, Json]:
             "reasons": list(run.steps[step.id].reasons),
             "evidence": run.steps[step.id].evidence,
             "proved_ms": run.steps[step.id].proved_ms,
+            "alternative": step.alternative,
         }
         for step in plan.steps
     ]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { byUrgency } from '../src/data/alarms'
-import { enterpriseOf, isUnproved, needsHand, planOf, spareSteps } from '../src/data/plans'
+import { enterpriseOf, isNotNeeded, isUnproved, needsHand, planOf, spareSteps } from '../src/data/plans'
 import type { AlarmView, PlanSummary, PreviewStep, RunStep } from '../src/data/types'
 
 const name = { zh: '一键关闭', en: 'close' }
@@ -40,12 +40,18 @@ describe('a step of a run', () => {
 
   function ran(state: RunStep['state'], ...codes: string[]): RunStep {
     const reasons = codes.map((code) => ({ code, zh: '', en: '', values: {} }))
-    return { id: 's', actuator: 'hc_outlet', action: 'close', state, command: null, proved_ms: null, evidence: null, reasons }
+    return { id: 's', actuator: 'hc_outlet', action: 'close', state, command: null, proved_ms: null, evidence: null, reasons, alternative: null }
   }
 
   it('is told of as unproved when it ended so, or when nobody answers for it', () => {
     expect(states.filter((state) => isUnproved(ran(state), true))).toEqual(['failed', 'unknown', 'refused', 'preempted'])
     expect(states.filter((state) => isUnproved(ran(state), false))).toEqual(['running', 'failed', 'unknown', 'refused', 'preempted'])
+  })
+
+  it('is not needed when the one that it stands in for was carried out, and missing otherwise', () => {
+    expect(states.filter((state) => isNotNeeded(ran(state), ran('confirmed')))).toEqual(['skipped'])
+    expect(states.filter((state) => isNotNeeded(ran('skipped'), ran(state)))).toEqual(['confirmed'])
+    expect(isNotNeeded(ran('skipped'), undefined)).toBe(false)
   })
 
   it('sends nobody to beat an interlock or a tag by hand', () => {

@@ -96,7 +96,7 @@ def test_the_screen_s_view_of_a_run() -> None:
     assert isinstance(steps, list)
     assert steps[0] == {
         "id": "a", "actuator": "hc_outlet", "action": "close", "state": "confirmed", "command": "k",
-        "reasons": [{"code": "x"}], "evidence": {"p": 1}, "proved_ms": 8,
+        "reasons": [{"code": "x"}], "evidence": {"p": 1}, "proved_ms": 8, "alternative": "c",
     }  # fmt: skip
     assert run_view(replace(RUN, approval=None), PLAN)["approval"] is None
 

@@ -1,5 +1,5 @@
 /** Which plan belongs to whom, however the server writes the scope; and in what order plans are listed. */
-import type { PlanSummary, PreviewStep, Reason, RunStep } from './types'
+import type { PlanSummary, Reason, RunStep } from './types'
 
 /** The enterprise of the plan, or null when it is the park's. */
 export function enterpriseOf(plan: PlanSummary): string | null {
@@ -8,7 +8,7 @@ export function enterpriseOf(plan: PlanSummary): string | null {
 }
 
 /** Steps that run only when another fails, with that other step. */
-export function spareSteps(steps: PreviewStep[]): Map<string, PreviewStep> {
+export function spareSteps<Kind extends { alternative: string | null }>(steps: Kind[]): Map<string, Kind> {
   return new Map(steps.flatMap((step) => (step.alternative ? [[step.alternative, step] as const] : [])))
 }
 
@@ -17,6 +17,11 @@ export function planOf(plans: PlanSummary[], enterprise: string): PlanSummary | 
 }
 
 const UNPROVED = new Set<RunStep['state']>(['failed', 'unknown', 'refused', 'preempted'])
+
+/** Whether the step was left out because the one that it stands in for was carried out: nothing is missing. */
+export function isNotNeeded(step: RunStep, insteadOf: RunStep | undefined): boolean {
+  return step.state === 'skipped' && insteadOf?.state === 'confirmed'
+}
 
 /** Whether the plan is not, or may never be, carried out here; `isTrusted`: its position is known at this moment. */
 export function isUnproved(step: RunStep, isTrusted: boolean): boolean {

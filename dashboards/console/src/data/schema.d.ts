@@ -2657,6 +2657,8 @@ export interface components {
             action: "open" | "close" | "stop" | "set" | "verify";
             /** Actuator */
             actuator: string;
+            /** Alternative */
+            alternative: string | null;
             /** Command */
             command: string | null;
             /** Evidence */

@@ -44,6 +44,7 @@ export const en: Record<Key, string> = {
   model_time: 'System time',
   alarms_count: 'Unacknowledged alarms',
   nothing_moving: 'Nothing is moving',
+  just_stopped: 'Just stopped',
   moving_unknown: 'Motion unknown (stale)',
   moving_now: 'Moving',
   stop: 'Stop',
