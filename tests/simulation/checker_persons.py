@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from tests.simulation.checker_story import Body, Story, Write, asks_for, percent_of
 from tests.simulation.trace import Asked
@@ -16,10 +15,12 @@ Found = tuple[str, float, str]
 def persons(story: Story) -> Iterator[Found]:
     """I9: every move of the river, and every other one away from safe, had a second person; nobody was their own."""
     runs = {answer.command: (asked, answer) for asked, answer in story.granted if asked.what == "run"}
-    approvals: dict[str, list[Any]] = defaultdict(list)
+    approvals: dict[str, list[Asked]] = defaultdict(list)
+    for asked in story.not_refused:
+        if asked.what == "approve":
+            approvals[str(asked.run)].append(asked)
     for asked, answer in story.granted:
         if asked.what == "approve":
-            approvals[str(asked.run)].append((asked, answer))
             author = runs.get(asked.run)
             if author is not None and asked.person == author[0].person:
                 yield "I9", answer.at_s, f"{asked.person} approves what they started themselves"
@@ -74,16 +75,14 @@ def _is_for(wish: Asked, word: Asked, body: Body) -> bool:
     return is_same and wish.session != word.session
 
 
-def _is_approved(story: Story, body: Body, approvals: Mapping[str, Sequence[Any]], at_s: float) -> bool:
+def _is_approved(story: Story, body: Body, approvals: Mapping[str, Sequence[Asked]], at_s: float) -> bool:
     """Whether a second person said yes to the run, or the request, of which this command came."""
     held = story.commands.get(body["id"])
     if held is None:  # its control died before any disk took it: the command itself says who agreed
         consent = body["consent"] or {}
-        given = [
-            pair for pairs in approvals.values() for pair in pairs if pair[0].person == consent.get("by")
-        ]
+        given = [asked for some in approvals.values() for asked in some if asked.person == consent.get("by")]
     else:
         given = list(approvals.get(str(held.get("run")), ()))
     return any(
-        asked.person != body["author"] and 0 <= at_s - asked.at_s <= APPROVAL_S + LATE_S for asked, _ in given
+        asked.person != body["author"] and 0 <= at_s - asked.at_s <= APPROVAL_S + LATE_S for asked in given
     )

@@ -143,6 +143,12 @@ class Story:
         return [(self.asked[item.request], item) for item in self.all(Answered) if item.code == "accepted"]
 
     @cached_property
+    def not_refused(self) -> Sequence[Asked]:
+        """Everything that was accepted, or never answered: its control died over it, and may have done it."""
+        refused = {item.request for item in self.all(Answered) if item.code != "accepted"}
+        return [item for key, item in self.asked.items() if key not in refused]
+
+    @cached_property
     def said(self) -> Mapping[str, Sequence[tuple[Said, Body]]]:
         """Our own messages by the last word of their topic, read."""
         found: dict[str, list[tuple[Said, Body]]] = defaultdict(list)

@@ -162,34 +162,31 @@ class SimLoop(asyncio.AbstractEventLoop):
                 raise RuntimeError(message)
             self.now_s = max(self.now_s, timers[0][0])
             return
-        step = self._step
         for _ in range(len(ready)):
-            step(ready.popleft())
-
-    def _step(self, handle: _Handle) -> None:
-        if handle.is_cancelled:
-            return
-        process = handle.process
-        if process is None:
+            handle = ready.popleft()
+            process = handle.process
+            if handle.is_cancelled or (process is not None and not self._may_run(process, handle)):
+                continue
             self.turns += 1
             handle.context.run(handle.callback, *handle.args)
-            return
+            if process is not None and process.effects_left == 0 and not process.is_dead:
+                process.kill()
+
+    def _may_run(self, process: Process, handle: _Handle) -> bool:
+        """Whether `process` lives and has its turns left; what it may not run now is buried, or waits."""
         if process.is_dead:
             self._graves.append(handle)
-            return
+            return False
         if process.is_held:
             process.backlog.append(handle)
-            return
+            return False
         if process.steps_left is not None:
             if process.steps_left <= 0:
                 self._graves.append(handle)
                 process.kill()
-                return
+                return False
             process.steps_left -= 1
-        self.turns += 1
-        handle.context.run(handle.callback, *handle.args)
-        if process.effects_left == 0 and not process.is_dead:
-            process.kill()
+        return True
 
     def bury(self, process: Process) -> None:
         """Keep what a killed process had in hand, so that nothing of it is closed while the world goes on."""

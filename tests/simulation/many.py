@@ -113,6 +113,7 @@ def _played(seed: int, world: int, *, commands: int) -> Result:
         commands=commands,
         is_signed=world % SIGNED_EVERY == SIGNED_EVERY - 1,
         is_fair=world % FAIR_EVERY == 2,
+        is_last=True,
     )
     found = [f"world {world}: {item}" for item in violations(run.trace)]
     found += [f"world {world}: a process ended itself: {error!r}" for error in run.bugs]

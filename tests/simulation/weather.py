@@ -44,6 +44,8 @@ class Weather:
         self._calm_s = calm_s
         self._restarts: set[str] = set()
         self.cut_since_s: dict[str, float] = {}
+        self.held_since_s: dict[Centre | Edge, float] = {}
+        """Processes that stand still, and since when."""
         for client in ("control", *(edge.gateway for edge in edges)):
             ground.broker.paths[client] = replace(ALWAYS)
 
@@ -106,9 +108,10 @@ class Weather:
         """Whether a gateway's disk takes nothing, or did a moment ago: killed now it would forget what memory alone holds, and may.
 
         A gateway closes also with a full disk, and tells of it from memory; control writes before it sends, and may be killed always.
+        Time in which the gateway stands still is none in which it writes.
         """
-        is_full = one.disk.is_full or self.ground.loop.now_s - one.disk.full_until_s < FLUSH_S
-        return is_full and isinstance(one, Edge)
+        now_s = self.held_since_s.get(one, self.ground.loop.now_s)
+        return isinstance(one, Edge) and (one.disk.is_full or now_s - one.disk.full_until_s < FLUSH_S)
 
     def actuator(self) -> FacilityId:
         """Return an actuator."""
@@ -182,7 +185,12 @@ async def hold(world: Weather) -> None:
     if process is None or process.is_held or not one.is_alive:
         return
     process.hold()
+    world.held_since_s[one] = world.ground.loop.now_s
     await world.last("hold", name, world.lasting(0.2, 25.0))
+    is_owing = world.holds_in_memory(one)
+    del world.held_since_s[one]
+    if is_owing:
+        one.disk.full_until_s = world.ground.loop.now_s
     process.go_on()
 
 

@@ -53,12 +53,19 @@ class Run:
 
 
 def simulate(
-    seed: int, *, commands: int, calm_s: float = CALM_S, is_signed: bool = False, is_fair: bool = False
+    seed: int,
+    *,
+    commands: int,
+    calm_s: float = CALM_S,
+    is_signed: bool = False,
+    is_fair: bool = False,
+    is_last: bool = False,
 ) -> Run:
     """Play one world until so many commands came to be, and let it come to rest.
 
     `calm_s`: virtual seconds on average between two faults. `is_signed`: with real signatures instead of the cheap pen.
-    `is_fair`: a quiet watch, on which openings come to their end; storms let hardly any.
+    `is_fair`: a quiet watch, on which openings come to their end; storms let hardly any. `is_last`: the process ends with it, by
+    `os._exit`; nothing of it is let go of before.
     """
     chance = Chance(seed)
     with _uncollected(), _silent(), _folder() as folder, chance.drawn_by_services():
@@ -66,7 +73,10 @@ def simulate(
         try:
             return world.loop.run(world.play(commands, acts.FAIR if is_fair else acts.ACTS))
         finally:
-            world.loop.end()
+            if is_last:
+                _KEPT.append(world)
+            else:
+                world.loop.end()
 
 
 @contextlib.contextmanager
@@ -84,6 +94,10 @@ def _uncollected() -> Iterator[None]:
             gc.unfreeze()
         if was_on:
             gc.enable()
+
+
+_KEPT: list[object] = []
+"""Worlds that end with their process."""
 
 
 class World:
