@@ -20,6 +20,7 @@ STALE_FLOOR_S = 0.5
 """Wall seconds: nothing is called stale before."""
 _GOOD, _UNCERTAIN = int(Quality.GOOD), int(Quality.UNCERTAIN)
 _CLOCK = REASON_NUMBERS[Reason.CLOCK]
+_QUALITIES: Mapping[int, Quality] = {quality.value: quality for quality in Quality}
 
 Rows = NDArray[np.int64]
 
@@ -180,7 +181,7 @@ class DeviceImage:
             Told(
                 point=self.points[row],
                 value=self._value(row, float(told.values[row]), self._told_texts),
-                quality=Quality(int(told.quality[row])),
+                quality=_QUALITIES[told.quality[row]],
                 reason=REASONS[told.reason[row]],
                 observed_ms=int(at[row]),
             )
@@ -223,7 +224,7 @@ class DeviceImage:
         group = self.device.groups[self.points[row].group]
         return Reading(
             value=self._value(row, float(self._values[row]), self._texts),
-            quality=Quality(int(self._now.quality[row])),
+            quality=_QUALITIES[self._now.quality[row]],
             reason=REASONS[self._now.reason[row]],
             observed_ms=int(self._observed_ms[row]),
             age_s=age_s,

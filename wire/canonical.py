@@ -21,7 +21,9 @@ def dumps(value: Json) -> bytes:
         return rfc8785.dumps(value)
 
 
-_PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_PLAIN = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 _INTEGER_MAX = 2**53 - 1
 _SAME = frozenset({str, bool, type(None)})
 """What both encoders spell alike, whatever it is."""

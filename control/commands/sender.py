@@ -74,9 +74,13 @@ class Sender:
 
     def _is_due(self, tracked: Tracked, *, now_s: float, now_ms: int) -> bool:
         """Whether there is anything to do for `tracked` now: most looks at most commands find nothing."""
-        phase = tracked.wanted
-        may_go = phase is not None and self._may_go(tracked, phase, now_s)
-        if may_go and tracked.is_awaiting and self._link.is_connected and self._pen.can_sign(tracked):
+        if (
+            tracked.is_awaiting
+            and tracked.wanted is not None
+            and self._may_go(tracked, tracked.wanted, now_s)
+            and self._link.is_connected
+            and self._pen.can_sign(tracked)
+        ):
             return True
         actuator = self._image.park.actuators.get(tracked.command.actuator)
         return is_overdue(tracked, actuator, now_ms=now_ms, speed=self._clock.speed)
