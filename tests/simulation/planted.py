@@ -179,11 +179,11 @@ def _unwritten(real: Any) -> Any:
 
 
 def _as_if_written(real: Any) -> Any:
-    async def commit(self: Any, change: Change) -> None:
+    async def as_if(self: Any, change: Change) -> None:
         with contextlib.suppress(StorageError):
             await real(self, change)
 
-    return commit
+    return as_if
 
 
 def _believes(real: Any) -> Any:
@@ -317,7 +317,7 @@ PLANTS: Mapping[str, Plant] = {
         ),
         Plant(
             invariant="I17", words="a record is acknowledged though nothing was written",
-            owner=control.database.recorder.Recorder, name="commit", faulty=_as_if_written,
+            owner=control.database.recorder.Recorder, name="begin", faulty=_as_if_written,
             scene=Scene(faults={"gone": 1.0}, calm_s=1.5),
             commands=30,
         ),
