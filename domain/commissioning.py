@@ -102,10 +102,12 @@ def is_trial(actuator: Actuator, drive: str, orders: OrderSet, *, author: str) -
     """Whether a command of `author` is part of a check (联调) of an actuator for which nobody has signed yet.
 
     Its moves are watched by whoever stands beside the gate, who is named with the signature; once somebody has signed, a move
-    of whoever checks it anew is one like any other.
+    of whoever checks it anew is one like any other. So it stays when the word was taken back: that takes one person, who must
+    not come by it to move alone what took two.
     """
     is_checked = is_checked_by(actuator, drive, orders, author=author)
-    return is_checked and not is_commissioned(actuator, drive, orders)
+    is_void = bool(orders.standing(actuator.facility, OrderKind.COMMISSION_VOID))
+    return is_checked and not is_void and not is_commissioned(actuator, drive, orders)
 
 
 def items_of(actuator: Actuator, park: Park) -> tuple[Item, ...]:

@@ -13,6 +13,7 @@ from domain.command import Action
 from domain.definition import definition_hashes
 from domain.ids import FacilityId
 from domain.order import Order, OrderKind, OrderSet
+from domain.park import Park
 from domain.refusal import Code, Refused
 from tests.unit.control.world import OUTLET, PARK, RIVER, image, person
 
@@ -36,6 +37,7 @@ def ask(
     executing: Action | None = None,
     orders: OrderSet | None = None,
     asks_second: bool = True,
+    park: Park = PARK,
     **more: object,
 ) -> Verdict:
     live = seen or image()
@@ -53,7 +55,7 @@ def ask(
         else OWN
     )
     return consider(
-        request, who, PARK, situation, link=link, definition=definition, is_recordable=is_recordable,
+        request, who, park, situation, link=link, definition=definition, is_recordable=is_recordable,
         asks_second=asks_second,
     )  # fmt: skip
 
@@ -146,14 +148,20 @@ def test_a_check_moves_alone_only_what_nobody_has_signed_for() -> None:
             id=kind.value, kind=kind, actuator=OUTLET, by=by, reason="r", since_ms=1, condition=drive
         )
 
-    void = order(OrderKind.COMMISSION_VOID, "sun")
+    new = replace(PARK, actuators={OUTLET: replace(PARK.actuators[OUTLET], commissioned_by=None)})
     checked = OrderSet().with_orders(order(OrderKind.COMMISSIONING, "zhao"))
     assert codes(ask(Action.OPEN, consent=None, orders=checked)) == [Code.APPROVAL], "its word stands"
-    assert isinstance(ask(Action.OPEN, consent=None, orders=checked.with_orders(void)), Clear)
-    another = checked.with_orders(void).with_orders(order(OrderKind.COMMISSIONED, "sun"))
-    assert codes(ask(Action.OPEN, consent=None, orders=another)) == [Code.APPROVAL]
-    theirs = OrderSet().with_orders(void, order(OrderKind.COMMISSIONING, "sun"))
-    assert codes(ask(Action.OPEN, consent=None, orders=theirs)) == [Code.NOT_COMMISSIONED]
+    assert isinstance(ask(Action.OPEN, consent=None, orders=checked, park=new), Clear)
+    signed = checked.with_orders(order(OrderKind.COMMISSIONED, "sun"))
+    assert codes(ask(Action.OPEN, consent=None, orders=signed, park=new)) == [Code.APPROVAL]
+    void = checked.with_orders(order(OrderKind.COMMISSION_VOID, "zhao"))
+    engineer = person(Role.ENGINEER)
+    for who in (OPERATOR, engineer):
+        alone = ask(Action.OPEN, who=who, consent=None, orders=void)
+        assert codes(alone) == [Code.APPROVAL], "to take a word back takes one"
+        assert isinstance(ask(Action.OPEN, who=who, orders=void), Clear), "and another person's is enough"
+    theirs = OrderSet().with_orders(order(OrderKind.COMMISSIONING, "sun"))
+    assert codes(ask(Action.OPEN, consent=None, orders=theirs, park=new)) == [Code.NOT_COMMISSIONED]
 
 
 def test_the_river_needs_a_second_person_but_to_stop() -> None:

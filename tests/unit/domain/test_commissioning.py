@@ -11,6 +11,7 @@ from domain.commissioning import (
     Check,
     Part,
     is_commissioned,
+    is_trial,
     items_of,
     may_be_driven,
     proved_by,
@@ -101,6 +102,18 @@ def test_before_a_word_stands_only_who_checks_the_device_commands_it() -> None:
     assert not may_be_driven(gate, DRIVE, orders, author="li")
     assert not may_be_driven(gate, "e" * 16, orders, author="zhou")
     assert not may_be_driven(gate, DRIVE, orders.with_tombstones(orders.orders), author="zhou")
+
+
+def test_a_trial_is_the_check_of_a_device_of_which_nobody_has_answered_yet() -> None:
+    new, signed = replace(GATE, commissioned_by=None), order(OrderKind.COMMISSIONED, number=2)
+    orders = OrderSet().with_orders(order(OrderKind.COMMISSIONING))
+    assert is_trial(new, DRIVE, orders, author="zhou")
+    assert not is_trial(new, DRIVE, orders, author="li")
+    assert not is_trial(new, DRIVE, orders.with_orders(signed), author="zhou")
+    void = orders.with_orders(order(OrderKind.COMMISSION_VOID, number=3))
+    for gate, held in ((GATE, void), (new, void.with_orders(signed).with_tombstones([signed.id]))):
+        assert may_be_driven(gate, DRIVE, held, author="zhou")
+        assert not is_trial(gate, DRIVE, held, author="zhou"), "to take it back takes one"
 
 
 def test_an_opening_is_shown_near_both_ends_of_its_travel() -> None:
