@@ -196,7 +196,7 @@ async def assemble(
     await travels.load(engine)
     view = View(park, image, orders, book, recorder, clock)
     pen = Pen(signer, view, term)
-    tickets = Tickets(park, recorder, clock, changes)
+    tickets = Tickets(park, recorder, clock, changes, is_gone=accounts.is_gone)
     if leads:  # else they are the leader's to agree to
         await tickets.load(engine)
     desk = Desk(view, book, tickets, pen, recorder, clock, changes)

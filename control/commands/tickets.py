@@ -49,11 +49,21 @@ LOOK_S = 1.0
 class Tickets:
     """Every open ticket, and the last of the others."""
 
-    def __init__(self, park: Park, recorder: Recorder, clock: Clock, changes: Bell) -> None:
+    def __init__(
+        self,
+        park: Park,
+        recorder: Recorder,
+        clock: Clock,
+        changes: Bell,
+        *,
+        is_gone: Callable[[str], bool] = lambda _username: False,
+    ) -> None:
+        """`is_gone`: whether this person was shut out; then their word counts no more."""
         self._park = park
         self._recorder = recorder
         self._clock = clock
         self._changes = changes
+        self._is_gone = is_gone
         self._definitions = {
             key: definition_hashes(park, actuator) for key, actuator in park.actuators.items()
         }
@@ -173,6 +183,11 @@ class Tickets:
         if cause is not None:
             return cause
         assert found.approval is not None
+        if self._is_gone(found.approval.by):
+            words = Words(
+                "同意人已停用,请撤回后重新申请", "who agreed was shut out: withdraw it and ask again"
+            )
+            return Cause(code=Code.APPROVAL, detail=words, values={"by": found.approval.by})
         return consent(found.approval)
 
     @contextmanager

@@ -20,6 +20,7 @@ LACKING = ["approval-missing"]
 @dataclass
 class House:
     rig: Rig
+    admin: Console
     operator: Console
     chief: Console
     viewer: Console
@@ -39,7 +40,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         viewer = await made.person(admin, "wu", "viewer")
         elsewhere = await made.person(admin, "ly.op", "operator", enterprise="ly")
         await made.is_live(operator)
-        yield House(made, operator, chief, viewer, elsewhere)
+        yield House(made, admin, operator, chief, viewer, elsewhere)
 
 
 def codes(response: Any) -> list[str]:
@@ -178,6 +179,23 @@ async def test_what_speaks_against_a_move_is_said_when_it_is_asked_for(house: Ho
         "passes"
     ]
     assert not (await house.operator.get(f"/actuators/{GATE}/why", action="close")).json()["needs_second"]
+
+
+async def test_the_word_of_a_person_who_was_shut_out_counts_no_more(house: House) -> None:
+    second = await house.rig.person(house.admin, "sun", "operator")
+    ticket = await house.operator.ticket(second, GATE)
+    selected = await house.operator.post("/selects", {**OPENING, "ticket": ticket})
+    assert selected.status_code == 201, selected.text
+    gone = await house.admin.http.patch(
+        "/users/sun", json={"is_disabled": True}, headers={"X-Stoplog-Csrf": house.admin.csrf}
+    )
+    assert gone.is_success, gone.text
+    refused = await house.operator.command(GATE, "open", select=selected.json()["id"])
+    assert codes(refused) == LACKING
+    assert "停用" in refused.json()["reasons"][0]["zh"]
+    assert (await house.operator.delete(f"/selects/{selected.json()['id']}")).status_code == 204
+    assert (await house.operator.delete(f"/tickets/{ticket}")).status_code == 204
+    await house.operator.state(selected.json()["id"], "withdrawn")
 
 
 async def test_tickets_outlive_a_restart_of_control(house: House) -> None:
