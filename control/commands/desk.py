@@ -104,7 +104,10 @@ class Desk:
             found = self._agreed(request.ticket, request, person)
             if isinstance(found, Cause):
                 return await self._decline(request, person, (found,))
-            request = replace(request, consent=found)
+            agreed = self._tickets.find(request.ticket)
+            request = replace(
+                request, consent=found, reason=request.reason if agreed is None else agreed.reason
+            )
         verdict = self._view.consider(request, person)
         if not isinstance(verdict, Clear):
             return await self._stop_here(request, person, verdict)
@@ -226,7 +229,9 @@ class Desk:
         key: str | None,
         warnings: tuple[Cause, ...],
     ) -> Outcome:
-        command = replace(tracked.command, reason=request.reason)
+        command = tracked.command
+        if tracked.ticket is None:  # else the reason is part of what the second person has agreed to
+            command = replace(command, reason=request.reason)
         tracked = replace(tracked, command=command, wanted=Phase.OPERATE, idempotency_key=key)
         tracked = self._signed(tracked)
         change = asked(tracked, warnings, self._view.park, phase="operate")

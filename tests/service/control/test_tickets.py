@@ -101,6 +101,7 @@ async def test_an_opening_goes_out_once_with_the_word_of_another_person(house: H
         consent = message.consent
         assert consent is not None
         assert (consent.by, consent.content_hash, consent.basis) == ("qian", ticket["content_hash"], "")
+        assert message.reason == ticket["reason"], "as it was agreed to, whatever is said afterwards"
     assert (await house.operator.get(f"/tickets/{ticket['id']}")).json()["state"] == "used"
     assert (await house.operator.live())["actuators"][GATE]["tickets"] == []
     await until(lambda: not east.journal, why="every record is acknowledged")
