@@ -4,7 +4,6 @@ What may be moved was decided before (gateway.desk); how a move ended is decided
 """
 
 import asyncio
-from collections.abc import Sequence
 
 from domain.admission import Direction, direction
 from domain.command import Action, Event, State
@@ -16,7 +15,6 @@ from domain.drive import (
     Table,
     Write,
     echo_of,
-    stages,
     writes,
 )
 from domain.errors import LinkError, LinkLost, LinkTimeout
@@ -24,6 +22,7 @@ from domain.ids import FacilityId
 from domain.park import Actuator
 from domain.position import Position, indicate
 from domain.refusal import Cause, Code
+from domain.sample import NEVER_READ
 from domain.words import Words
 from gateway.field import Field
 from gateway.job import Job, Late
@@ -53,6 +52,13 @@ WATCH_LATE_S = 3600.0
 
 _END = {Position.OPEN: Action.OPEN, Position.CLOSED: Action.CLOSE}
 _OPPOSITE = {Position.OPEN: Position.CLOSED, Position.CLOSED: Position.OPEN}
+_NO_OPENING = Cause(
+    code=Code.STALE_INPUT,
+    detail=Words(
+        "开度不明,不能分步动作;先恢复开度反馈",
+        "it moves in steps, and its opening is not known: mend that feedback first",
+    ),
+)
 _NO_CONNECTION = Words("连不上控制柜", "the cabinet takes no connection")
 
 
@@ -226,7 +232,11 @@ class Executor:
 
     async def _move(self, job: Job, pause_s: float) -> Outcome | None:
         """Write and prove, in the steps that the drive wants; None when another command has taken over."""
-        for percent in self._stages(job):
+        name = job.actuator.feedback.position
+        steps = job.steps(NEVER_READ if name is None else self._field.reading(job.actuator.point(name)))
+        if steps is None:
+            return _not_written(job, Event.REFUSE, _NO_OPENING)
+        for percent in steps:
             found = await self._stage(job, Action.SET, percent, Goal(percent=percent), pause_s)
             if found is None or found.event is not Event.POSITION_REACHED:
                 return found
@@ -234,16 +244,6 @@ class Executor:
             if against:
                 return stopped_over(percent, against)
         return await self._stage(job, job.action, job.opening_percent, job.goal, pause_s)
-
-    def _stages(self, job: Job) -> Sequence[float]:
-        name = job.actuator.feedback.position
-        if job.way is not Direction.AWAY_FROM_SAFE or name is None:
-            return ()
-        reading = self._field.reading(job.actuator.point(name))
-        end = {Action.OPEN: 100.0, Action.CLOSE: 0.0}.get(job.action, job.opening_percent)
-        if end is None or not reading.is_trusted or not isinstance(reading.value, float):
-            return ()
-        return stages(job.actuator.drive, start_percent=reading.value, end_percent=end)
 
     async def _stage(
         self, job: Job, action: Action, percent: float | None, goal: Goal, pause_s: float

@@ -1,14 +1,15 @@
 """One move on its way: what is wanted, whether it may still be written, and who shares its outcome."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from domain.admission import Direction, target
 from domain.command import Action
-from domain.drive import echo_of
+from domain.drive import Setpoint, echo_of, stages
 from domain.ids import CommandId
 from domain.park import Actuator
 from domain.refusal import Cause
+from domain.sample import Reading
 from gateway.ledger_entry import Entry
 from gateway.proof import Goal
 from wire.canonical import Json
@@ -91,6 +92,17 @@ class Job:
         if wanted is not None:
             told["echo"] = {"wanted": wanted, "read": self.echo}
         return told
+
+    def steps(self, opening: Reading) -> Sequence[float] | None:
+        """Return the openings at which it stops over before its end; None: its drive wants steps, and where they begin is not known."""
+        drive = self.actuator.drive
+        end = {Action.OPEN: 100.0, Action.CLOSE: 0.0}.get(self.action, self.opening_percent)
+        is_in_steps = isinstance(drive, Setpoint) and drive.step_percent is not None
+        if not is_in_steps or self.way is not Direction.AWAY_FROM_SAFE or end is None:
+            return ()
+        if not opening.is_trusted or not isinstance(opening.value, int | float):
+            return None
+        return stages(drive, start_percent=opening.value, end_percent=end)
 
     def may_write(self, grace_s: float) -> bool:
         """Whether it, or one that shares its outcome, may still be written (I3)."""
