@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from domain.words import Words
+
 VALID_MS = 600_000
 """Model milliseconds that an approval holds."""
 AHEAD_MS_MAX = 60_000
@@ -55,20 +57,26 @@ def consent(approval: Approval) -> Consent:
     )
 
 
-def missing(given: Consent | None, *, author: str, now_ms: int, is_river: bool) -> str | None:
+def missing(given: Consent | None, *, author: str, now_ms: int, is_river: bool) -> Words | None:
     """Return what is found wanting in the consent to a move that takes two persons; None: nothing (I9).
 
     `is_river`: a river sluice moves under a dispatch order or an emergency override, too.
     """
     if given is None:
-        return "no approval"
+        return Words("没有另一人同意", "no approval")
     if not given.by or given.by == author:
-        return f"by {given.by!r}"
+        return Words(f"同意人是 {given.by!r}", f"by {given.by!r}")
     if not given.content_hash:
-        return "of nothing"
+        return Words("未写明同意的内容", "of nothing")
     if is_river and not given.basis:
-        return "neither dispatch order nor emergency override"
+        return Words("既无调度指令号,也无紧急越权", "neither dispatch order nor emergency override")
     age_ms = now_ms - given.at_ms
-    if not -AHEAD_MS_MAX <= age_ms <= VALID_MS:
-        return f"{age_ms / 1000:.0f} s > {VALID_MS / 1000:.0f} s"
+    if age_ms < -AHEAD_MS_MAX:
+        s = -age_ms // 1000
+        return Words(
+            f"同意比网关时钟超前 {s} s,须校时", f"given {s} s ahead of the gateway's clock: set the clocks"
+        )
+    if age_ms > VALID_MS:
+        text = f"{age_ms / 1000:.0f} s > {VALID_MS / 1000:.0f} s"
+        return Words(f"同意已过 {text},须重新申请", f"{text}: ask again")
     return None

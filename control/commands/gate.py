@@ -241,7 +241,11 @@ def _authority(
     if is_move and facility.tier is Tier.RIVER and request.approved_by in {None, person.username}:
         reasons.append(
             Cause(
-                code=Code.APPROVAL, detail=Words("河道闸门须双人复核", "a river sluice needs a second person")
+                code=Code.APPROVAL,
+                detail=Words(
+                    "河道闸门须双人复核:关闭走一键方案,开启走恢复程序",
+                    "a river sluice needs a second person: a one-key plan closes it, a reopening opens it",
+                ),
             )
         )
     return reasons

@@ -159,7 +159,8 @@ def unusable(
     asked_for = (ticket.by, ticket.actuator, ticket.action, dict(ticket.parameters))
     if asked_for != (author, actuator, action, dict(parameters)):
         words = Words(
-            "操作票是另一人、另一设备或另一操作的", "the ticket is another person's or for another move"
+            "操作票是另一人、另一设备或另一操作的,请为此操作另行申请",
+            "the ticket is another person's or for another move: ask for one for this",
         )
         return Cause(code=Code.APPROVAL, detail=words)
     if not ticket.is_open:

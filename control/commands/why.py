@@ -15,7 +15,10 @@ _ASKED = {
     ),
     Code.APPROVAL: (
         Words("河道闸门已双人复核", "a second person has approved the river sluice"),
-        Words("须经一键方案由第二人复核", "it goes through a one-key plan that a second person approves"),
+        Words(
+            "关闭走一键方案,开启走恢复程序,均由第二人复核",
+            "a one-key plan closes it, a reopening opens it; a second person approves either",
+        ),
     ),
     Code.AUDIT: (
         Words("审计可写", "the audit log takes records"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.approval import AHEAD_MS_MAX, VALID_MS, Approval, Consent, consent, missing
+from domain.words import Words
 
 AT_MS = 1_000_000_000
 WORD = Approval(by="li", session="s2", content_hash="h", at_ms=AT_MS, dispatch_order="调 9")
@@ -42,20 +43,23 @@ def test_the_edge_is_told_by_whom_on_what_and_on_which_ground() -> None:
         ({"basis": ""}, "neither dispatch order nor emergency override"),
         ({"content_hash": ""}, "of nothing"),
         ({"at_ms": AT_MS + 60_000}, None),
-        ({"at_ms": AT_MS + 60_001}, "-60 s > 600 s"),
+        ({"at_ms": AT_MS + 60_001}, "given 60 s ahead of the gateway's clock: set the clocks"),
         ({"at_ms": AT_MS - 600_000}, None),
-        ({"at_ms": AT_MS - 601_000}, "601 s > 600 s"),
+        ({"at_ms": AT_MS - 601_000}, "601 s > 600 s: ask again"),
     ],
 )
 def test_what_the_edge_finds_wanting(changes: dict[str, object], wanting: str | None) -> None:
     assert AHEAD_MS_MAX == 60_000
     given = replace(consent(WORD), **changes)  # type: ignore[arg-type]
-    assert missing(given, author="zhao", now_ms=AT_MS, is_river=True) == wanting
+    found = missing(given, author="zhao", now_ms=AT_MS, is_river=True)
+    assert (None if found is None else found.en) == wanting
 
 
 def test_without_any_word_there_is_no_approval() -> None:
     for is_river in (True, False):
-        assert missing(None, author="zhao", now_ms=AT_MS, is_river=is_river) == "no approval"
+        assert missing(None, author="zhao", now_ms=AT_MS, is_river=is_river) == Words(
+            "没有另一人同意", "no approval"
+        )
 
 
 @pytest.mark.parametrize(
@@ -64,11 +68,12 @@ def test_without_any_word_there_is_no_approval() -> None:
         ({"basis": ""}, None),
         ({"basis": "", "by": "zhao"}, "by 'zhao'"),
         ({"basis": "", "content_hash": ""}, "of nothing"),
-        ({"basis": "", "at_ms": AT_MS - 601_000}, "601 s > 600 s"),
+        ({"basis": "", "at_ms": AT_MS - 601_000}, "601 s > 600 s: ask again"),
     ],
 )
 def test_off_the_river_nobody_asks_for_a_dispatch_order(
     changes: dict[str, object], wanting: str | None
 ) -> None:
     given = replace(consent(WORD), **changes)  # type: ignore[arg-type]
-    assert missing(given, author="zhao", now_ms=AT_MS, is_river=False) == wanting
+    found = missing(given, author="zhao", now_ms=AT_MS, is_river=False)
+    assert (None if found is None else found.en) == wanting

@@ -155,7 +155,7 @@ def test_everything_else_moves_away_from_safe_by_another_person_s_word_too(phase
         ({"by": "zhao"}, "by 'zhao'"),
         ({"by": ""}, "by ''"),
         ({"content_hash": ""}, "of nothing"),
-        ({"at_ms": NOW_MS - 601_000}, "601 s > 600 s"),
+        ({"at_ms": NOW_MS - 601_000}, "601 s > 600 s: ask again"),
     ):
         wanting = replace(opening, consent=replace(CONSENT, **changes))  # type: ignore[arg-type]
         assert why(wanting) == (Code.APPROVAL.value, detail)
