@@ -26,12 +26,14 @@ from control.commands.ticket import (
 from control.commands.ticket_entries import row, told
 from control.commands.ticket_entries import ticket as ticket_of
 from control.database.change import Write
+from control.database.ledger import Superseded
 from control.database.recorder import Recorder
 from control.database.tables import TICKETS
 from control.people.roles import Person
 from domain.approval import Consent, consent
 from domain.command import Action
 from domain.definition import definition_hashes
+from domain.errors import StorageError
 from domain.ids import FacilityId
 from domain.park import Park
 from domain.refusal import Cause, Code
@@ -147,13 +149,21 @@ class Tickets:
         return await self._write(ticket, approved(ticket, who, now_ms=now_ms), by=who.username)
 
     async def end(self, ticket: Ticket, who: Person) -> Ticket | Cause:
-        """Withdraw one's own ticket or refuse another's. Raises StorageError: then it stands as it stood."""
+        """Withdraw one's own ticket or refuse another's; without the log too. Raises Superseded: then it is another's to end."""
         event = TicketEvent.WITHDRAW if ticket.by == who.username else TicketEvent.REFUSE
         if not ticket.is_open:
             words = Words("操作票已经结束", "the ticket is over already")
             return Cause(code=Code.MODE, detail=words)
         after = ended(ticket, event, by=who.username, now_ms=self._clock.now_ms())
-        return await self._write(ticket, after, by=who.username)
+        try:
+            return await self._write(ticket, after, by=who.username)
+        except Superseded:
+            raise
+        except StorageError:
+            # A word that is taken back opens nothing any more, whether or not that can be written now.
+            self._put(after)
+            await self._recorder.keep(told(after, self._park, actor=who.username, at_ms=self._clock.now_ms()))
+            return after
 
     def usable(
         self,

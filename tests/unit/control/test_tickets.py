@@ -11,7 +11,7 @@ from control.commands.ticket import Ticket, TicketState
 from control.commands.ticket_entries import row
 from control.commands.tickets import OPEN_MAX, Tickets
 from control.database.change import Change
-from control.database.ledger import Ledger
+from control.database.ledger import Ledger, Superseded
 from control.database.recorder import Recorder
 from control.people.roles import Person, Role
 from domain.approval import VALID_MS, Consent
@@ -39,7 +39,8 @@ class Kept:
             raise StorageError("gone")
         self.changes.append(change)
 
-    keep = commit
+    async def keep(self, change: Change) -> None:
+        self.changes.append(change)
 
     @property
     def kinds(self) -> list[str]:
@@ -90,7 +91,7 @@ async def test_an_operate_that_was_not_written_uses_nothing_up() -> None:
     assert house.tickets.open_on(OUTLET) == (ticket,)
 
 
-async def test_without_the_log_nobody_asks_agrees_or_takes_back() -> None:
+async def test_without_the_log_nobody_asks_or_agrees() -> None:
     house = House()
     house.kept.is_available = False
     with pytest.raises(StorageError):
@@ -101,10 +102,33 @@ async def test_without_the_log_nobody_asks_agrees_or_takes_back() -> None:
     house.kept.is_available = False
     with pytest.raises(StorageError):
         await house.tickets.approve(ticket, SECOND, content_hash=ticket.content_hash)
-    with pytest.raises(StorageError):
-        await house.tickets.end(ticket, ASKER)
     assert house.tickets.find(ticket.id) == ticket
     assert isinstance(house.usable(ticket), Cause)
+
+
+async def test_a_word_is_taken_back_whatever_the_log_does() -> None:
+    for who, state in ((ASKER, TicketState.WITHDRAWN), (SECOND, TicketState.REFUSED)):
+        house = House()
+        ticket = await house.agreed()
+        house.kept.is_available = False
+        gone = await house.tickets.end(ticket, who)
+        assert isinstance(gone, Ticket)
+        assert (gone.state, house.kept.kinds[-1]) == (state, f"ticket.{state.value}")
+        house.kept.is_available = True
+        assert isinstance(house.usable(ticket), Cause), "the log is back, and what was taken back is not"
+
+
+async def test_under_another_leader_nothing_is_taken_back_here() -> None:
+    house = House()
+    ticket = await house.agreed()
+
+    async def commit(_change: Change) -> None:
+        raise Superseded("another control leads now")
+
+    house.kept.commit = commit  # type: ignore[method-assign]
+    with pytest.raises(Superseded):
+        await house.tickets.end(ticket, SECOND)
+    assert house.tickets.find(ticket.id) == ticket, "who asked is sent to that one, where it stands"
 
 
 async def test_nobody_decides_of_a_ticket_while_something_is_written_of_it() -> None:
