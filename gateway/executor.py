@@ -25,7 +25,7 @@ from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ
 from domain.words import Words
 from gateway.field import Field
-from gateway.job import Job, Late
+from gateway.job import NO_OPENING, Job, Late
 from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
@@ -52,13 +52,6 @@ WATCH_LATE_S = 3600.0
 
 _END = {Position.OPEN: Action.OPEN, Position.CLOSED: Action.CLOSE}
 _OPPOSITE = {Position.OPEN: Position.CLOSED, Position.CLOSED: Position.OPEN}
-_NO_OPENING = Cause(
-    code=Code.STALE_INPUT,
-    detail=Words(
-        "开度不明,不能分步动作;先恢复开度反馈",
-        "it moves in steps, and its opening is not known: mend that feedback first",
-    ),
-)
 _NO_CONNECTION = Words("连不上控制柜", "the cabinet takes no connection")
 
 
@@ -170,6 +163,8 @@ class Executor:
                 except (LinkLost, LinkTimeout) as error:
                     lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                     found: Outcome | None = _not_written(job, Event.REFUSE, lost)
+                except Withheld:  # without its stop it turns nothing
+                    found = _withheld(job)
                 else:
                     found = await self._move(job, pause_s)
             if found is not None:
@@ -188,7 +183,7 @@ class Executor:
             self._end(job, found)
 
     async def _reverse(self, job: Job, *, is_turning: bool) -> float:
-        """Stop the move that was taken over and let the drive rest; return the wall seconds that this took. Raises LinkLost."""
+        """Stop the move that was taken over and let the drive rest; return the wall seconds that this took. Raises LinkLost, Withheld."""
         drive = job.actuator.drive
         stop = writes(drive, Action.STOP)
         is_moving = is_turning or self._would_be_upset(job)
@@ -210,8 +205,6 @@ class Executor:
             except DeviceRefused as error:
                 actuator = job.actuator.facility
                 self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
-            except Withheld:
-                return 0.0
         await self._clock.sleep(job.actuator.reversing_pause_s)
         if not job.is_over:
             self._unrested.discard(job.actuator.facility)
@@ -235,7 +228,7 @@ class Executor:
         name = job.actuator.feedback.position
         steps = job.steps(NEVER_READ if name is None else self._field.reading(job.actuator.point(name)))
         if steps is None:
-            return _not_written(job, Event.REFUSE, _NO_OPENING)
+            return _not_written(job, Event.REFUSE, NO_OPENING)
         for percent in steps:
             found = await self._stage(job, Action.SET, percent, Goal(percent=percent), pause_s)
             if found is None or found.event is not Event.POSITION_REACHED:
@@ -257,12 +250,7 @@ class Executor:
                 await self._send(job, list(commands), grace_s=pause_s)
                 break
             except Withheld:
-                if job.is_over:
-                    return None
-                if job.against:
-                    return _not_written(job, Event.REFUSE, *job.against)
-                stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
-                return _not_written(job, Event.TIME_OUT, stale)
+                return _withheld(job)
             except LinkLost as error:
                 lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                 if job.way is Direction.AWAY_FROM_SAFE:
@@ -392,6 +380,16 @@ class Executor:
                 instead_of=one.instead_of,
                 execution=job.execution,
             )
+
+
+def _withheld(job: Job) -> Outcome | None:
+    """Return how a move ends that was no longer to be written; None: another command has taken over."""
+    if job.is_over:
+        return None
+    if job.against:
+        return _not_written(job, Event.REFUSE, *job.against)
+    stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
+    return _not_written(job, Event.TIME_OUT, stale)
 
 
 def _not_written(job: Job, event: Event, *causes: Cause) -> Outcome:

@@ -8,8 +8,9 @@ from domain.command import Action
 from domain.drive import Setpoint, echo_of, stages
 from domain.ids import CommandId
 from domain.park import Actuator
-from domain.refusal import Cause
+from domain.refusal import Cause, Code
 from domain.sample import Reading
+from domain.words import Words
 from gateway.ledger_entry import Entry
 from gateway.proof import Goal
 from wire.canonical import Json
@@ -18,6 +19,14 @@ REST_TIMEOUT_S = 10.0
 """Model seconds for a stop to be seen."""
 LOOK_TIMEOUT_S = 5.0
 """Model seconds for a verification."""
+NO_OPENING = Cause(
+    code=Code.STALE_INPUT,
+    detail=Words(
+        "开度不明,不能分步动作;先恢复开度反馈",
+        "it moves in steps, and its opening is not known: mend that feedback first",
+    ),
+)
+"""Why a move in steps is refused whose first cannot be reckoned."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

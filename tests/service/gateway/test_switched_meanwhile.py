@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from domain.command import Action, Phase
-from domain.drive import Repeat
+from domain.drive import Repeat, Write
 from tests.service.gateway.test_random_commands import GATE, Bench
 
 
@@ -48,3 +48,32 @@ def test_a_switch_to_local_while_the_plc_was_away_keeps_the_closure_back(tmp_pat
     bench = play(tmp_path, scene)
     assert bench.link.sent == []
     assert [body["state"] for body in bench.said() if body["action"] == "close"] == ["refused"]
+
+
+def test_a_closure_whose_stop_was_kept_back_does_not_turn_the_drive_without_it(tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        select = bench.command(Action.OPEN, Phase.SELECT)
+        bench.command(Action.OPEN, Phase.OPERATE, select)
+        await bench.step(2)
+        write = bench.link.write
+
+        def switched(*, is_remote: bool) -> None:
+            bench.plc.switch(GATE, is_remote=is_remote, now_ms=bench.clock.now_ms())
+            bench._poll()
+
+        async def chattering(wanted: Write, *, permit: Callable[[], bool]) -> None:
+            bench.link.write = write  # type: ignore[method-assign]
+            switched(is_remote=False)
+            try:
+                await write(wanted, permit=permit)
+            finally:
+                switched(is_remote=True)
+
+        bench.link.write = chattering  # type: ignore[method-assign]
+        bench.command(Action.CLOSE)
+
+    bench = play(tmp_path, scene)
+    assert len(bench.link.sent) == 1, "the opening: a turn takes a stop and a pause"
+    closed = [body for body in bench.said() if body["action"] == "close"]
+    assert [body["state"] for body in closed] == ["refused"]
+    assert closed[0]["reasons"][0]["code"] == "blocked-by-switching-hierarchy"
