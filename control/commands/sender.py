@@ -137,7 +137,10 @@ class Sender:
         """Feedback read after an outcome became unknown says again where the actuator stands (I5)."""
         now_s = self._clock.monotonic()
         for key in self._book.doubted():
-            actuator = self._image.park.actuators[key]
+            actuator = self._image.park.actuators.get(key)
+            if actuator is None:  # the park has it no more: nobody can know, or has to
+                self._book.end_doubt(key)
+                continue
             names = (actuator.feedback.opened, actuator.feedback.closed)
             readings = [self._image.reading(actuator.point(name), now_s=now_s) for name in names]
             since_s = self._book.doubt_since_s(key)

@@ -145,7 +145,9 @@ class View:
         return self._definitions[actuator]
 
     def challenge(self, actuator: FacilityId) -> str | None:
-        """Return the newest challenge of the actuator's gateway; None while it is not heard."""
+        """Return the newest challenge of the actuator's gateway; None while it is not heard, or when the park has it no more."""
+        if actuator not in self.park.actuators:
+            return None
         pulse = self._image.pulses[self.park.gateway_of(actuator)]
         if pulse.newest is None or not pulse.is_heard(now_s=self._clock.monotonic()):
             return None

@@ -7,17 +7,21 @@ from typing import cast
 from control.bell import Bell
 from control.commands.book import Book
 from control.commands.desk import Desk
+from control.commands.orders import Orders
 from control.commands.pen import Pen
 from control.commands.sender import Sender
+from control.commands.term import Term
 from control.commands.tracked import Tracked
+from control.commands.view import View
 from control.database.change import Change
 from control.database.recorder import Recorder
-from domain.command import Phase
-from domain.ids import CommandId
+from domain.command import Phase, State
+from domain.ids import CommandId, FacilityId
 from runtime.clock import ManualClock
 from runtime.mqtt import MqttLink
 from tests.unit.control.test_lifecycle import NOW_MS, made
-from tests.unit.control.world import GW, OUTLET, RIVER, image
+from tests.unit.control.world import GW, OUTLET, PARK, RIVER, image
+from wire.signing import Signer
 
 
 class Stuck:
@@ -67,3 +71,34 @@ async def test_a_command_waits_for_no_other() -> None:
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+async def test_what_the_park_no_longer_has_keeps_no_command_back() -> None:
+    stuck, book, clock, changes = Stuck(), Book(), ManualClock(now_ms=NOW_MS), Bell()
+    first = replace(made(), gateway=GW)
+
+    def of_what_is_gone(number: int, state: State) -> Tracked:
+        gone = replace(
+            first.command, id=CommandId(f"{number:032x}"), actuator=FacilityId("taken_away"), state=state
+        )
+        return replace(first, command=gone)
+
+    live = image()
+    recorder = cast("Recorder", stuck)
+    view = View(PARK, live, Orders(PARK), book, recorder, clock)
+    pen = Pen(cast("Signer", stuck), view, Term(recorder, clock))
+    late = replace(of_what_is_gone(1, State.REQUESTED), expires_ms=NOW_MS - 60_000, messages={})
+    book.load([of_what_is_gone(2, State.UNKNOWN), late], now_s=clock.monotonic())
+    sender = Sender(cast("MqttLink", stuck), live, book, pen, cast("Desk", stuck), recorder, clock, changes)
+    book.put(first.signed(Phase.OPERATE, b"to go"), now_s=clock.monotonic())
+    task = asyncio.create_task(sender.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    assert stuck.sent == [b"to go"]
+    assert book.doubted() == ()
+    ended = book.get(late.id)
+    assert ended is not None
+    assert ended.state.is_final
+    task.cancel()
+    await asyncio.wait({task})
