@@ -206,8 +206,11 @@ class Overrides:
         await self._recorder.keep(change)
 
     def _entry(self, kind: str, actor: str, verb: Words, order: Order) -> Entry:
-        name = self._park.facilities[order.actuator].words
-        lock = lock_of(self._park.actuators[order.actuator], order.interlock or "")
+        facility = self._park.facilities.get(order.actuator)
+        actuator = self._park.actuators.get(order.actuator)
+        # An order outlives what the park's files have: it ends all the same.
+        name = Words(order.actuator, order.actuator) if facility is None else facility.words
+        lock = None if actuator is None else lock_of(actuator, order.interlock or "")
         what = lock.words if lock is not None else Words(order.interlock or "", order.interlock or "")
         body: dict[str, Json] = {
             "order": order.id,

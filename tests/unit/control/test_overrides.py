@@ -20,6 +20,7 @@ from control.people.roles import Person, Role
 from domain.alarm import AlarmState
 from domain.approval import VALID_MS
 from domain.errors import StorageError
+from domain.ids import FacilityId
 from domain.order import Order, OrderKind
 from domain.override import LIFE_MS_MAX
 from domain.refusal import Cause, Code
@@ -306,3 +307,17 @@ async def test_an_override_and_a_tag_are_different_orders() -> None:
     assert {order.kind for order in desk.orders.all_standing()} == {OrderKind.OVERRIDE, OrderKind.TAG_OUT}
     assert desk.overrides.all() == (given,)
     assert desk.tags.on(OUTLET) == (tag,)
+
+
+async def test_an_override_of_what_the_park_no_longer_has_ends_as_any_other() -> None:
+    desk = Desk()
+    desk.orders.add(
+        Order(
+            id="ab" * 16, kind=OrderKind.OVERRIDE, actuator=FacilityId("taken_away"), by="qian", reason="r", since_ms=0,
+            until_ms=desk.clock.now_ms(), interlock="clean", condition="x", second="sun",
+        )
+    )  # fmt: skip
+    await desk.overrides.look()
+    assert desk.overrides.all() == ()
+    (entry,) = desk.kept.changes[-1].entries
+    assert (entry.kind, entry.object) == ("override.ended", "taken_away")
