@@ -206,6 +206,7 @@ def _drive(entry: Entry, addressing: Addressing) -> Drive | None:
             close=entry.integer("close", least=0, most=65_535),
             stop=entry.integer("stop", least=0, most=65_535),
         )
+        _refuse_one_code(entry, drive)
     elif kind == "setpoint":
         drive = Setpoint(
             word=_address(entry, "word", Table.HOLDING, addressing),
@@ -221,6 +222,13 @@ def _drive(entry: Entry, addressing: Addressing) -> Drive | None:
     if drive is not None:
         entry.done()
     return drive if entry.is_sound else None
+
+
+def _refuse_one_code(entry: Entry, drive: CommandWord) -> None:
+    """A stop takes neither select nor second person: one that says to the PLC what an opening says would open without them."""
+    if entry.is_sound and len({drive.open, drive.close, drive.stop}) < 3:
+        message = f"open {drive.open}, close {drive.close} and stop {drive.stop} are not three codes"
+        entry.fault("stop", message, remedy="give each action its own code", kind="same-code")
 
 
 def _address(entry: Entry, name: str, table: Table, addressing: Addressing) -> int:

@@ -105,6 +105,13 @@ EDITS = {
         at="safe_position: open, travel_time_s: 80",
         blames="facilities.yaml",
     ),
+    "a stop that says what the opening says": Edit(
+        "templates/plant_outlet_word.yaml",
+        "open: 1, close: 2, stop: 4",
+        "open: 1, close: 2, stop: 1",
+        "slots.outlet.drive.stop",
+        "same-code",
+    ),
     # References
     "unknown facility downstream": Edit(
         "facilities.yaml",
