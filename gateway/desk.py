@@ -193,7 +193,12 @@ class Desk:
         )
 
     def _against(self, message: CommandMessage, actuator: Actuator) -> tuple[Cause, ...]:
-        """Return what stands now against writing what was admitted before."""
+        """Return what stands now against writing what was admitted before; `actuator` is as it was then."""
+        is_away = way_of(message, actuator) is Direction.AWAY_FROM_SAFE
+        if is_away and self._definitions.get(message.actuator) != message.definition:
+            return (
+                Cause(code=Code.DEFINITION),
+            )  # other interlocks, and the second person agreed to these (I9, I18)
         situation = self._situation(message)
         if message.action is not Action.STOP:  # what executes is the command itself
             situation = replace(situation, executing=None)

@@ -77,3 +77,22 @@ def test_a_closure_whose_stop_was_kept_back_does_not_turn_the_drive_without_it(t
     closed = [body for body in bench.said() if body["action"] == "close"]
     assert [body["state"] for body in closed] == ["refused"]
     assert closed[0]["reasons"][0]["code"] == "blocked-by-switching-hierarchy"
+
+
+def test_a_definition_that_changes_during_the_pause_keeps_the_opening_back(tmp_path: Path) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.plc.jam(GATE, at=0.3, now_ms=bench.clock.now_ms())
+        bench.command(Action.CLOSE)
+        await bench.step(150)
+        select = bench.command(Action.OPEN, Phase.SELECT)
+        bench.command(Action.OPEN, Phase.OPERATE, select)
+        await bench.step(0.5)  # the closing was not proved: a stop is out, and the drive rests
+        assert len(bench.link.sent) == 2
+        drive, _ = bench.definition
+        bench.desk._definitions[str(GATE)] = (drive, "f" * 16)  # as when the park's files are loaded again
+
+    bench = play(tmp_path, scene)
+    assert len(bench.link.sent) == 2, "the closing and the stop, and no opening"
+    opened = [body for body in bench.said() if body["action"] == "open" and body["phase"] == "operate"]
+    assert [body["state"] for body in opened] == ["refused"]
+    assert opened[0]["reasons"][0]["code"] == "definition-mismatch"
