@@ -31,7 +31,7 @@ from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
 from gateway.proof import Goal, Outcome, outcome, stopped_over
 from gateway.pulses import Pulses, Spawn
-from gateway.selector import seen_again
+from gateway.selector import require_seen, seen_again
 from gateway.transcript import Transcript
 from gateway.travels import Travels
 from runtime.clock import Clock
@@ -289,6 +289,7 @@ class Executor:
         def permit() -> bool:
             if not job.may_write(grace_s):
                 return False
+            require_seen(self._field, job.actuator)  # its turn may have been long in coming
             job.against = job.is_admitted()
             if job.against:
                 return False

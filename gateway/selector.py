@@ -7,6 +7,14 @@ from runtime.clock import Clock
 
 ANSWER_S = 2.0
 """Wall seconds in which the selector must be read; a write is tried again after them."""
+_UNSEEN = "the selector, last seen in local, was not read"
+
+
+def require_seen(field: Field, actuator: Actuator) -> None:
+    """Right before the bytes: raise LinkLost if what was last read is that it is in local, and that has grown old meanwhile (I7)."""
+    last = field.reading(actuator.point(actuator.feedback.remote))
+    if last.value is False and not last.fresh:
+        raise LinkLost(_UNSEEN)
 
 
 async def seen_again(field: Field, actuator: Actuator, clock: Clock) -> None:
@@ -25,6 +33,5 @@ async def seen_again(field: Field, actuator: Actuator, clock: Clock) -> None:
     while field.reading_after(selector, asked_s).observed_ms is None:
         left_s = asked_s + ANSWER_S - clock.monotonic()
         if left_s <= 0:
-            message = "the selector, last seen in local, was not read"
-            raise LinkLost(message)
+            raise LinkLost(_UNSEEN)
         await poller.polled(left_s)

@@ -96,3 +96,33 @@ def test_a_definition_that_changes_during_the_pause_keeps_the_opening_back(tmp_p
     opened = [body for body in bench.said() if body["action"] == "open" and body["phase"] == "operate"]
     assert [body["state"] for body in opened] == ["refused"]
     assert opened[0]["reasons"][0]["code"] == "definition-mismatch"
+
+
+def test_a_stop_that_waits_for_its_turn_until_the_selector_is_old_is_not_written_in_local(
+    tmp_path: Path,
+) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.plc.switch(GATE, is_remote=False, now_ms=bench.clock.now_ms())
+        await bench.step(0.5)
+        bench.is_polled = False
+        await bench.step(30)
+        write = bench.link.write
+
+        async def queueing(wanted: Write, *, permit: Callable[[], bool]) -> None:
+            bench.link.write = write  # type: ignore[method-assign]
+            bench.clock.advance(30)
+            await write(wanted, permit=permit)
+
+        bench.link.write = queueing  # type: ignore[method-assign]
+        bench.command(Action.STOP)
+        await bench.step(0.25)
+        bench._poll()
+        await bench.step(0.5)
+        assert bench.link.write == write, "it was on its way"
+        bench.is_polled = True
+
+    bench = play(tmp_path, scene)
+    assert bench.link.sent == []
+    stopped = [body for body in bench.said() if body["action"] == "stop"]
+    assert [body["state"] for body in stopped] == ["refused"]
+    assert stopped[0]["reasons"][0]["code"] == "blocked-by-switching-hierarchy"
