@@ -43,10 +43,6 @@ export const en: Record<Key, string> = {
   simulation: 'Simulation',
   model_time: 'System time',
   alarms_count: 'Unacknowledged alarms',
-  nothing_moving: 'Nothing is moving',
-  just_stopped: 'Just stopped',
-  moving_unknown: 'Motion unknown (stale)',
-  moving_now: 'Moving',
   stop: 'Stop',
   stop_sent: 'Stop sent',
 

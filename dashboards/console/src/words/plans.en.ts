@@ -121,4 +121,8 @@ export const plansEn: Record<keyof typeof plansZh, string> = {
   approve: 'Approve',
   approved_by: 'Approved by',
   approve_own: 'You started this run and cannot approve it: another person signs in on their own screen, opens this page and approves. All other steps go on.',
+  nothing_moving: 'Nothing is moving',
+  just_stopped: 'Just stopped',
+  moving_unknown: 'Motion unknown (stale)',
+  moving_now: 'Moving',
 }

@@ -43,10 +43,6 @@ export const zh = {
   simulation: '仿真',
   model_time: '系统时间',
   alarms_count: '未确认告警',
-  nothing_moving: '当前无动作设备',
-  just_stopped: '刚停止动作',
-  moving_unknown: '动作情况不明(数据过期)',
-  moving_now: '动作中',
   stop: '停',
   stop_sent: '停令已下发',
 
