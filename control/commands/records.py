@@ -125,10 +125,9 @@ class Records:
 
     async def _owed(self, commit: Committing) -> None:
         """Write what waited for the database: nothing of a command is written before what its edge has said of it (I13)."""
-        for key in tuple(self._pending):
-            if key not in self._writing:
-                self._writing.add(key)
-                await self._wrote(key, commit(self._pending_change(key)))
+        while (key := next((key for key in self._pending if key not in self._writing), None)) is not None:
+            self._writing.add(key)
+            await self._wrote(key, commit(self._pending_change(key)))
 
     def _pending_change(self, key: Key) -> Change:
         return reduce(add, (part() for part in self._pending[key]))

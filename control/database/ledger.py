@@ -61,6 +61,8 @@ class Ledger:
         """The audit log's tree as committed."""
         self.is_available = True
         """Whether the last attempt to write succeeded."""
+        self.failures = 0
+        """How often the database did not take a change because it was gone."""
         self.is_superseded = False
         """Whether another control has taken the lead; for ever."""
         self._is_unsure = False
@@ -96,10 +98,24 @@ class Ledger:
             group = [await self._waiting.get()]
             while len(group) < GROUP_MAX and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
-            is_alone = len(group) == 1
-            if not await self._wrote(group, is_last_try=is_alone) and not is_alone:
-                for one in group:
-                    await self._wrote([one], is_last_try=True)
+            if len(group) == 1 or not await self._wrote(group):
+                await self._one_by_one(group)
+
+    async def _one_by_one(self, group: list[_Waiting]) -> None:
+        """Write what can be written of `group`; behind a change that a database does not take because it is gone, nothing is.
+
+        What comes behind may rest on it, as the row of a command on what its edge has said of it (I13).
+        """
+        is_gone = False
+        while group and not is_gone:
+            await self._wrote([group.pop(0)], is_last_try=True)
+            is_gone = not (self.is_available or self.is_superseded)
+        if not is_gone:
+            return
+        self.failures += 1
+        while not self._waiting.empty():
+            group.append(self._waiting.get_nowait())
+        _answer(group, StorageError("not written: the database did not take what came before"))
 
     async def _wrote(self, group: list[_Waiting], *, is_last_try: bool = False) -> bool:
         changes = [waiting.change for waiting in group]

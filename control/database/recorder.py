@@ -49,6 +49,8 @@ class Recorder:
         """Whether what is held is being imported: nothing of it goes to the spool meanwhile."""
         self._is_restoring = False
         """Whether what waited for the database is being written: whatever comes meanwhile comes behind it."""
+        self._failures = 0
+        """How often the ledger had failed when everything that waited was last written."""
         self._owed: list[Callable[[Committing], Awaitable[None]]] = []
         self._newest = Newest()
 
@@ -59,7 +61,8 @@ class Recorder:
     @property
     def is_available(self) -> bool:
         """Whether the database takes changes and nothing waits beside it."""
-        return self._ledger.is_available and not self._is_restoring and not self.spooled
+        is_whole = self._ledger.failures == self._failures and not self._is_restoring
+        return self._ledger.is_available and is_whole and not self.spooled
 
     @property
     def spooled(self) -> int:
@@ -125,15 +128,17 @@ class Recorder:
     async def restore(self) -> None:
         """Import what the spool holds, then what memory holds; leave it as it is when the database does not answer."""
         self._spool_held()
-        self._is_restoring = True
+        self._is_restoring, failures = True, self._ledger.failures
         try:
             # Behind everything that was under way: what of it was written is in the log when the import looks.
             await self._ledger.commit(Change())
             lines = await self._import_spooled()
             count = lines + await self._import_held()
+            await self._ledger.commit(self._note(count))
+            # Last, and nothing is awaited behind it: what comes in the meantime is owed as well.
             for owed in self._owed:
                 await owed(self._ledger.commit)
-            await self._ledger.commit(self._note(count))
+            self._failures = failures
         except (StorageError, SQLAlchemyError, OSError):
             return
         finally:
