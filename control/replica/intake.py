@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from control.database.ledger import Contradicts
 from control.database.standing import is_in_log
 from control.database.tables import AUDIT, HANDED
 from control.plans.entries import row as run_row
-from control.replica.inheritance import left
+from control.replica.inheritance import Left, left
 from domain.errors import RemoteProtocolError, StorageError
 from domain.ids import CommandId
 from runtime.clock import Clock
@@ -54,6 +54,8 @@ class Intake:
         """Changes taken since the start."""
         self._followed: dict[CommandId, float] = {}
         """Commands taken, and until when (monotonic) the log may yet get a record that came before they were known."""
+        self._unwritten: set[str] = set()
+        """What was taken into memory and stands in no row yet: a look that failed is made up for by the next."""
 
     async def run(self) -> None:
         """Look for ever."""
@@ -79,63 +81,82 @@ class Intake:
         return [_Handed(line=row.line, replica=row.replica, body=row.body) for row in rows]
 
     async def _take(self, item: _Handed) -> None:
-        ledger = self._core.journal.ledger
+        journal = self._core.journal
         gone = Write(table="handed", kind="remove", row={"line": item.line})
         once = Write(table="imports", kind="insert", row={"line": item.line, "at_ms": self._clock.now_ms()})
         try:
             held = change(loads(item.body.encode()))
         except (RemoteProtocolError, KeyError, ValueError) as error:
             _log.error("what was handed over cannot be read", line=item.line, reason=str(error))
-            await ledger.commit(Change(writes=(gone,)))
+            await journal.recorder.commit(Change(writes=(gone,)))
             return
-        writes = await self._follow(held)
-        entries = () if await is_in_log(ledger.engine, held) else held.entries
+        found = left(held)
+        await self._follow(found, by=_actor(held))
+        entries = () if await is_in_log(journal.engine, held) else held.entries
         try:
-            await ledger.commit(Change(writes=(*writes, gone, once), entries=entries))
+            # Said as it stands now: an edge may have spoken meanwhile, and that is written already.
+            writes = (*self._rows(found), gone, once)
+            await journal.recorder.commit(Change(writes=writes, entries=entries))
         except Contradicts:
-            await ledger.commit(Change(writes=(gone,)))  # it was taken before
+            await journal.recorder.commit(Change(writes=(gone,)))  # it was taken before
+        for kind in (found.commands, found.orders, found.runs):
+            self._unwritten.difference_update(item.id for item in kind)
         self._core.changes.ring()
 
-    async def _follow(self, held: Change) -> tuple[Write, ...]:
-        """Take into memory what counts, and return the rows that say so."""
-        core, found = self._core, left(held)
-        writes: list[Write] = []
+    async def _follow(self, found: Left, *, by: str) -> None:
+        """Take into memory what counts."""
+        core = self._core
         for command in found.commands:
             known = core.book.get(command.id) or await core.archive.get(command.id)
             if known is None:
                 # First held, then looked for in the log: a record that comes meanwhile finds it.
                 core.book.put(command, now_s=self._clock.monotonic())
+                self._unwritten.add(command.id)
                 self._followed[command.id] = self._clock.monotonic() + FOLLOW_S
                 await self._catch_up(command)
-                writes.append(row(core.book.get(command.id) or command))
         for order in found.orders:
             if order.id not in core.orders.held.orders:
                 core.orders.add(order)
-                writes.append(order_row(order))
+                self._unwritten.add(order.id)
         for run in found.runs:
             if run.id not in core.runner.runs:
+                self._unwritten.add(run.id)
                 await core.runner.take(run)
-                writes.append(run_row(core.runner.runs.get(run.id, run)))
         for username in found.shut_out:
             user = core.accounts.get(username)
             if user is not None and not user.is_disabled:
-                await core.accounts.disable(user, actor=_actor(held))
+                await core.accounts.disable(user, actor=by)
         for token in found.revoked:
-            await core.tokens.revoke(token, by=_actor(held))
-        return tuple(writes)
+            await core.tokens.revoke(token, by=by)
+
+    def _rows(self, found: Left) -> Iterator[Write]:
+        """Yield the rows of what was taken and is in none."""
+        core = self._core
+        for command in found.commands:
+            if command.id in self._unwritten:
+                yield row(core.book.get(command.id) or command)
+        for order in found.orders:
+            if order.id in self._unwritten:
+                yield order_row(order, is_released=order.id in core.orders.held.tombstones)
+        for run in found.runs:
+            if run.id in self._unwritten:
+                yield run_row(core.runner.runs.get(run.id, run))
 
     async def _follow_up(self) -> None:
         """Look again for records that were on their way into the log when their command was taken."""
         now_s = self._clock.monotonic()
         for key, until_s in list(self._followed.items()):
             before = self._core.book.get(key)
-            if before is None or before.state.is_final or now_s > until_s:
+            is_owed = key in self._unwritten
+            if before is None or ((before.state.is_final or now_s > until_s) and not is_owed):
                 del self._followed[key]
                 continue
             await self._catch_up(before)
             after = self._core.book.get(key)
-            if after is not None and after != before:
-                await self._core.journal.ledger.commit(Change(writes=(row(after),)))
+            if after is not None and (after != before or is_owed):
+                self._unwritten.add(key)
+                await self._core.journal.recorder.commit(Change(writes=(row(after),)))
+                self._unwritten.discard(key)
                 self._core.changes.ring()
 
     async def _catch_up(self, command: Tracked) -> None:

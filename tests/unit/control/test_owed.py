@@ -42,13 +42,15 @@ class House:
         self.database = MemoryDatabase()
         self.ahead: list[Callable[[], Awaitable[None]]] = []
         """What happens at each of the next commits."""
+        self.reading: list[Callable[[], Awaitable[None]]] = []
+        """What happens at each of the next readings."""
         self.ledger = Ledger(self.database.engine(self._pause))
         self.recorder = Recorder(self.ledger, Spool(folder / "spool.jsonl"), ManualClock())
-        self.book, self.changes = Book(), Bell()
+        self.book, self.orders, self.changes = Book(), Orders(PARK), Bell()
         self.records = Records(
             park=PARK,
             book=self.book,
-            orders=Orders(PARK),
+            orders=self.orders,
             ledger=self.ledger,
             recorder=self.recorder,
             link=cast("MqttLink", None),
@@ -58,8 +60,18 @@ class House:
         )
 
     async def _pause(self, what: What) -> None:
-        if what == "commit" and self.ahead:
-            await self.ahead.pop(0)()
+        coming = {"commit": self.ahead, "read": self.reading}.get(what)
+        if coming:
+            await coming.pop(0)()
+
+    def work(self) -> None:
+        """Have written what comes, to the end of the test."""
+        self._writing = asyncio.get_running_loop().create_task(self.ledger.run(), name="ledger")
+
+    async def end(self) -> None:
+        """Write nothing more."""
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
 
     async def send(self) -> None:
         """Write the command as it is in memory, once an edge has spoken of it: a row, and no word in the audit."""
@@ -79,12 +91,11 @@ class House:
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     made = House(tmp_path)
-    task = asyncio.get_running_loop().create_task(made.ledger.run(), name="ledger")
+    made.work()
     await made.ledger.commit(Change(writes=(row(sent()),)))
     made.book.put(sent(), now_s=0.0)
     yield made
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await made.end()
 
 
 async def test_behind_an_edge_s_word_that_was_not_written_nothing_is(house: House) -> None:
