@@ -163,7 +163,8 @@ class Overrides:
         """End the overrides whose time is over, and drop what nobody agreed to in time."""
         now_ms = self._clock.now_ms()
         for wish in overdue(self._orders.waiting, now_ms=now_ms):
-            del self._orders.waiting[wish.id]
+            if self._orders.waiting.pop(wish.id, None) is None:
+                continue  # taken back while another one's end was being written
             kind, words = _LAPSED[wish.what]
             await self._recorder.keep(Change(entries=(self._entry(kind, SYSTEM, words, wish.order),)))
         for order in self.all():
@@ -199,6 +200,8 @@ class Overrides:
         return TOO_MANY if self._orders.is_waiting_full and wish is None else None
 
     async def _bury(self, order: Order, kind: str, by: str, words: Words) -> None:
+        if order.id in self._orders.held.tombstones:
+            return  # ended already: one record of one end (I13)
         self._orders.release([order.id])
         change = Change(
             writes=(order_row(order, is_released=True),), entries=(self._entry(kind, by, words, order),)

@@ -225,7 +225,8 @@ class Tickets:
     async def look(self) -> None:
         """Drop what nobody agreed to, or what nobody used, in time."""
         for item in overdue(self.all_open(), now_ms=self._clock.now_ms()):
-            if item.id not in self._busy:
+            # As it was found: while another one's end was being written it may have been ended by a person.
+            if item.id not in self._busy and self._held.get(item.id) is item:
                 await self._end(item, TicketEvent.LAPSE)
 
     async def _end(self, ticket: Ticket, event: TicketEvent) -> None:

@@ -202,6 +202,34 @@ async def test_a_wish_is_taken_back_and_too_many_are_refused() -> None:
     assert isinstance(await desk.ask(), Cause)
 
 
+async def test_what_is_ended_while_the_disk_takes_its_time_is_not_ended_again() -> None:
+    desk = Desk()
+    wish = await desk.wish()
+    given = replace(wish.order, second="sun")
+    desk.orders.waiting["again"] = replace(wish, id="again")
+    for name in ("one", "two"):
+        desk.orders.add(replace(given, id=name))
+    keep = desk.kept.keep
+
+    async def slow(change: Change) -> None:
+        desk.kept.keep = keep  # type: ignore[method-assign]
+        await desk.overrides.take_back(desk.orders.waiting["again"], by="qian")
+        await desk.overrides.lift(replace(given, id="two"), by="qian")
+        await keep(change)
+
+    desk.clock.advance(HOUR_MS / 1000)
+    desk.kept.keep = slow  # type: ignore[method-assign]
+    await desk.overrides.look()
+    assert desk.kept.kinds[1:] == [
+        "override.withdrawn",
+        "override.lifted",
+        "override.lapsed",
+        "override.ended",
+    ]
+    await desk.overrides.lift(replace(given, id="one"), by="qian")
+    assert len(desk.kept.kinds) == 5, "what has ended is not lifted"
+
+
 async def test_who_hung_a_tag_lifts_it_and_nobody_else_does_alone() -> None:
     desk = Desk()
     tag = await desk.hung()

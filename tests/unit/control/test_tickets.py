@@ -175,6 +175,24 @@ async def test_it_lapses_by_itself_and_that_is_on_record() -> None:
     assert isinstance(late, Ticket | Cause)
 
 
+async def test_what_is_withdrawn_while_the_disk_takes_its_time_does_not_lapse() -> None:
+    house = House()
+    first, second = await house.asked(replace(ASKER, username="li")), await house.asked()
+    keep = house.kept.commit
+
+    async def slow(change: Change) -> None:
+        house.kept.keep = keep  # type: ignore[method-assign]
+        await house.tickets.end(second, ASKER)
+        await keep(change)
+
+    house.clock.advance(VALID_MS / 1000)
+    house.kept.keep = slow  # type: ignore[method-assign]
+    await house.tickets.look()
+    assert house.kept.kinds[2:] == ["ticket.withdrawn", "ticket.lapsed"]
+    found = house.tickets.find(second.id), house.tickets.find(first.id)
+    assert [item.state for item in found if item] == [TicketState.WITHDRAWN, TicketState.LAPSED]
+
+
 async def test_a_refusal_is_the_other_persons_and_final() -> None:
     house = House()
     ticket = await house.agreed()
