@@ -1,6 +1,6 @@
 """Decides which word on a row is the newest when some were put aside: what is imported late undoes nothing (I5)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -63,11 +63,11 @@ class Newest:
         return Change(writes=tuple(rows))
 
 
-def last_words(changes: Iterable[Change]) -> Sequence[Change]:
+def last_words(changes: Iterable[Change], written: Collection[int] = ()) -> Sequence[Change]:
     """Return `changes` in their order, each row written once and as the last of them has it.
 
     It is written by the last change that says so in the audit (I13): what only adds to a row, as a message that was sent, has no
-    entries and comes with the change that it adds to.
+    entries and comes with the change that it adds to, unless that one is in the database already: `written` are the places of those.
     """
     every = list(changes)
     last: dict[Row, Write] = {}
@@ -76,8 +76,9 @@ def last_words(changes: Iterable[Change]) -> Sequence[Change]:
         for write in change.writes:
             row = row_of(write)
             if write.kind != "insert":
-                last[row] = write if change.entries or row not in last else _with_added(last[row], write)
-                by[row] = place if change.entries else by.get(row, place)
+                is_own = bool(change.entries) or row not in last or by[row] in written
+                last[row] = write if is_own else _with_added(last[row], write)
+                by[row] = place if is_own else by[row]
     return [
         replace(
             change,

@@ -6,7 +6,7 @@ another control leads, only what a person asked for here is kept, to be handed t
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -158,12 +158,13 @@ class Recorder:
             if len(held) <= count:
                 break  # what follows cannot be read
             lines = [line for line, _ in held if line not in done]
-            words = last_words([*(change for line, change in held if line not in done), *self._held])
-            for line, change in zip(lines, words, strict=False):
+            every = [*(change for line, change in held if line not in done), *self._held]
+            written = await self._written(every)
+            for place, (line, change) in enumerate(zip(lines, last_words(every, written), strict=False)):
                 marker = Write(
                     table="imports", kind="insert", row={"line": line, "at_ms": self._clock.now_ms()}
                 )
-                await self._import(change, Change(writes=(marker,)))
+                await self._import(change, Change(writes=(marker,)), is_written=place in written)
                 done.add(line)
             count = len(held)
         return count
@@ -173,17 +174,23 @@ class Recorder:
         self._is_emptying, count = True, 0
         try:
             while self._held:
-                for change in last_words(self._held):
-                    await self._import(change, Change())
+                every = list(self._held)
+                written = await self._written(every)
+                for place, change in enumerate(last_words(every, written)):
+                    await self._import(change, Change(), is_written=place in written)
                     self._held.popleft()
                     count += 1
         finally:
             self._is_emptying = False
         return count
 
-    async def _import(self, change: Change, marker: Change) -> None:
-        if await is_in_log(self._ledger.engine, change):
-            # It was committed after all: the connection broke before the answer came.
+    async def _written(self, changes: Iterable[Change]) -> set[int]:
+        """Return the places of those that were committed after all: the connection broke before the answer came."""
+        engine = self._ledger.engine
+        return {place for place, change in enumerate(changes) if await is_in_log(engine, change)}
+
+    async def _import(self, change: Change, marker: Change, *, is_written: bool) -> None:
+        if is_written:
             await self._ledger.commit(marker)
             return
         change = await still_newest(self._ledger.engine, change)

@@ -32,6 +32,14 @@ def test_what_adds_to_a_row_without_a_word_comes_with_the_change_that_it_adds_to
     assert values([put("1"), put("1 and sent")]) == [["1 and sent"], []]
 
 
+def test_what_adds_to_a_change_that_is_written_already_is_written_by_itself() -> None:
+    changes = [put("0"), put("1", said("a")), put("2"), put("3")]
+    found = last_words(changes, {1})
+    assert [[write.row["value"] for write in change.writes] for change in found] == [[], [], ["3"], []]
+    found = last_words(changes[:2], {1})
+    assert [[write.row["value"] for write in change.writes] for change in found] == [[], ["1"]]
+
+
 def test_a_message_adds_to_a_command_and_does_not_say_how_far_it_has_come() -> None:
     def command(state: str, *entries: Entry, **body: Json) -> Change:
         row: dict[str, Json] = {"id": "c", "state": state, "body": {"messages": {}, "sent": [], **body}}

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import pytest
 import pytest_asyncio
 
+from control.audit.entry import Entry
 from control.bell import Bell
 from control.commands.book import Book
 from control.commands.entries import row
@@ -18,6 +20,8 @@ from control.database.change import Change
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
+from domain.command import Phase
+from domain.words import Words
 from runtime.clock import ManualClock
 from runtime.mqtt import MqttLink
 from tests.fakes.memory_database import MemoryDatabase, What
@@ -139,3 +143,26 @@ async def test_what_is_said_while_what_is_owed_is_written_is_owed_as_well(house:
     house.ahead += [nothing, nothing, partial(house.records.take, replace(record(), offset=8))]
     await house.recorder.restore()
     assert (house.ahead, house.state, house.recorder.is_available) == ([], "confirmed", True)
+
+
+async def test_a_command_that_went_out_while_its_asking_was_written_unheard_is_known_as_gone_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a dead cable: asked for, and put aside; sent, and put aside; the first was written all the same."""
+    monkeypatch.setattr("control.database.recorder.KEEP_S_MAX", 0.0)
+    house = House(tmp_path)
+    asked = replace(sent(), sent=frozenset(), wanted=Phase.OPERATE)
+    entry = Entry(
+        at_ms=1, actor="zhao", kind="command.request", object="hc_outlet", words=Words("关", "close")
+    )
+    await house.recorder.keep(Change(writes=(row(asked),), entries=(entry,)))
+    await house.recorder.keep(Change(writes=(row(asked.published()),)))
+    house.work()
+    await house.recorder.restore()
+    await house.end()
+    (found,) = house.database.rows()["commands"]
+    assert found["body"]["sent"] == ["operate"]
+    assert [item["kind"] for item in house.database.rows()["audit"]] == [
+        "command.request",
+        "database.restored",
+    ]
