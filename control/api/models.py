@@ -2,17 +2,28 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from control.people.policy import LENGTH_MAX, LENGTH_MIN, PIN_DIGITS_MAX, PIN_DIGITS_MIN
 from control.people.roles import Role
 from control.people.tokens import DAYS_MAX
 from domain.command import Action
 
+
+def _kept(text: str) -> str:
+    """Raise ValueError for what PostgreSQL keeps in no text: it would be refused for ever, and all that waits behind it."""
+    if "\0" in text:
+        message = "a text without U+0000"
+        raise ValueError(message)
+    return text
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,64}$")]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_kept)]
+Said = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_kept)
+]
 Username = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,31}$")]
 Password = Annotated[str, StringConstraints(min_length=LENGTH_MIN, max_length=LENGTH_MAX)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,7}$")]

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from control.api.models import Said, Text
 from control.api.rules import RULES, needs_of
 from control.audit.tree import Frontier, leaf_hash
 from control.live.scope import scoped
@@ -33,6 +35,15 @@ from wire.fields import Fields
 from wire.topics import Kind
 
 OTHER = DeviceId("plc_b")
+
+
+@pytest.mark.parametrize("kind", [Text, Said])
+def test_a_text_that_no_database_keeps_is_refused(kind: type[str]) -> None:
+    taken: TypeAdapter[str] = TypeAdapter(kind)
+    assert taken.validate_python(" 换密封\n2 ") == "换密封\n2"
+    for text in ("换\0封", "\ud800"):
+        with pytest.raises(ValidationError):
+            taken.validate_python(text)
 
 
 def test_a_gap_ends_the_session_of_every_device() -> None:
