@@ -7,6 +7,7 @@ from pathlib import Path
 
 from control.database.change import Change, change, change_body
 from domain.errors import RemoteProtocolError, StorageError
+from runtime.journal_segment import sync_folder
 from wire.canonical import dumps, loads
 
 LINES_MAX = 100_000
@@ -41,6 +42,8 @@ class Spool:
                 file.write(content + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
+            if not self._size:  # it may be new
+                sync_folder(self._path.parent)
         except OSError as error:
             message = f"cannot write {self._path}: {error.strerror or error}"
             raise StorageError(message) from error

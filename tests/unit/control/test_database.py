@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
@@ -12,6 +13,7 @@ from control.database.change import Change, Write
 from control.database.connection import database_address, migrate
 from control.database.spool import Spool
 from control.database.tables import METADATA
+from domain.errors import StorageError
 from domain.words import Words
 
 CHANGE = Change(
@@ -51,6 +53,27 @@ def test_the_spool_gives_back_what_was_written(tmp_path: Path) -> None:
     assert [change for _, change in again.lines()] == [CHANGE, CHANGE]
     again.clear()
     assert len(Spool(tmp_path / "spool.jsonl")) == 0
+
+
+def test_a_new_spool_is_in_its_folder_before_anything_counts_as_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+
+    def sync(folder: Path) -> None:
+        synced.append(folder)
+        if len(synced) == 1:
+            raise OSError
+
+    monkeypatch.setattr("control.database.spool.sync_folder", sync)
+    spool = Spool(tmp_path / "spool.jsonl")
+    with pytest.raises(StorageError):
+        spool.append(CHANGE)
+    assert len(spool) == 0
+    for _ in range(2):
+        spool.append(CHANGE)
+    assert len(spool) == len(Spool(tmp_path / "spool.jsonl")) == 2
+    assert synced == [tmp_path] * 2, "once it is there"
 
 
 def test_a_line_behind_a_torn_one_takes_its_place(tmp_path: Path) -> None:
