@@ -24,6 +24,8 @@ class Left:
 
     commands: tuple[Tracked, ...] = ()
     orders: tuple[Order, ...] = ()
+    dead: tuple[Order, ...] = ()
+    """Orders that were ended, as an override that was lifted: dead for ever, whoever holds them."""
     runs: tuple[Run, ...] = ()
     shut_out: tuple[str, ...] = ()
     """User names."""
@@ -44,7 +46,9 @@ def left(change: Change) -> Left:
                     held = tracked(fields.mapping("body"))
                     # It may have gone out: to believe that it has not would let it end as never sent.
                     found = _with(found, commands=(held.published(),))
-                case "orders" if not write.row.get("is_released"):
+                case "orders" if write.row.get("is_released"):
+                    found = _with(found, dead=(order_of(fields),))
+                case "orders":
                     found = _with(found, orders=(order_of(fields),))
                 case "runs":
                     run = run_of(fields.mapping("body"))
@@ -77,6 +81,7 @@ def _with(
     *,
     commands: tuple[Tracked, ...] = (),
     orders: tuple[Order, ...] = (),
+    dead: tuple[Order, ...] = (),
     runs: tuple[Run, ...] = (),
     shut_out: tuple[str, ...] = (),
     revoked: tuple[str, ...] = (),
@@ -84,6 +89,7 @@ def _with(
     return Left(
         commands=found.commands + commands,
         orders=found.orders + orders,
+        dead=found.dead + dead,
         runs=found.runs + runs,
         shut_out=found.shut_out + shut_out,
         revoked=found.revoked + revoked,

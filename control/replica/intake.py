@@ -99,7 +99,7 @@ class Intake:
             await journal.recorder.commit(Change(writes=writes, entries=entries))
         except Contradicts:
             await journal.recorder.commit(Change(writes=(gone,)))  # it was taken before
-        for kind in (found.commands, found.orders, found.runs):
+        for kind in (found.commands, found.orders, found.dead, found.runs):
             self._unwritten.difference_update(item.id for item in kind)
         self._core.changes.ring()
 
@@ -118,6 +118,11 @@ class Intake:
             if order.id not in core.orders.held.orders:
                 core.orders.add(order)
                 self._unwritten.add(order.id)
+        for order in found.dead:
+            if order.id not in core.orders.held.tombstones:
+                core.orders.add(order)
+                core.orders.release((order.id,))
+                self._unwritten.add(order.id)
         for run in found.runs:
             if run.id not in core.runner.runs:
                 self._unwritten.add(run.id)
@@ -135,7 +140,7 @@ class Intake:
         for command in found.commands:
             if command.id in self._unwritten:
                 yield row(core.book.get(command.id) or command)
-        for order in found.orders:
+        for order in (*found.orders, *found.dead):
             if order.id in self._unwritten:
                 yield order_row(order, is_released=order.id in core.orders.held.tombstones)
         for run in found.runs:

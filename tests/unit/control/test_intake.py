@@ -1,6 +1,7 @@
 """What another control has left is taken whole, however often the database is gone in between, and undoes nothing."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,14 +54,18 @@ class Leader(House):
         )
         self.intake = Intake(cast("Core", core), ManualClock())
 
+    async def find(self, left: Change, line: str) -> None:
+        """Have `left` lie there."""
+        body = dumps(change_body(left)).decode()
+        handed = Write(table="handed", row={"line": line, "replica": "b", "at_ms": 1, "body": body})
+        await self.ledger.commit(Change(writes=(handed,)))
+
 
 @pytest_asyncio.fixture
 async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
     made = Leader(tmp_path)
     made.work()
-    body = dumps(change_body(LEFT)).decode()
-    handed = Write(table="handed", row={"line": "1", "replica": "b", "at_ms": 1, "body": body})
-    await made.ledger.commit(Change(writes=(handed,)))
+    await made.find(LEFT, "1")
     yield made
     await made.end()
 
@@ -84,3 +89,15 @@ async def test_what_an_edge_says_while_it_is_taken_stands(leader: Leader) -> Non
     assert leader.reading == []
     assert [item["kind"] for item in leader.database.rows()["audit"]] == ["edge.command", "command.request"]
     assert leader.state == "confirmed"
+
+
+async def test_an_override_that_was_lifted_elsewhere_is_lifted(leader: Leader) -> None:
+    given = replace(TAG, id="e" * 32, kind=OrderKind.OVERRIDE, interlock="clean", second="qian")
+    leader.orders.add(given)
+    await leader.ledger.commit(Change(writes=(order_row(given),)))
+    lifted = replace(ENTRY, kind="override.lifted")
+    await leader.find(Change(writes=(order_row(given, is_released=True),), entries=(lifted,)), "2")
+    await leader.intake.take_all()
+    assert leader.orders.standing(OUTLET, OrderKind.OVERRIDE) == ()
+    rows = {item["id"]: item["is_released"] for item in leader.database.rows()["orders"]}
+    assert rows == {TAG.id: False, given.id: True}

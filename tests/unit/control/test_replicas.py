@@ -149,7 +149,7 @@ def test_orders_and_who_was_shut_out_are_taken() -> None:
         Write(table="tokens", row={"id": "t2", "revoked_ms": None}),
     )
     found = left(Change(writes=writes, entries=(ENTRY,)))
-    assert found.orders == (order,)
+    assert (found.orders, found.dead) == ((order,), (replace(order, id="e" * 32),))
     assert (found.shut_out, found.revoked) == (("qian",), ("t1",))
 
 
