@@ -175,6 +175,8 @@ class Leadership:
                 row = {"id": _ID, "claim": self.claim, "replica": self.replica}
                 done = await connection.execute(insert(LEADER).values(row).on_conflict_do_nothing())
             else:
+                if not await self._is_still(connection, before):
+                    return False
                 # Waits for transactions of the leader that are under way; a later one finds that it leads no more.
                 there = (LEADER.c.id == _ID) & (LEADER.c.claim == before.claim)
                 mine = {"claim": self.claim, "replica": self.replica}
@@ -184,6 +186,12 @@ class Leadership:
         if is_ours:
             self.tenure.renewed(asked_s=asked_s)
         return is_ours
+
+    async def _is_still(self, connection: AsyncConnection, lead: Lead) -> bool:
+        """Say whether no beat of `lead` has come since; one that comes now waits for us, and finds what we have claimed."""
+        its_own = (REPLICAS.c.replica == lead.replica) & (REPLICAS.c.claim == lead.claim)
+        beat = await connection.scalar(select(REPLICAS.c.beat).where(its_own).with_for_update())
+        return beat is None or beat == lead.beat
 
     async def _renew(self) -> None:
         asked_s = self._clock.monotonic()

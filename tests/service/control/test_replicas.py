@@ -24,6 +24,7 @@ from control.replica.handing import hand
 from control.replica.leadership import Leadership
 from domain.command import Action
 from domain.words import Words
+from runtime.clock import ManualClock
 from runtime.mqtt import MqttLink, Subscription
 from stoplog.plain_http import NO_CERTIFICATES
 from tests.service.control.both_ways import both_ways
@@ -74,6 +75,35 @@ def happened(number: int) -> Change:
         at_ms=number, actor="zhao", kind="k", object="o", words=Words("词", "w"), body={"n": number}
     )
     return Change(entries=(entry,))
+
+
+async def test_a_leader_that_wakes_in_the_moment_of_the_claim_keeps_the_lead_or_is_not_certain_of_it(
+    postgres: Postgres,
+) -> None:
+    """The standby has seen a beat stand still for long enough; another one comes before it claims, or at once with it."""
+    address = postgres.new_database()
+    await migrated(database_address(address))
+    for is_before in (True, False):
+        clock, engines = ManualClock(), [engine_of(database_address(address)) for _ in range(2)]
+        first, second = (
+            Leadership(engine, replica=name, url="", silence_s=4.0, clock=clock)
+            for name, engine in zip("ab", engines, strict=True)
+        )
+        try:
+            assert await first.try_to_lead()
+            assert not await second.try_to_lead()
+            clock.advance(4.0)
+            await second._look()
+            if is_before:
+                await first._renew()
+                assert not await second._claim()
+            else:
+                await asyncio.gather(first._renew(), second._claim())
+            assert [first.is_certain, second.is_certain].count(True) == 1
+        finally:
+            for one in (first, second):
+                await one.resign()
+                await one.close()
 
 
 async def test_who_was_superseded_writes_nothing_and_the_log_goes_on(postgres: Postgres) -> None:
