@@ -7,6 +7,7 @@ another control leads, only what a person asked for here is kept, to be handed t
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import takewhile
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -158,7 +159,9 @@ class Recorder:
             if len(held) <= count:
                 break  # what follows cannot be read
             lines = [line for line, _ in held if line not in done]
-            every = [*(change for line, change in held if line not in done), *self._held]
+            # A kill loses what memory holds, and must not take along a row that the spool tells of.
+            adding = takewhile(lambda change: not change.entries, self._held)
+            every = [*(change for line, change in held if line not in done), *adding]
             written = await self._written(every)
             for place, (line, change) in enumerate(zip(lines, last_words(every, written), strict=False)):
                 marker = Write(

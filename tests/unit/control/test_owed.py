@@ -92,6 +92,10 @@ class House:
         return str(found["state"])
 
 
+def said(kind: str) -> Entry:
+    return Entry(at_ms=1, actor="zhao", kind=kind, object="hc_outlet", words=Words("关", "close"))
+
+
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     made = House(tmp_path)
@@ -152,10 +156,7 @@ async def test_a_command_that_went_out_while_its_asking_was_written_unheard_is_k
     monkeypatch.setattr("control.database.recorder.KEEP_S_MAX", 0.0)
     house = House(tmp_path)
     asked = replace(sent(), sent=frozenset(), wanted=Phase.OPERATE)
-    entry = Entry(
-        at_ms=1, actor="zhao", kind="command.request", object="hc_outlet", words=Words("关", "close")
-    )
-    await house.recorder.keep(Change(writes=(row(asked),), entries=(entry,)))
+    await house.recorder.keep(Change(writes=(row(asked),), entries=(said("command.request"),)))
     await house.recorder.keep(Change(writes=(row(asked.published()),)))
     house.work()
     await house.recorder.restore()
@@ -166,3 +167,19 @@ async def test_a_command_that_went_out_while_its_asking_was_written_unheard_is_k
         "command.request",
         "database.restored",
     ]
+
+
+async def test_a_kill_between_the_import_of_the_spool_and_of_memory_loses_no_row_of_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path)
+    house.ledger.is_available = False
+    await house.recorder.keep(Change(writes=(row(sent()),), entries=(said("command.request"),)))
+    monkeypatch.setattr("control.database.spool.LINES_MAX", 1)
+    await house.recorder.keep(Change(writes=(row(sent()),), entries=(said("command.cancel"),)))
+    house.ahead += [nothing, nothing, gone]
+    house.work()
+    await house.recorder.restore()
+    await house.end()
+    assert (house.ahead, house.state) == ([], "requested")
+    assert [item["kind"] for item in house.database.rows()["audit"]] == ["command.request"]
