@@ -44,7 +44,7 @@ from control.plans.reopener import Reopener
 from control.plans.reopening import State as ReopeningState
 from control.plans.run import RunState, StepState
 from control.plans.runner import KEPT_MAX, Runner
-from domain.errors import ConfigurationError, StorageError
+from domain.errors import StorageError
 from domain.words import Words
 from runtime.clock import RealClock
 from tests.fakes.memory_database import MemoryDatabase
@@ -346,28 +346,6 @@ async def test_a_commit_that_was_done_and_not_answered_is_not_written_twice(desk
     log = AuditLog(desk.ledger)
     assert len(await log.records(Query(kind="k"))) == 2
     await other.close()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "mysql://a@b/c",
-        "nonsense",
-        "sqlite://",
-        "postgresql://host/database",
-        "postgresql://u:secret@host/database",
-    ],
-)
-async def test_an_address_that_is_none_is_said_without_its_password(text: str) -> None:
-    with pytest.raises(ConfigurationError) as error:
-        await open_database(text)
-    assert "database.url" in str(error.value)
-    assert "secret" not in str(error.value)
-
-
-async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot use the database postgresql"):
-        await open_database("postgresql://u@127.0.0.1:1/none")
 
 
 async def test_an_old_run_that_is_not_over_is_taken_up_behind_many_newer_ones(desk: Desk) -> None:

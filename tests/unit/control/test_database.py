@@ -10,10 +10,10 @@ from sqlalchemy import create_engine
 
 from control.audit.entry import Entry
 from control.database.change import Change, Write
-from control.database.connection import database_address, migrate
+from control.database.connection import database_address, migrate, open_database
 from control.database.spool import Spool
 from control.database.tables import METADATA
-from domain.errors import StorageError
+from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
 
 CHANGE = Change(
@@ -98,3 +98,25 @@ def test_a_torn_line_and_what_follows_an_edit_are_not_believed(tmp_path: Path) -
     first, second, third = whole.splitlines(keepends=True)
     path.write_bytes(first + second.replace(b"zhao", b"qian") + third)
     assert len(Spool(path)) == 2, "the edited line still stands, the one that named its hash does not"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql://a@b/c",
+        "nonsense",
+        "sqlite://",
+        "postgresql://host/database",
+        "postgresql://u:secret@host/database",
+    ],
+)
+async def test_an_address_that_is_none_is_said_without_its_password(text: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        await open_database(text)
+    assert "database.url" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot use the database postgresql"):
+        await open_database("postgresql://u@127.0.0.1:1/none")
