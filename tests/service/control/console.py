@@ -73,11 +73,11 @@ class Console:
         return (await self.get("/live")).json()  # type: ignore[no-any-return]
 
     async def state(self, command: str, *wanted: str, within_s: float = WAIT_S) -> dict[str, Any]:
-        """Wait until the command is in one of these states; return it."""
+        """Wait until the command is in one of these states; return it. One that an edge gave itself is known here a moment later."""
         end_s = CLOCK.monotonic() + within_s
         while True:
             view = (await self.get(f"/commands/{command}")).json()
-            if view["state"] in wanted:
+            if view.get("state") in wanted:
                 return view  # type: ignore[no-any-return]
             assert CLOCK.monotonic() < end_s, f"never {wanted}: {view}"
             await asyncio.sleep(0.05)
