@@ -43,7 +43,10 @@ def persons(story: Story) -> Iterator[Found]:
         if (
             is_river
             and fitting
-            and not any(_is_approved(story, body, approvals, write.at_s) for body in fitting)
+            and not any(
+                _is_approved(story, body, approvals, write.at_s) or _is_agreed(body, words, {}, write)
+                for body in fitting
+            )
         ):
             yield "I9", write.at_s, f"the river sluice {write.actuator} moves without a second person"
         if not is_river and fitting and not any(_is_agreed(body, words, tickets, write) for body in fitting):
