@@ -240,7 +240,7 @@ def _an_opening_takes_two(operator: Page, chief: Page, rig: Rig) -> None:
     says(operator.get_by_test_id("command-ticket-state"), "阀门试动作", "等待另一人同意", "剩余")
     shoot(operator, "ticket-waits")
     chief.get_by_test_id("ticket-bell").click()
-    says(chief.get_by_test_id("tickets"), "操作票", "孙值班", "阀门试动作", "待另一人同意", "不同意")
+    says(chief.get_by_test_id("tickets"), "操作票", "孙值班", "阀门试动作", "待另一人同意", "不同意", "位置")
     shoot(chief, "ticket-second-person")
     chief.get_by_test_id("tickets").get_by_test_id("ticket-agree").click()
     prove(chief, chief.locator('[data-testid="ticket"][data-state="approved"]'))
