@@ -194,12 +194,12 @@ class Executor:
             begun_s = self._clock.monotonic()
             try:
                 await self._send(job, list(stop), grace_s=0.0)
-            except (LinkLost, LinkTimeout):
+            except (LinkLost, LinkTimeout) as error:
                 # It may be on its way until a stop is answered, and must have rested before anything turns it (I2).
                 if job.way is Direction.AWAY_FROM_SAFE:
                     raise
                 if not job.may_write(0.0):
-                    return 0.0
+                    raise Withheld from error
                 begun_s = None
                 await self._clock.sleep(0.0, floor_s=RETRY_S)
             except DeviceRefused as error:
