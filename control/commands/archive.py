@@ -1,6 +1,7 @@
 """Reads commands from the database: at the start what is not ended, and for people what is no longer in memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,7 +31,7 @@ class Archive:
         )
         open_states = ("requested", "approved", "selected", "operating")
         bodies += await self._read(select(COMMANDS.c.body).where(COMMANDS.c.state.in_(open_states)))
-        found = {item.id: item for item in map(tracked, bodies)}
+        found = {item.id: replace(item, is_inherited=True) for item in map(tracked, bodies)}
         return sorted(found.values(), key=lambda item: item.created_ms)
 
     async def get(self, command: str) -> Tracked | None:

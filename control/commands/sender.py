@@ -1,6 +1,7 @@
 """Sends what is signed until the edge has answered, and ends what is not answered in time; no command waits for another."""
 
 import asyncio
+from dataclasses import replace
 
 from control.bell import Bell
 from control.commands.book import Book
@@ -13,7 +14,7 @@ from control.database.change import Change
 from control.database.recorder import Recorder
 from control.live.image import Image
 from domain.command import Phase
-from domain.errors import LinkError
+from domain.errors import LinkError, StorageError
 from domain.ids import CommandId, GatewayId
 from runtime.clock import Clock
 from runtime.log import logger
@@ -114,17 +115,35 @@ class Sender:
         tracked = self._pen.sign(tracked)
         if phase not in tracked.messages:
             return  # the gateway is not heard; a challenge of before would be void
-        if is_first:
-            # Written before the bytes leave: after a crash the same bytes go again, or the outcome is unknown, never new ones.
-            tracked = tracked.published()
-            self._book.put(tracked, now_s=self._clock.monotonic())
-            await self._recorder.keep(Change(writes=(row(tracked),)))
+        if is_first and not await self._note(tracked.published()):
+            return
         self._sent_s[tracked.id, phase] = self._clock.monotonic()
         topic = ours(self._image.park.id, tracked.gateway, Channel.COMMAND)
         try:
             await self._link.publish(topic, tracked.messages[phase].encode(), qos=1)
         except LinkError as error:
             _log.warning("command not sent", command=tracked.id, phase=phase.value, reason=str(error))
+
+    async def _note(self, tracked: Tracked) -> bool:
+        """Write before the bytes leave that they do; return whether they may.
+
+        After a crash the same bytes go again, or the outcome is unknown, never new ones. What moves away from safe leaves only once
+        the database has that; the rest waits for no disk.
+        """
+        self._book.put(tracked, now_s=self._clock.monotonic())
+        change = Change(writes=(row(tracked),))
+        if not tracked.is_away or tracked.wanted is not Phase.OPERATE:
+            await self._recorder.keep(change)
+            return True
+        try:
+            await self._recorder.commit(change)
+        except StorageError:
+            held = self._book.get(tracked.id) or tracked
+            unsent = replace(held, sent=held.sent - {Phase.OPERATE})
+            self._book.put(unsent, now_s=self._clock.monotonic())
+            return False
+        held = self._book.get(tracked.id) or tracked
+        return held.is_awaiting and held.wanted is tracked.wanted
 
     async def _end(self, tracked: Tracked) -> None:
         ended = tracked.timed_out(now_ms=self._clock.now_ms())

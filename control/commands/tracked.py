@@ -52,6 +52,8 @@ class Tracked:
     sent: frozenset[Phase] = frozenset()
     answered: frozenset[Phase] = frozenset()
     transitions: tuple[Transition, ...] = ()
+    is_inherited: bool = False
+    """Asked for in an earlier run of control; no row says so."""
 
     @property
     def id(self) -> CommandId:
@@ -91,13 +93,22 @@ class Tracked:
 
     def timed_out(self, *, now_ms: int) -> "Tracked":
         """Return it after the end of waiting."""
-        events = timeout_events(self.state, was_operated=Phase.OPERATE in self.sent)
+        events = timeout_events(self.state, was_operated=self._may_have_gone)
         if not events:
             return self
         state = self.state
         for event in events:
             state = next_state(state, event)
         return self._after(events, Transition(state=state, at_ms=now_ms))
+
+    @property
+    def _may_have_gone(self) -> bool:
+        """Whether the operate is out, for all that is known.
+
+        A closure waits for no disk: with database and spool full only memory knows that it went, and dies with the process.
+        """
+        is_lost = self.is_inherited and not self.is_away and self.wanted is Phase.OPERATE
+        return Phase.OPERATE in self.sent or is_lost
 
     def _after(self, events: tuple[Event, ...], entered: Transition) -> "Tracked":
         command = self.command

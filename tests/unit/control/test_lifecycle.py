@@ -79,6 +79,20 @@ def test_waiting_ends_every_state(state: State, was_operated: bool) -> None:
     assert timeout_events(after.state, was_operated=was_operated) == ()
 
 
+def test_a_closure_of_an_earlier_run_may_have_gone_out_though_nothing_says_so() -> None:
+    """With database and spool full only memory knew that it went."""
+    closure = made(State.REQUESTED, wanted=Phase.OPERATE, is_away=False)
+    opening = made(State.REQUESTED, wanted=Phase.OPERATE, is_away=True)
+    unasked = made(State.REQUESTED, wanted=None, is_away=False)
+    for found, is_inherited, expected in (
+        (closure, False, State.EXPIRED),
+        (closure, True, State.UNKNOWN),
+        (opening, True, State.EXPIRED),
+        (unasked, True, State.EXPIRED),
+    ):
+        assert replace(found, is_inherited=is_inherited).timed_out(now_ms=NOW_MS + 99).state is expected
+
+
 @pytest.mark.parametrize("speed", [1.0, 60.0])
 def test_no_state_lasts_for_ever(speed: float) -> None:
     late_ms = NOW_MS + 3_600_000 * int(speed)

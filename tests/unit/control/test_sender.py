@@ -16,6 +16,7 @@ from control.commands.view import View
 from control.database.change import Change
 from control.database.recorder import Recorder
 from domain.command import Phase, State
+from domain.errors import StorageError
 from domain.ids import CommandId, FacilityId
 from runtime.clock import ManualClock
 from runtime.mqtt import MqttLink
@@ -71,6 +72,40 @@ async def test_a_command_waits_for_no_other() -> None:
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+async def test_an_opening_leaves_once_the_database_knows_and_a_closure_waits_for_none() -> None:
+    class Gone(Stuck):
+        is_gone = True
+
+        async def commit(self, change: Change) -> None:
+            if self.is_gone:
+                raise StorageError("gone")
+
+    stuck, book, clock, changes = Gone(), Book(), ManualClock(now_ms=NOW_MS), Bell()
+    sender = Sender(
+        cast("MqttLink", stuck), image(), book, cast("Pen", stuck), cast("Desk", stuck),
+        cast("Recorder", stuck), clock, changes,
+    )  # fmt: skip
+    closure = replace(made(), gateway=GW)
+    away = replace(closure.command, id=CommandId("cd" * 16), actuator=RIVER)
+    opening = replace(closure, command=away, is_away=True)
+    for item in (opening, closure):
+        book.put(item, now_s=clock.monotonic())
+    task = asyncio.create_task(sender.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert stuck.sent == [b"ab" * 16]
+    held = book.get(opening.id)
+    assert held is not None
+    assert held.sent == frozenset()
+    stuck.is_gone = False
+    changes.ring()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert stuck.sent == [b"ab" * 16, b"cd" * 16]
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def test_what_the_park_no_longer_has_keeps_no_command_back() -> None:
