@@ -27,6 +27,9 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--world", type=int, help="play this world alone, again")
+    parser.add_argument(
+        "--first", type=int, default=0, help="begin with this world: the rest of a run that was stopped"
+    )
     parser.add_argument("--per-world", type=int, default=PER_WORLD, help="commands of one world")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
@@ -39,7 +42,8 @@ def main() -> int:
         )
     print(f"machine: {this_machine()}; seed {asked.seed}", flush=True)
     began_s = RealClock().monotonic()
-    worlds = [asked.world] if asked.world is not None else list(range(-(-asked.commands // asked.per_world)))
+    count = -(-asked.commands // asked.per_world)
+    worlds = [asked.world] if asked.world is not None else list(range(asked.first, asked.first + count))
     total = _all(worlds, partial(play, asked.seed, commands=asked.per_world), jobs=asked.jobs)
     if total.commands >= TELLING:
         total.broken += total.missing()
