@@ -122,7 +122,7 @@ export const plansEn: Record<keyof typeof plansZh, string> = {
   approved_by: 'Approved by',
   approve_own: 'You started this run and cannot approve it: another person signs in on their own screen, opens this page and approves. All other steps go on.',
   nothing_moving: 'Nothing is moving',
-  just_stopped: 'Just stopped',
+  just_ended: 'Just ended',
   moving_unknown: 'Motion unknown (stale)',
   moving_now: 'Moving',
 }

@@ -120,7 +120,7 @@ export const plansZh = {
   approved_by: '复核人',
   approve_own: '您是发起人,不能自己复核:请另一位值班人员在自己的电脑上登录,打开本页批准。其余步骤不等待。',
   nothing_moving: '当前无动作设备',
-  just_stopped: '刚停止动作',
+  just_ended: '刚结束的动作',
   moving_unknown: '动作情况不明(数据过期)',
   moving_now: '动作中',
 } as const
