@@ -6,8 +6,9 @@ another control leads, only what a person asked for here is kept, to be handed t
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import takewhile
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,7 @@ from domain.errors import StorageError
 from domain.words import Words
 from runtime.clock import Clock
 from runtime.log import logger
+from wire.canonical import Json
 
 KEEP_S_MAX = 2.0
 """Wall seconds that a closure waits for its record: a database behind a dead cable would take as long as its time-outs."""
@@ -125,6 +127,8 @@ class Recorder:
         if self.spooled:
             message = f"{self.spooled} spooled changes cannot be imported"
             raise StorageError(message)
+        if self._spool.damaged is not None:
+            await self.keep(self._note_damaged(self._spool.damaged))
 
     async def restore(self) -> None:
         """Import what the spool holds, then what memory holds; leave it as it is when the database does not answer."""
@@ -230,14 +234,19 @@ class Recorder:
         async with self._ledger.engine.connect() as connection:
             return set(await connection.scalars(select(IMPORTS.c.line)))
 
+    def _note_damaged(self, aside: Path) -> Change:
+        words = Words(
+            f"补录文件中有不能读的行,未补录,原样存于 {aside.name}",
+            f"lines of the spool cannot be read and were not imported; they lie in {aside.name}",
+        )
+        return self._said("database.spool_damaged", words, {"file": str(aside)})
+
     def _note(self, count: int) -> Change:
         words = Words(f"数据库恢复,补录 {count} 条", f"database back, {count} entries imported")
-        entry = Entry(
-            at_ms=self._clock.now_ms(),
-            actor=SYSTEM,
-            kind="database.restored",
-            object="",
-            words=words,
-            body={"imported": count},
+        return self._said("database.restored", words, {"imported": count})
+
+    def _said(self, kind: str, words: Words, body: Mapping[str, Json]) -> Change:
+        at_ms = self._clock.now_ms()
+        return Change(
+            entries=(Entry(at_ms=at_ms, actor=SYSTEM, kind=kind, object="", words=words, body=body),)
         )
-        return Change(entries=(entry,))

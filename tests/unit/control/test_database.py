@@ -1,5 +1,6 @@
 """The database: migrated to what the code names, whole or not at all; the spool keeps its chain."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from sqlalchemy import create_engine
 from control.audit.entry import Entry
 from control.database.change import Change, Write
 from control.database.connection import database_address, migrate, open_database
+from control.database.ledger import Ledger
+from control.database.recorder import Recorder
 from control.database.spool import Spool
 from control.database.tables import METADATA
 from domain.errors import ConfigurationError, StorageError
 from domain.words import Words
+from runtime.clock import ManualClock
+from tests.fakes.memory_database import MemoryDatabase
 
 CHANGE = Change(
     writes=(Write(table="facts", row={"name": "n", "value": "1"}),),
@@ -97,7 +102,36 @@ def test_a_torn_line_and_what_follows_an_edit_are_not_believed(tmp_path: Path) -
     assert len(Spool(path)) == 2
     first, second, third = whole.splitlines(keepends=True)
     path.write_bytes(first + second.replace(b"zhao", b"qian") + third)
-    assert len(Spool(path)) == 2, "the edited line still stands, the one that named its hash does not"
+    again = Spool(path)
+    assert len(again) == 2, "the edited line still stands, the one that named its hash does not"
+    assert damaged(tmp_path) == [third], "what cannot be read is not written over"
+    again.append(CHANGE)
+    assert Spool(path).damaged is None
+    assert len(Spool(path)) == 3
+
+
+async def test_lines_that_cannot_be_read_are_on_record_once_and_lie_beside(tmp_path: Path) -> None:
+    path, database = tmp_path / "spool.jsonl", MemoryDatabase()
+    for _ in range(3):
+        Spool(path).append(CHANGE)
+    first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"!" + second + third)
+    ledger = Ledger(database.engine())
+    writing = asyncio.get_running_loop().create_task(ledger.run(), name="ledger")
+    for _ in range(2):
+        await Recorder(ledger, Spool(path), ManualClock()).restore_at_start()
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    assert [row["kind"] for row in database.rows()["audit"]] == [
+        "k",
+        "database.restored",
+        "database.spool_damaged",
+    ]
+    assert damaged(tmp_path) == [b"!" + second + third]
+
+
+def damaged(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.glob("spool.damaged-*")]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,7 @@ const EVENTS: Record<string, Words> = {
   'token.revoked': { zh: '吊销', en: 'revoked' },
   'control.term': { zh: '任期', en: 'term' },
   'database.restored': { zh: '恢复', en: 'restored' },
+  'database.spool_damaged': { zh: '补录文件损坏', en: 'spool damaged' },
 }
 
 /** 「边缘·命令」 for edge.command; an area alone is called by its name, and what is new to this version by its code. */
