@@ -1,5 +1,7 @@
 """What the past says is what was seen, and no more: held, count and rate against a reading of the whole time line."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,6 +247,47 @@ def test_after_a_doubtful_value_a_rate_begins_anew() -> None:
     assert known == [None, None, None, 0.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    "doubt", [{"fresh": False}, {"quality": Quality.UNCERTAIN}, {"value": float("nan")}], ids=str
+)
+def test_a_number_that_is_not_trusted_is_no_part_of_a_rate(doubt: dict[str, Value | Quality]) -> None:
+    text = "rate(p.a, 3 * s)"
+    line = Line(f"{text} > 0 * m / s", unit="m")
+    for _ in range(5):
+        line.go(1.0, good(1.0))
+    line.go(1.0, replace(good(1.0), **doubt))  # type: ignore[arg-type]
+    assert line.past.so_far_s(text, now_s=line.now_s) == 0.0
+    line.go(1.0, good(1.0))
+    assert line.past.so_far_s(text, now_s=line.now_s) == 0.0
+    assert line.past.recall(text, now_s=line.now_s, gap_s_max=GAP_S) is None
+
+
+def test_a_rate_seen_once_a_second_looks_back_over_its_very_time() -> None:
+    text = "rate(p.a, 60 * s)"
+    line = Line(f"{text} > 0 * m / s", unit="m")
+    for second in range(62):
+        line.go(1.0, good(0.0 if second == 0 else 6.0))
+        rate = line.past.recall(text, now_s=line.now_s, gap_s_max=GAP_S)
+        assert rate == (None if second < 60 else 0.1 if second == 60 else 0.0), second
+
+
+def test_only_what_it_is_told_to_look_at_is_seen() -> None:
+    line = Line("held(p.a, 9 * s) or held(not p.b, 9 * s)")
+    looked, other = (item.text for item in line.expression.timed)
+    line.reading = good(value=True)
+    line.past.look([looked], now_s=1.0, gap_s_max=GAP_S)
+    assert (line.past.runs[looked].seen_s, line.past.runs[other].seen_s) == (1.0, None)
+    line.past.look(now_s=2.0, gap_s_max=GAP_S)
+    assert (line.past.runs[looked].seen_s, line.past.runs[other].seen_s) == (2.0, 2.0)
+
+
+def test_an_operator_rests_on_each_of_its_points() -> None:
+    line = Line("held(p.a and p.b, 9 * s) or held(p.b, 9 * s)")
+    both, one = (item.text for item in line.expression.timed)
+    assert line.past.resting_on({PointRef("p/a")}) == (both,)
+    assert line.past.resting_on({PointRef("p/b"), PointRef("p/z")}) == (both, one)
+
+
 def test_a_changed_park_keeps_how_long_it_has_been() -> None:
     old = Line("held(p.a, 9 * s) and rate(p.b, 9 * s) > 0 / s", unit="")
     for _ in range(6):
@@ -258,7 +301,8 @@ def test_a_changed_park_keeps_how_long_it_has_been() -> None:
     new.keep(nothing, texts)
     nothing.keep(new, texts)
     assert [new.so_far_s(text, now_s=old.now_s) for text in texts] == [5.0, 5.0]
-    assert nothing.operators == {}
+    assert (nothing.operators, nothing.runs, nothing.tracks) == ({}, {}, {})
+    assert (list(new.runs), list(new.tracks)) == ([texts[0]], [texts[1]])
 
 
 def test_what_a_rate_remembers_is_bounded_and_in_base_units() -> None:

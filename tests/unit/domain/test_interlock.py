@@ -47,6 +47,8 @@ def truth(text: str, **values: Value | Reading) -> Truth:
         ("pool.level - 500 * mm == 2 * m", Truth.TRUE),
         ("pool.level > -1 * m", Truth.TRUE),
         ("pool.level > -(1 * m)", Truth.TRUE),
+        ("-pool.level < -2 * m", Truth.TRUE),
+        ("-pool.level == 2.5 * m", Truth.FALSE),
         ("rain.depth <= 0.03 * m", Truth.TRUE),
         ("probe.trace == 5 * ug_L", Truth.TRUE),
         ("probe.trace < 0.01 * mg_L", Truth.TRUE),
@@ -88,6 +90,7 @@ UNTRUSTED = [
 def test_an_untrusted_input_is_unknown_unless_the_rest_decides(reading: Reading) -> None:
     assert truth("pool.level < 5 * m", pool__level=reading) is Truth.UNKNOWN
     assert truth("not pool.level < 5 * m", pool__level=reading) is Truth.UNKNOWN
+    assert truth("-pool.level < 5 * m", pool__level=reading) is Truth.UNKNOWN
     assert (
         truth("pool.level < 5 * m and gate.closed", pool__level=reading, gate__closed=True) is Truth.UNKNOWN
     )

@@ -58,8 +58,11 @@ def test_both_limits_at_once_are_a_contradiction_when_fresh() -> None:
     for opened, closed in product(READINGS, READINGS):
         shown = indicate(opened, closed)
         both = opened.value is True and closed.value is True
+        assert shown.fresh == (opened.fresh and closed.fresh)
         if shown.position is Position.CONTRADICTION:
             assert both
+            assert opened.fresh
+            assert closed.fresh
             assert shown.quality is Quality.BAD
             assert shown.reason is Reason.CONTRADICTION
         elif both:
@@ -74,6 +77,8 @@ def test_what_is_not_proved_says_why() -> None:
     cut = limit(False, Quality.BAD, Reason.LINK, False, 9.0)
     assert indicate(stale, good).reason is Reason.STALE
     assert indicate(cut, good).reason is Reason.LINK
+    assert indicate(good, stale).reason is Reason.STALE
+    assert indicate(good, cut).reason is Reason.LINK
     assert indicate(stale, good).last_seen is Position.CLOSED
     assert indicate(off, good).reason is None
     assert indicate(NEVER_READ, good).last_seen is Position.UNKNOWN

@@ -1,13 +1,16 @@
 """Small rules that others rest on: units, flags of data loggers, travel time-outs, references."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.ids import FacilityId, is_id, point_ref
 from domain.logger import VERSIONS, Edition, ReportKind, trust_of_flag
+from domain.park import PlcHeartbeat
 from domain.quality import Quality, Reason
 from domain.safety import LockRef
 from domain.units import UNITS, ratio
-from tests.unit.control.world import GW, OUTLET, PARK
+from tests.unit.control.world import GW, OUTLET, PARK, PLC
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,16 @@ def test_a_travel_has_failed_after_one_and_a_half_times_its_time() -> None:
     assert PARK.gateway_of(OUTLET) == GW
     assert PARK.actuators[OUTLET].point("opened") == "hc_outlet/opened" == point_ref("hc_outlet", "opened")
     assert str(LockRef(FacilityId("a"), "b")) == "a/b"
+
+
+def test_only_a_plc_that_guards_its_commands_surely_ignores_a_late_one() -> None:
+    def is_proven(heartbeat: PlcHeartbeat | None) -> bool:
+        device = replace(PARK.devices[PLC], heartbeat=heartbeat)
+        return replace(PARK, devices={PLC: device}).has_proven_expiry(OUTLET)
+
+    assert not is_proven(None)
+    assert not is_proven(PlcHeartbeat(word=899, period_s=1.0, fallback_after_s=10.0))
+    assert is_proven(PlcHeartbeat(word=899, period_s=1.0, guards_commands=True))
 
 
 def test_an_id() -> None:
