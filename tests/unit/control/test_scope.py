@@ -30,8 +30,15 @@ def test_everything_of_others_is_left_out() -> None:
     assert found["runs"] == [{"plan": "close_hc"}]
 
 
+def test_what_cannot_be_placed_is_not_shown_and_what_holds_no_points_is_left_as_it_is() -> None:
+    alarms: list[Json] = ["ly_analyser", {"facility": "hc_analyser"}, None]
+    found = scoped({"alarms": alarms, "points": None, "actuators": "none"}, HC, PARK)
+    assert found == {"alarms": [{"facility": "hc_analyser"}], "points": None, "actuators": "none"}
+
+
 def test_who_is_not_confined_sees_all() -> None:
     assert scoped(BODY, None, PARK) is BODY
+    assert is_plan_within("close_park", None, PARK)
 
 
 def test_a_plan_belongs_to_the_area_of_its_own_steps() -> None:

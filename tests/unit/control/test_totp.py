@@ -44,4 +44,5 @@ def test_what_is_no_code_is_none(code: str) -> None:
 def test_a_program_can_scan_it_and_a_person_type_it() -> None:
     text = address(SECRET, username="zhao", issuer="Stoplog park")
     assert text.startswith("otpauth://totp/Stoplog%20park:zhao?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&")
+    assert text.endswith("&issuer=Stoplog%20park&algorithm=SHA1&digits=6&period=30")
     assert secret_of(spelt(SECRET)) == SECRET
