@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from control.commands.gate import Clear, Link, NeedsConfirmation, Request, Verdict, consider
+from control.commands.gate import Clear, Link, NeedsConfirmation, Request, Verdict, consider, takes_second
 from control.live.image import Image
 from control.people.roles import Person, Role
 from domain.admission import Situation
@@ -164,12 +164,45 @@ def test_a_check_moves_alone_only_what_nobody_has_signed_for() -> None:
     assert codes(ask(Action.OPEN, consent=None, orders=theirs, park=new)) == [Code.NOT_COMMISSIONED]
 
 
+@pytest.mark.parametrize(
+    ("actuator", "action", "percent", "takes"),
+    [
+        (OUTLET, Action.OPEN, None, True), (OUTLET, Action.CLOSE, None, False), (OUTLET, Action.STOP, None, False),
+        (OUTLET, Action.VERIFY, None, False), (OUTLET, Action.SET, 50.0, True), (OUTLET, Action.SET, 0.0, False),
+        (RIVER, Action.OPEN, None, False), (RIVER, Action.CLOSE, None, False),
+    ],
+)  # fmt: skip
+def test_a_ticket_is_for_what_leaves_the_safe_position_off_the_river(
+    actuator: FacilityId, action: Action, percent: float | None, takes: bool
+) -> None:
+    """A river sluice moves by a plan or a reopening, which bring their own second person."""
+    live = image()
+    found = PARK.actuators[actuator]
+    drive = definition_hashes(PARK, found)[0]
+    parameters = {} if percent is None else {"opening_percent": percent}
+    request = Request(actuator=actuator, action=action, parameters=parameters)
+    situation = Situation(
+        read=lambda ref: live.reading(ref, now_s=NOW_S), unit_of=live.unit_of, orders=OrderSet(), drive=drive,
+        author="zhao",
+    )  # fmt: skip
+    assert takes_second(found, request, PARK, situation) is takes
+    checked = Order(
+        id="o", kind=OrderKind.COMMISSIONING, actuator=actuator, by="zhao", reason="r", since_ms=1, condition=drive
+    )  # fmt: skip
+    checks = replace(situation, orders=OrderSet().with_orders(checked))
+    assert takes_second(found, request, PARK, checks) is takes, "its word stands"
+    new = replace(found, commissioned_by=None)
+    assert not takes_second(new, request, PARK, checks)
+    assert takes_second(new, request, PARK, replace(checks, author="li")) is takes
+
+
 def test_the_river_needs_a_second_person_but_to_stop() -> None:
     assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=None))
     assert Code.APPROVAL in codes(ask(Action.CLOSE, actuator=RIVER, consent=agreed("zhao")))
     link = Link(is_heard=True, definition=definition_hashes(PARK, PARK.actuators[RIVER]))
     assert isinstance(ask(Action.CLOSE, actuator=RIVER, consent=agreed("qian"), link=link), Clear)
     assert isinstance(ask(Action.STOP, actuator=RIVER, link=link), Clear)
+    assert isinstance(ask(Action.STOP, actuator=RIVER, link=link, consent=None), Clear)
 
 
 def test_an_interlock_refuses_with_its_values() -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from control.commands.gate import Clear, Link, NeedsConfirmation, Request, consider, evidence_for
+from control.commands.gate import Clear, Link, NeedsConfirmation, Request, beside, consider, evidence_for
 from control.live.why_view import why_view
 from control.people.roles import Person, Role
 from control.people.standing import Standing
-from domain.admission import Situation
+from domain.admission import Direction, Situation
 from domain.command import Action
 from domain.definition import definition_hashes
 from domain.explained import Effect, Kind, Node, Seen
@@ -84,6 +84,10 @@ def test_a_judgement_is_as_old_as_the_oldest_value_under_it() -> None:
     ages: dict[str, float | None] = {"hc_outlet/cod": 1.0, "hc_outlet/fault": 2.0}
     _, judged = evidence_for(actuator, park, lambda ref: reading(1.0, ages[ref]), GW)
     assert judged.age_ms == 2000
+    _, judged = evidence_for(
+        actuator, park, lambda ref: reading(1.0, ages[ref], fresh=ref != "hc_outlet/fault"), GW
+    )
+    assert judged.age_ms is None, "a value that is too old makes it so, whatever age is known"
     ages["hc_outlet/fault"] = None
     _, judged = evidence_for(actuator, park, lambda ref: reading(1.0, ages[ref]), GW)
     assert judged.age_ms is None
@@ -141,6 +145,19 @@ def test_an_engineer_moves_only_what_he_commissions_himself() -> None:
     assert Code.NO_AUTHORITY in codes(verdict(close, engineer))
     assert Code.NO_AUTHORITY in codes(verdict(close, person(Role.ENGINEER, username="li"), orders=orders))
     assert Code.NO_AUTHORITY in codes(verdict(close, person(Role.AUDITOR), orders=orders))
+
+
+def test_unless_it_is_said_otherwise_another_person_is_asked_for_and_nobody_checks_the_device() -> None:
+    opening = Request(actuator=OUTLET, action=Action.OPEN)
+    assert opening.reason == ""
+    assert codes(verdict(opening, person(Role.OPERATOR))) == [Code.APPROVAL]
+    own = definition_hashes(PARK, PARK.actuators[OUTLET])
+    link = Link(is_heard=True, definition=own)
+    (cause,) = beside(
+        Request(actuator=OUTLET, action=Action.CLOSE), person(Role.ENGINEER), PARK, Direction.TOWARD_SAFE, link=link,
+        definition=own, is_recordable=True,
+    )  # fmt: skip
+    assert cause.code is Code.NO_AUTHORITY
 
 
 def test_a_confirmed_plan_accepts_whatever_warning_comes_and_a_person_only_what_was_named() -> None:

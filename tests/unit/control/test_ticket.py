@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from control.api.shapes import TicketShape
 from control.commands.pending import by_another
 from control.commands.ticket import (
     OPEN,
@@ -20,9 +21,11 @@ from control.commands.ticket import (
 )
 from control.commands.ticket_entries import body, row, told, view, words_of
 from control.commands.ticket_entries import ticket as ticket_of
+from control.database.change import Write
 from control.people.roles import Role
 from domain.approval import VALID_MS
 from domain.command import Action
+from domain.errors import RemoteProtocolError
 from domain.ids import FacilityId
 from domain.refusal import Code
 from tests.unit.control.world import OUTLET, PARK, person
@@ -129,19 +132,47 @@ def test_it_holds_ten_minutes_for_the_second_person_and_ten_more_for_its_use() -
 )
 def test_it_is_kept_whole_and_read_back(found: Ticket) -> None:
     assert ticket_of(body(found)) == found
-    written = row(found)
-    assert (written.table, written.row["id"], written.row["state"]) == ("tickets", "t1", found.state.value)
+    columns = {"id": "t1", "actuator": "hc_outlet", "state": found.state.value, "asked_ms": AT_MS}
+    assert row(found) == Write(table="tickets", row={**columns, "body": body(found)})
+
+
+@pytest.mark.parametrize("state", TicketState)
+def test_every_state_is_one_that_the_contract_names(state: TicketState) -> None:
+    assert TicketShape.model_validate(view(replace(AGREED, state=state), PARK)).state == state.value
+
+
+def test_every_state_has_words_of_its_own() -> None:
+    changes = [told(replace(AGREED, state=state), PARK, actor="li", at_ms=1) for state in TicketState]
+    verbs = [change.entries[0].words.zh.removesuffix(f":{words_of(AGREED, PARK).zh}") for change in changes]
+    assert verbs == [
+        "申请操作票", "同意操作票", "操作票已用", "撤回操作票", "拒绝操作票", "操作票过期", "操作票作废:设备定义已变",
+    ]  # fmt: skip
+
+
+def test_a_row_that_holds_no_ticket_says_which_field_is_wrong() -> None:
+    for name, value in (("definition", ["d", 5]), ("approval", "li")):
+        with pytest.raises(RemoteProtocolError, match=f"the field {name} must be"):
+            ticket_of({**body(AGREED), name: value})
 
 
 def test_it_is_told_in_words_and_shows_no_session() -> None:
     assert words_of(ASKED, PARK).zh == "设定开度排口至 40 %"
     assert words_of(replace(ASKED, action=Action.OPEN, parameters={}), PARK).en == "open outlet"
     assert words_of(replace(ASKED, actuator=FacilityId("gone")), PARK).en.endswith("gone to 40 %")
-    (entry,) = told(AGREED, PARK, actor="li", at_ms=AT_MS + 5).entries
+    made = told(AGREED, PARK, actor="li", at_ms=AT_MS + 5)
+    (entry,) = made.entries
+    assert made.writes == (row(AGREED),)
     assert (entry.kind, entry.actor, entry.object) == ("ticket.approved", "li", OUTLET)
-    assert (entry.body["by"], entry.body["second"]) == ("zhao", "li")
+    assert entry.at_ms == AT_MS + 5
+    assert entry.words.zh == "同意操作票:设定开度排口至 40 %"
+    said = {
+        "action": "set", "parameters": {"opening_percent": 40.0}, "reason": "恢复", "by": "zhao", "second": "li",
+        "content_hash": ASKED.content_hash, "until_ms": AT_MS + 5 + VALID_MS,
+    }  # fmt: skip
+    assert entry.body == {"ticket": "t1", **said}
     (first,) = told(ASKED, PARK, actor="zhao", at_ms=AT_MS).entries
-    assert first.kind == "ticket.asked"
-    shown = view(AGREED, PARK)
-    assert shown["content_hash"] == ASKED.content_hash
-    assert not {"session", "approval"} & set(shown)
+    assert (first.kind, first.body["second"]) == ("ticket.asked", None)
+    shown = {"id": "t1", "actuator": "hc_outlet", "words": words_of(ASKED, PARK).as_dict(), "asked_ms": AT_MS}
+    assert view(AGREED, PARK) == {**said, **shown, "state": "approved", "ended_by": None}
+    over = ended(AGREED, TicketEvent.REFUSE, by="wang", now_ms=AT_MS + 9)
+    assert view(over, PARK) == {**said, **shown, "state": "refused", "ended_by": "wang"}

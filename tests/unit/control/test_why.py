@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.commands.why import centre
+from control.commands.why import TICKET, centre
 from control.live.why_view import why_view
 from domain.admission import Direction
 from domain.explained import Effect, Kind, Node, Seen
@@ -51,6 +51,15 @@ def test_a_reason_that_nobody_foresaw_is_shown_as_it_is() -> None:
     cause = Cause(code=Code.POSITION_LOCKED, detail=Words("请输入 PIN", "enter the PIN"))
     *_, last = centre([cause], Direction.NONE, is_river=False)
     assert (last.code, last.effect, last.change) == (Code.POSITION_LOCKED, Effect.BLOCKS, cause.words)
+
+
+def test_that_a_second_person_will_be_asked_is_said_and_blocks_nothing() -> None:
+    for reasons in ([], [Cause(code=Code.LINK)]):
+        plain = centre(reasons, Direction.AWAY_FROM_SAFE, is_river=False)
+        asked = centre(reasons, Direction.AWAY_FROM_SAFE, is_river=False, takes_ticket=True)
+        (more,) = [node for node in asked if node not in plain]
+        assert (more.code, more.effect, more.words) == (Code.APPROVAL, Effect.PASSES, TICKET)
+        assert [node for node in asked if node is not more] == [*plain]
 
 
 def test_the_screen_gets_everything_that_a_node_has() -> None:
