@@ -11,7 +11,7 @@ from control.database.recorder import Recorder
 from domain.alarm import AlarmState
 from domain.words import Words
 from runtime.clock import ManualClock
-from tests.unit.control.world import BEAT, PARK, PLC, image
+from tests.unit.control.world import BEAT, OUTLET, PARK, PLC, image
 
 RULE = unreached(PARK, PLC)
 
@@ -70,3 +70,9 @@ def test_its_words_name_the_cabinet_and_survive_a_restart() -> None:
     )
     assert RULE.facility is None, "it serves more than one"
     assert RULE in list(every(PARK))
+
+
+def test_a_cabinet_that_serves_one_place_is_alarmed_there() -> None:
+    own = {ref: point for ref, point in PARK.points.items() if point.facility == OUTLET}
+    assert unreached(replace(PARK, points=own), PLC).facility == OUTLET
+    assert unreached(replace(PARK, points={}), PLC).facility is None

@@ -58,6 +58,19 @@ def test_its_row_and_its_entry() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (AlarmState.ACTIVE_UNACK, Words("COD 超标:告警", "COD high: raised")),
+        (AlarmState.ACTIVE_ACK, Words("COD 超标:已确认", "COD high: acknowledged")),
+        (AlarmState.NORMAL, Words("COD 超标:消警", "COD high: over")),
+    ],
+)
+def test_each_change_of_an_alarm_is_told_in_its_words(state: AlarmState, words: Words) -> None:
+    (entry,) = written(replace(FULL, state=state), watch(), PARK, actor="zhao", at_ms=9).entries
+    assert (entry.kind, entry.words) == (f"alarm.{state.value}", words)
+
+
 def test_where_an_alarm_is_and_what_it_says() -> None:
     tag = tag_overdue(PARK, OUTLET)
     known = watch(tag, DATABASE)
@@ -166,4 +179,3 @@ def test_every_condition_is_known_by_its_words_over_a_restart() -> None:
     assert {f"system_{kind}_{place}" for kind in kinds for place in places} | tags | gateways | {
         DATABASE.id
     } <= ids
-    assert replace(FULL, state=AlarmState.NORMAL).state.value == "normal"

@@ -142,6 +142,7 @@ def test_old_ends_are_forgotten_with_their_keys_but_never_the_open_nor_the_newes
     assert book.get(alone.id) is alone
     assert book.get(ended[0].id) is None
     assert book.by_key("zhao", "k0") is None
+    assert all(book.get(item.id) is item for item in ended[1:]), "no more than need be"
     assert book._keys.keys() == {
         ("zhao", f"k{n}") for n in range(module.ENDED_MAX) if book.get(CommandId(f"{n}"))
     }

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from control.audit.entry import SYSTEM, Entry, is_by_a_person, record_bytes
 from control.commands.entries import KIND_WORDS, applied, asked, causes, changed, order_row, refused, row
 from control.commands.gate import Request
@@ -11,11 +13,13 @@ from control.commands.tracked import Tracked, Transition, body, tracked
 from control.database.change import Change, Write, change, change_body
 from domain.approval import Consent
 from domain.command import Action, Command, Phase, State
+from domain.errors import RemoteProtocolError
 from domain.ids import CommandId, FacilityId, ParkId
 from domain.order import Order, OrderKind
 from domain.refusal import Cause, Code
 from domain.words import Words
 from tests.unit.control.world import GW, OUTLET, PARK, RIVER
+from wire.canonical import Json
 from wire.messages import Evidence, Record
 
 CONSENT = Consent(by="li", content_hash="h" * 64, at_ms=4, basis="调度 7", is_emergency=False)
@@ -65,6 +69,23 @@ def test_a_command_is_kept_whole_and_read_back() -> None:
     absent = ("consent", "ticket", "instead_of", "replaced_by", "run", "idempotency_key", "wanted")
     assert [bare[key] for key in absent] == [None] * len(absent)
     assert tracked(bare) == BARE
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("accepted", [5], "accepted"), ("consent", "li", "consent"), ("messages", {"select": 5}, "select"),
+        ("parameters", {"opening_percent": "x"}, "opening_percent"),
+    ],
+)  # fmt: skip
+def test_a_row_that_holds_no_command_says_which_field_is_wrong(name: str, value: Json, wrong: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"the field {wrong} must be"):
+        tracked({**BODY, name: value})
+
+
+def test_what_is_no_transition_is_left_out() -> None:
+    odd: list[Json] = ["odd", *body(FULL)["transitions"]]  # type: ignore[misc]
+    assert tracked({**BODY, "transitions": odd}) == FULL
 
 
 def test_its_row() -> None:
@@ -196,6 +217,9 @@ def test_a_change_survives_the_spool() -> None:
         ],
     }  # fmt: skip
     assert change(change_body(made)) == made
+    for name in ("writes", "entries"):
+        with pytest.raises(RemoteProtocolError, match=f"the field {name} must be an object"):
+            change({**change_body(made), name: ["odd"]})
     assert Change(writes=made.writes) + Change(entries=(entry,)) == made
     assert Write(table="t", row={}).kind == "put"
 
@@ -221,6 +245,10 @@ def test_a_message_says_all_that_was_asked_in_its_gateway_s_time() -> None:
         FULL, Phase.SELECT, park=ParkId("p"), term=4, challenge="c", definition=("d", "i"), evidence=()
     )
     assert plain.expires_ms == 70
+    alone = message(
+        BARE, Phase.OPERATE, park=ParkId("p"), term=4, challenge="c", definition=("d", "i"), evidence=()
+    )
+    assert alone.consent is None, "nobody else was asked"
 
 
 def test_a_command_holds_for_a_minute_of_the_model_and_five_seconds_of_the_wall() -> None:

@@ -111,10 +111,30 @@ def test_the_death_of_an_older_connection_concerns_nobody() -> None:
     assert session.hold is None
     session.take(Kind.NDEATH, None, payload(None, bd_seq=3))
     assert session.hold is Reason.LINK
+    assert session.born == set()
+    assert not session.take(Kind.DDATA, PLC, payload(2)), "what comes after the death is nobody's"
+    assert session.hold is Reason.LINK
 
 
-@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e300])
-def test_a_birth_number_that_is_no_number_kills_nothing(number: float) -> None:
+def test_a_birth_is_known_by_its_own_number_whatever_else_the_message_says() -> None:
+    session = Session()
+    other = Metric(name="Node Control/Scan Rate", value=2, datatype=DataType.INT64)
+    number = Metric(name="bdSeq", value=3, datatype=DataType.INT64)
+    assert session.take(Kind.NBIRTH, None, Payload(timestamp_ms=1, metrics=(other, number), seq=0))
+    session.take(Kind.NDEATH, None, payload(None, bd_seq=2))
+    assert session.hold is None
+    session.take(Kind.NDEATH, None, Payload(timestamp_ms=1, metrics=(other, number)))
+    assert session.hold is Reason.LINK
+
+
+def test_a_device_s_birth_that_names_no_device_births_none() -> None:
+    session = born()
+    session.take(Kind.DBIRTH, None, payload(2))
+    assert session.born == {PLC}
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e300, "3", None])
+def test_a_birth_number_that_is_no_number_kills_nothing(number: float | str | None) -> None:
     session = born()
     odd = Metric(name="bdSeq", value=number, datatype=DataType.DOUBLE)
     session.take(Kind.NDEATH, None, Payload(timestamp_ms=1, metrics=(odd,)))

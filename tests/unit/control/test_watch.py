@@ -43,6 +43,7 @@ def test_it_is_raised_once_and_cleared_beyond_the_hysteresis() -> None:
 def test_a_value_that_is_not_fresh_raises_nothing_and_counts_when_it_is() -> None:
     watch = Watch([RULE])
     assert see(watch, 150.0, 1, fresh=False) == []
+    assert not watch.alarms, "nothing is known of it yet"
     assert see(watch, 150.0, 1) == [AlarmState.ACTIVE_UNACK]
 
 
@@ -104,9 +105,12 @@ def test_what_stands_is_told_from_the_oldest_on_and_what_is_over_is_not() -> Non
     assert watch.acknowledge(rules[1].id, occurrence=1, severity=2, person="zhao") is not None
     assert [item.rule for item in watch.standing()] == ["r2", "r0"]
     assert watch.holds(rules[1], is_so=False, now_ms=11) is None
-    unraised = alarm({**body(watch.of(rules[0].id)), "raised_ms": None})
-    watch.load([unraised], rules)
-    assert [item.rule for item in watch.standing()] == ["r0", "r2"]
+    held = [
+        alarm({**body(watch.of(rule.id)), "raised_ms": at_ms})
+        for rule, at_ms in ((rules[0], 1), (rules[2], None))
+    ]
+    watch.load(held, rules)
+    assert [item.rule for item in watch.standing()] == ["r2", "r0"], "of which nobody knows since when, first"
 
 
 def test_something_that_happened_is_over_and_stands_until_seen() -> None:
