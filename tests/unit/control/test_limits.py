@@ -5,6 +5,8 @@ import pytest
 from control.people.limits import (
     FAILURES_MAX,
     LOCKED_MS,
+    PINS_MAX,
+    PROOFS_MAX,
     STRANGERS_PER_MIN_MAX,
     Attempts,
     Strangers,
@@ -19,6 +21,11 @@ def test_ten_failures_lock_for_a_while_and_no_longer() -> None:
         attempts = attempts.failed(now_ms=0)
     assert attempts.is_locked(now_ms=LOCKED_MS - 1)
     assert not attempts.is_locked(now_ms=LOCKED_MS)
+
+
+def test_how_many_may_fail_and_for_how_long_none_is_heard() -> None:
+    assert (FAILURES_MAX, PROOFS_MAX, PINS_MAX, STRANGERS_PER_MIN_MAX) == (10, 5, 5, 60)
+    assert LOCKED_MS == 15 * 60 * 1000
 
 
 def test_guessing_names_is_bounded() -> None:

@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control.people.passwords import common_passwords
-from control.people.policy import LENGTH_MIN, ROTATE_MS, Policy, due, faults, pin_fault
+from control.people.policy import (
+    CLASSES_MIN,
+    EARLIER_MAX,
+    LENGTH_MAX,
+    LENGTH_MIN,
+    PIN_DIGITS_MAX,
+    PIN_DIGITS_MIN,
+    ROTATE_MS,
+    Policy,
+    due,
+    faults,
+    pin_fault,
+)
 from control.people.standing import Due
 
 COMMON = frozenset({"password", "1234567890", "qwertyuiop", "letmein"})
@@ -32,6 +44,20 @@ def test_each_rule_takes_what_it_says(password: str, asvs: bool, mlps: bool) -> 
     for policy, is_taken in ((Policy.ASVS, asvs), (Policy.MLPS, mlps)):
         found = faults(password, username="zhao.li", policy=policy, common=COMMON)
         assert (not found) is is_taken, (policy, found)
+
+
+def test_the_words_that_a_site_chooses_by_and_the_numbers_that_it_is_told() -> None:
+    assert [policy.value for policy in Policy] == ["asvs", "mlps"]
+    assert (LENGTH_MIN, LENGTH_MAX, CLASSES_MIN, EARLIER_MAX) == (10, 200, 3, 5)
+    assert (PIN_DIGITS_MIN, PIN_DIGITS_MAX) == (6, 12)
+    assert ROTATE_MS == 90 * 24 * 60 * 60 * 1000
+
+
+@pytest.mark.parametrize(
+    "word", ["stoplog", "administrator", "operator", "engineer", "lingang", "zhihuishui", "huanbao"]
+)
+def test_what_is_guessed_first_at_this_very_system_is_a_common_password(word: str) -> None:
+    assert faults(f"{word}-2026", username="li", policy=Policy.ASVS, common=frozenset())
 
 
 @given(st.text(min_size=LENGTH_MIN, max_size=40))

@@ -158,5 +158,6 @@ def test_rebirths_are_asked_for_at_a_bounded_rate() -> None:
     assert asked[0] == 0
     assert min(gaps) >= REBIRTH_S_MIN
     assert max(gaps) <= REBIRTH_S_MAX + 1
+    assert (REBIRTH_S_MIN, REBIRTH_S_MAX) == (2.0, 30.0)
     assert len(asked) < 30
     assert not born().asks_rebirth(now_s=0.0)

@@ -72,6 +72,7 @@ def test_what_was_done_by_nobody_knows_whom_is_not_laid_to_who_had_signed_in(sta
     ],
 )
 def test_a_proof_grows_old(age_ms: int, is_locked: bool, due: Due | None, wanted: Standing) -> None:
+    assert FRESH_MS == 5 * 60 * 1000
     now_ms = 10**12
     locked = Standing.LOCKED if is_locked else None
     assert standing_of(proved_ms=now_ms - age_ms, now_ms=now_ms, locked=locked, due=due) is wanted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.people.totp import STEP_MS, accepted_step, address, code_at, secret_of, spelt
+from control.people.totp import SECRET_BYTES, STEP_MS, accepted_step, address, code_at, secret_of, spelt
 
 SECRET = b"12345678901234567890"
 """RFC 6238, appendix B."""
@@ -21,6 +21,7 @@ SECRET = b"12345678901234567890"
 )
 def test_the_vectors_of_the_standard(time_s: int, code: str) -> None:
     assert code_at(SECRET, time_s // 30) == code[-6:]
+    assert len(SECRET) == SECRET_BYTES, "160 bits"
 
 
 def test_a_code_is_good_half_a_minute_either_way_and_no_longer() -> None:
