@@ -20,6 +20,11 @@ def test_only_at_a_locked_position_is_somebody_seen_as_with_their_pin(standing: 
     assert who.with_pin == replace(who, standing=expected)
 
 
+def test_the_service_s_own_hand_has_no_session_and_was_proved_when_it_began() -> None:
+    own = Person(username="zhao", display_name="赵", roles=frozenset({Role.OPERATOR}))
+    assert (own.session, own.standing, own.enterprise) == ("", Standing.FRESH, None)
+
+
 @pytest.mark.parametrize("standing", Standing)
 def test_who_has_not_even_given_a_pin_is_named_by_the_position(standing: Standing) -> None:
     who = replace(person(Role.OPERATOR), standing=standing)
