@@ -8,7 +8,7 @@ import pytest
 from control.plans.cut import SEWER, Leak, closes, find_cut, ways
 from control.plans.proposal import Gate, Proposal, propose
 from domain.command import Action
-from domain.ids import FacilityId
+from domain.ids import FacilityId, is_id
 from domain.park import Facility, FacilityKind, Flow, Park, SafePosition, Tier
 from domain.plan import OnFailure
 from domain.words import Words
@@ -62,7 +62,7 @@ def proposed(
 def test_only_a_sewage_outlet_lets_the_water_into_the_sewer() -> None:
     on = park({"s": "ab", "a": "t", "b": ""}, a=K.RAIN_OUTLET, b=K.SEWAGE_OUTLET)
     assert ways(on) == {"s": ids("ab"), "a": ids("t"), "b": (SEWER,), "t": ()}
-    assert [leak.goal for leak in find_cut(on, S, ()).leaks] == ["t", SEWER]
+    assert [leak.goal for leak in find_cut(on, S, ()).leaks] == ["t", "sewer"], "as the console knows it"
 
 
 def test_what_opens_to_be_safe_keeps_no_water_back() -> None:
@@ -109,6 +109,13 @@ def test_a_spill_into_the_river_itself_is_no_leak_from_there_to_there() -> None:
     assert [leak.goal for leak in find_cut(on, S, ()).leaks] == ["t"]
 
 
+def test_a_gate_at_the_very_place_that_must_stay_clean_keeps_it_clean() -> None:
+    on, river = park({"s": "t"}), FacilityId("t")
+    on = replace(on, actuators={river: replace(PARK.actuators[OUTLET], facility=river)})
+    found = find_cut(on, S, ids("t"))
+    assert (found.gates, found.kept, found.leaks) == (ids("t"), ids("t"), ())
+
+
 POOLS = {"s": "ia", "i": "p", "a": "t"}
 KINDS = {"a": K.PARK_SLUICE, "i": K.POOL_INLET, "p": K.PUBLIC_POOL}
 
@@ -124,10 +131,13 @@ def test_water_that_is_held_is_let_into_the_pool_before_the_gate() -> None:
 
 
 def test_an_inlet_that_does_not_work_lets_nothing_in() -> None:
-    found = proposed(park(POOLS, **KINDS), "a", free={"p": 30.0})
+    found = proposed(park(POOLS, **KINDS), "a", free={"p": 30.0}, inflow_m3_h=10.0)
     assert [step.actuator for step in found.plan.steps] == ["a"]
     assert (found.holds[0].pools, found.plan.receiving, found.free_m3) == ((), (), 0.0)
-    assert "no pool takes the water before place a" in [gap.en for gap in found.gaps]
+    assert [gap.en for gap in found.gaps] == ["no pool takes the water before place a"], (
+        "none passes the inlet"
+    )
+    assert (found.inflow_m3_h, found.time_to_full_s) == (10.0, None), "what is not there does not fill"
 
 
 def test_where_nothing_is_held_back_no_inlet_is_opened() -> None:
@@ -136,9 +146,59 @@ def test_where_nothing_is_held_back_no_inlet_is_opened() -> None:
 
 def test_a_pool_behind_the_cut_and_an_inlet_to_no_pool_take_nothing() -> None:
     behind = park({"s": "a", "a": "ti", "i": "p"}, **KINDS)
-    assert [step.actuator for step in proposed(behind, "ai").plan.steps] == ["a"]
+    found = proposed(behind, "ai")
+    assert ([step.actuator for step in found.plan.steps], found.holds[0].pools) == (["a"], ())
     nowhere = park({"s": "ia", "i": "n", "a": "t"}, **KINDS)
     assert [step.actuator for step in proposed(nowhere, "ai").plan.steps] == ["a"]
+
+
+def test_an_inlet_that_leads_to_a_pool_and_elsewhere_is_opened() -> None:
+    on = park({"s": "ia", "i": "pn", "a": "t"}, **KINDS)
+    assert [step.actuator for step in proposed(on, "ai").plan.steps] == ["a", "i"]
+
+
+def test_a_pool_that_drains_to_the_gate_from_where_no_spill_is_takes_nothing() -> None:
+    on = park({"s": "a", "p": "a", "a": "t"}, **KINDS)
+    assert proposed(on, "a", free={"p": 30.0}).holds[0].pools == ()
+
+
+@pytest.mark.parametrize(
+    ("works", "said"), [("ag", []), ("a", ["place g does not work (does not work): water passes it"])]
+)
+def test_water_reaches_the_pool_behind_a_gate_that_stays_open_whether_it_works_or_not(
+    works: str, said: list[str]
+) -> None:
+    """`g` keeps nothing from the river, so it is left open; that it cannot be closed is said all the same."""
+    on = park({"s": "ga", "g": "p", "a": "t"}, g=K.PARK_SLUICE, **KINDS)
+    found = proposed(on, works, free={"p": 30.0}, inflow_m3_h=1.0)
+    assert (found.cut.gates, found.holds[0].pools) == (ids("a"), ids("p"))
+    assert [gap.en for gap in found.gaps] == said
+
+
+def test_a_gate_that_does_not_work_where_no_water_comes_is_not_spoken_of() -> None:
+    on = park({"s": "ia", "i": "p", "a": "b", "b": "t"}, b=K.PARK_SLUICE, **KINDS)
+    assert proposed(on, "ai", free={"p": 30.0}, inflow_m3_h=1.0).gaps == ()
+
+
+def test_the_sewer_is_no_pool() -> None:
+    on = park({"s": "ab", "a": "t", "b": ""}, b=K.SEWAGE_OUTLET, **KINDS)
+    found = proposed(on, "a", inflow_m3_h=1.0)
+    assert (found.cut.gates, found.holds[0].pools) == (ids("a"), ())
+    assert "the sewer is not isolated: place b (does not work)" in [gap.en for gap in found.gaps]
+
+
+def test_a_gate_of_which_nothing_is_known_does_not_work() -> None:
+    found = propose(park({"s": "a", "a": "t"}, **KINDS), S, {}, free_m3={}.get, flow_m3_h={}.get)
+    assert found.plan.steps == ()
+    assert [gap.en for gap in found.gaps] == ["place t is not isolated: place a (does not work)"]
+
+
+def test_the_longest_name_of_a_place_makes_a_plan_s_id_too() -> None:
+    on, name = park({"s": "t"}), FacilityId("s" * 63)
+    on = replace(on, facilities={**on.facilities, name: replace(on.facilities[S], id=name)})
+    plan = propose(on, name, {}, free_m3={}.get, flow_m3_h={}.get).plan
+    assert is_id(plan.id), plan.id
+    assert plan.id.startswith("proposed_sss")
 
 
 METERED = {"s": "mia", "m": "a", "i": "p", "a": "ft"}
@@ -155,6 +215,7 @@ def test_the_inflow_is_what_all_meters_at_the_gate_show(
     found = proposed(on, "ai", free={"p": 30.0}, flow=flow)
     assert (found.holds[0].inflow_m3_h, found.inflow_m3_h) == (shown, shown)
     assert found.time_to_full_s == (30.0 / shown * 3600 if shown else None)
+    assert (found.gaps == ()) is (shown is not None), "what is measured needs no word"
 
 
 def test_what_somebody_says_flows_in_stands_before_the_meters() -> None:
@@ -194,9 +255,20 @@ def test_what_is_not_isolated_is_said_with_the_gates_on_its_way_and_why() -> Non
         "place a does not work (local): water passes it",
         "place b does not work (does not work): water passes it",
     ]
+    assert [gap.zh for gap in found.gaps] == [
+        "t处不能隔离:a处(就地)",
+        "污水管网不能隔离:b处(不可用)",
+        "a处不能用(就地):水会流过它",
+        "b处不能用(不可用):水会流过它",
+    ]
+    row = proposed(
+        park({"s": "a", "a": "b", "b": "t"}, a=K.PARK_SLUICE, b=K.PARK_SLUICE), "", inflow_m3_h=1.0
+    )
+    assert row.gaps[0].zh == "t处不能隔离:a处(不可用)、b处(不可用)"
+    assert row.gaps[0].en == "place t is not isolated: place a (does not work), place b (does not work)"
     bare = proposed(park({"s": "t"}), "", inflow_m3_h=1.0)
     assert [gap.en for gap in bare.gaps] == ["place t is not isolated: no gate is on the way"]
-    inland = proposed(park({"s": "n"}), "", inflow_m3_h=1.0)
+    inland = proposed(park({"s": "n"}), "")
     assert [gap.en for gap in inland.gaps] == ["no water of place s goes to the river or the sewer"]
 
 
@@ -207,12 +279,13 @@ def test_what_is_not_isolated_is_said_with_the_gates_on_its_way_and_why() -> Non
         ({"s": "a", "a": "bc", "b": "t", "c": "t"}, None),
         ({"s": "a", "a": "r", "r": "t"}, None),
         ({"s": "a", "a": "t"}, None),
+        ({"s": "a", "a": "bu", "b": "t"}, None),
     ],
 )
 def test_one_gate_stands_in_where_one_is_enough_and_it_is_not_the_river_s(
     ways: Mapping[str, str], spare: str | None
 ) -> None:
-    on = park(ways, a=K.RAIN_OUTLET, b=K.PARK_SLUICE, c=K.PARK_SLUICE, r=K.RIVER_SLUICE)
+    on = park(ways, a=K.RAIN_OUTLET, b=K.PARK_SLUICE, c=K.PARK_SLUICE, r=K.RIVER_SLUICE, u=K.RIVER_REACH)
     first, *others = proposed(on, "abcr").plan.steps
     assert (first.actuator, first.alternative) == ("a", spare)
     assert (first.on_failure is OnFailure.ALTERNATIVE) is (spare is not None)

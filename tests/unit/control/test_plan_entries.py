@@ -1,6 +1,8 @@
 """What is written and shown of plans and reopenings, word for word; and what a plan is worked out to before it runs."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,20 +19,22 @@ from control.plans.compile import (
     steps_away,
 )
 from control.plans.entries import body, given_up, row, run, run_view, written
-from control.plans.forms import plan_body
+from control.plans.forms import plan_body, plan_of
 from control.plans.reopening import Kind, ReopeningRun, Stage, StageRun, StageState, State
 from control.plans.reopening import content_hash as reopening_hash
 from control.plans.run import Run, RunState, StepRun, StepState
 from domain.approval import Approval
 from domain.command import Action
 from domain.definition import definition_hashes
+from domain.errors import RemoteProtocolError
 from domain.ids import FacilityId, ParkId, PlanId
 from domain.interlock import parse
 from domain.plan import OnFailure, Plan, Step
 from domain.reopening import Opening, Passing, Reopening
 from domain.words import Words
 from tests.unit.control.world import OUTLET, PARK, RIVER
-from wire.canonical import digest
+from wire.canonical import Json, digest
+from wire.fields import Fields
 
 PLAN = Plan(
     id=PlanId("key"), words=Words("一键", "one key"), enterprise=None,
@@ -133,6 +137,9 @@ def test_an_approval_and_the_steps_that_moved_are_told_with_their_reasons() -> N
         body={"run": "r1", "step": "a", "command": "k", "reasons": [{"code": "x"}], "evidence": {"p": 1}},
     )  # fmt: skip
     assert (two.kind, two.object) == ("plan.step.running", "river_sluice")
+    goes_on = replace(RUN, state=RunState.RUNNING)
+    (entry,) = written(RUN, goes_on, PLAN, PARK, actor="system", at_ms=9).entries
+    assert entry.kind == "plan.running", "an approval is told once"
     urgent = replace(RUN, approval=replace(APPROVAL, emergency="洪水", dispatch_order=None))
     (again,) = written(RUN, urgent, PLAN, PARK, actor="system", at_ms=9).entries
     assert again.words.zh == "一键:双人复核通过,紧急越权:洪水"
@@ -240,7 +247,9 @@ def test_a_reopening_is_kept_whole_and_read_back() -> None:
     assert reopening_entries.body(REOPENED) == KEPT
     assert reopening_entries.run_of(KEPT) == REOPENED
     bare = replace(REOPENED, approval=None, cause=None, enterprise=None, ended_ms=None)
-    assert reopening_entries.run_of(reopening_entries.body(bare)) == bare
+    urgent = replace(REOPENED, approval=replace(APPROVAL, dispatch_order=None, emergency="洪水"))
+    for other in (bare, urgent):
+        assert reopening_entries.run_of(reopening_entries.body(other)) == other
     kept = {
         "id": "q1",
         "reopening": "again",
@@ -322,3 +331,47 @@ def test_a_reopening_is_told_when_it_is_asked_for_approved_and_moved() -> None:
         "reopening.approved",
         "reopening.stage.confirmed",
     ]
+
+
+def kept_plan(held: Mapping[str, Json]) -> Plan:
+    return plan_of(Fields(held))
+
+
+PLAN_BODY = plan_body(PLAN)
+BODIES: list[tuple[Callable[[Mapping[str, Json]], object], Mapping[str, Any], str, object]] = [
+    (run, BODY, "steps", RUN),
+    (kept_plan, PLAN_BODY, "steps", PLAN),
+    (reopening_entries.run_of, KEPT, "stages", REOPENED),
+]
+
+
+@pytest.mark.parametrize(("read", "body", "name", "whole"), BODIES)
+def test_what_is_no_step_is_left_out_of_what_was_kept(
+    read: Callable[[Mapping[str, Json]], object], body: Mapping[str, Any], name: str, whole: object
+) -> None:
+    assert read({**body, name: [5, *body[name], "a", None]}) == whole
+
+
+def test_what_is_no_list_of_orders_names_none() -> None:
+    body: Mapping[str, Any] = {**KEPT, "orders": {"hc_outlet": 5, "river_sluice": "o1"}}
+    assert reopening_entries.run_of(body).orders == {OUTLET: (), RIVER: ()}
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "name"),
+    [
+        (run, {**BODY, "roles": ["operator", 5]}, "roles"),
+        (reopening_entries.run_of, {**KEPT, "roles": [5]}, "roles"),
+        (kept_plan, {**PLAN_BODY, "receiving": [5]}, "receiving"),
+        (
+            kept_plan,
+            {**PLAN_BODY, "steps": [{"id": "a", "actuator": "g", "action": "close", "after": [5]}]},
+            "after",
+        ),
+    ],
+)
+def test_what_cannot_be_read_of_what_was_kept_is_named(
+    read: Callable[[Mapping[str, Json]], object], body: Mapping[str, Json], name: str
+) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"^the field {name} must be a string, not '5'"):
+        read(body)

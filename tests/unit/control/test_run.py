@@ -7,7 +7,7 @@ import pytest
 from control.plans.compile import groups
 from control.plans.entries import body
 from control.plans.entries import run as run_of
-from control.plans.run import APPROVAL_MS_MAX, Run, RunState, StepState, begin, ready, settled
+from control.plans.run import APPROVAL_MS_MAX, Run, RunState, StepState, begin, ready, settled, voided
 from domain.approval import Approval
 from domain.command import Action
 from domain.ids import FacilityId, PlanId
@@ -70,11 +70,22 @@ def test_a_failure_takes_its_declared_way_and_other_branches_go_on(bad: StepStat
     names, after = started(at(run(hold), a=bad), hold)
     assert names == ["x"]
     assert (after.steps["b"].state, after.steps["c"].state) == (S.SKIPPED, S.SKIPPED)
+    none = plan(step("a", on_failure=A), step("b", "a"), step("x"))
+    assert started(at(run(none), a=bad), none)[0] == ["x"], "nothing is named that could take its place"
+
+
+@pytest.mark.parametrize("way", [C, H, A])
+def test_what_came_out_well_lets_everything_on_whatever_its_failure_would_have_done(way: OnFailure) -> None:
+    of = plan(step("a", on_failure=way, alternative="z" if way is A else None), step("b", "a"), step("z"))
+    assert "b" in started(at(run(of), a=S.CONFIRMED, z=S.CONFIRMED), of)[0]
 
 
 def test_an_alternative_runs_only_instead() -> None:
     of = plan(step("a", on_failure=A, alternative="z"), step("b", "a"), step("z"))
-    assert started(run(of), of)[0] == ["a"]
+    for before in (run(of), at(run(of), a=S.RUNNING)):
+        names, after = started(before, of)
+        assert names == (["a"] if before.steps["a"].state is S.WAITING else [])
+        assert after.steps["z"].state is S.WAITING, "it may still be needed"
     names, after = started(at(run(of), a=S.CONFIRMED), of)
     assert (names, after.steps["z"].state) == (["b"], S.SKIPPED)
     assert started(at(run(of), a=S.FAILED), of)[0] == ["z"]
@@ -84,8 +95,24 @@ def test_an_alternative_runs_only_instead() -> None:
     )
 
 
+def test_an_alternative_of_two_steps_runs_when_one_of_them_fails() -> None:
+    of = plan(step("a", on_failure=A, alternative="z"), step("b", on_failure=A, alternative="z"), step("z"))
+    for states in ({"a": S.FAILED, "b": S.RUNNING}, {"a": S.CONFIRMED, "b": S.FAILED}):
+        assert started(at(run(of), **states), of)[0] == ["z"]
+    names, after = started(at(run(of), a=S.CONFIRMED, b=S.RUNNING), of)
+    assert (names, after.steps["z"].state) == ([], S.WAITING)
+    assert started(at(run(of), a=S.CONFIRMED, b=S.CONFIRMED), of)[1].steps["z"].state is S.SKIPPED
+
+
+def test_what_waits_for_an_alternative_goes_on_when_that_was_not_needed() -> None:
+    of = plan(step("a", on_failure=A, alternative="z"), step("z"), step("d", "z"))
+    assert started(at(run(of), a=S.CONFIRMED), of)[0] == ["d"]
+
+
 def test_the_whole_is_what_its_steps_are() -> None:
     of = plan(step("a"), step("b"))
+    assert settled(run(of), now_ms=1).state is RunState.RUNNING
+    assert settled(at(run(of), a=S.CONFIRMED), now_ms=1).state is RunState.RUNNING
     assert settled(at(run(of), a=S.RUNNING, b=S.WAITING_APPROVAL), now_ms=1).state is RunState.RUNNING
     assert (
         settled(at(run(of), a=S.CONFIRMED, b=S.WAITING_APPROVAL), now_ms=1).state is RunState.WAITING_APPROVAL
@@ -125,6 +152,7 @@ def test_an_approval_is_another_persons_of_this_content_and_not_old(
     approval = Approval(by="qian", session="s2", content_hash="h", dispatch_order="118", at_ms=NOW_MS)
     item = replace(run(plan(step("a"))), approval=replace(approval, **change))  # type: ignore[arg-type]
     assert item.is_approved(now_ms=NOW_MS) is is_good
+    assert not replace(item, approval=None).is_approved(now_ms=NOW_MS)
 
 
 def test_a_paused_run_starts_nothing_until_it_goes_on() -> None:
@@ -144,6 +172,19 @@ def test_an_aborted_run_has_its_end_when_the_last_gate_stands() -> None:
     item = settled(ready(replace(at(run(of), a=S.RUNNING), is_aborted=True), of)[1], now_ms=3)
     assert (item.state, item.ended_ms) == (RunState.ABORTED, None)
     assert settled(at(item, a=S.CONFIRMED), now_ms=9).ended_ms == 9
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_run_whose_plan_is_another_now_keeps_what_came_out_and_starts_nothing(*, is_same: bool) -> None:
+    """What moves is followed where the steps are still the same; else nobody can say any more how it came out."""
+    of = plan(*map(step, "abcde"))
+    item = at(run(of), a=S.CONFIRMED, b=S.FAILED, c=S.RUNNING, d=S.WAITING_APPROVAL)
+    after = voided(item, of if is_same else plan(step("a")), now_ms=7)
+    moving = S.RUNNING if is_same else S.UNKNOWN
+    states = [found.state for found in after.steps.values()]
+    assert states == [S.CONFIRMED, S.FAILED, moving, S.SKIPPED, S.SKIPPED]
+    assert (after.state, after.ended_ms) == (RunState.ABORTED, None if is_same else 7)
+    assert voided(item, None, now_ms=7).steps["c"].state is S.UNKNOWN
 
 
 def test_it_is_kept_whole_in_the_database() -> None:
