@@ -193,6 +193,20 @@ def test_everything_else_is_refused(text: str) -> None:
         parse(text)
 
 
+def test_bounds_of_a_condition() -> None:
+    names = " or ".join(["m"] * 59)
+    for longest, more, said in (
+        (f"True{' ' * 496}", " ", "501 characters, at most 500"),
+        (names, " or True", "121 terms, at most 120"),
+        (f"1 > {10**15}", "01", "is larger than 1e+15"),
+    ):
+        assert parse(longest).text == longest.strip()
+        with pytest.raises(ExpressionError, match=re.escape(said)):
+            parse(longest + more)
+    with pytest.raises(ExpressionError, match="is larger than"):
+        parse(f"1 > {10**15 + 1}")
+
+
 def test_references_are_those_of_the_points_only() -> None:
     expression = parse("pool.level < 2 * m and not gate.closed or pool.level > 3 * m")
     assert expression.references == {"pool/level", "gate/closed"}
@@ -315,6 +329,8 @@ def test_bounds_of_calls() -> None:
     check_types(parse(f"count(20, {several})"), UNITS.get)
     with pytest.raises(ExpressionError, match="counts 1 of 21"):
         parse(f"count(1, {several}, gate.closed)")
+    with pytest.raises(ExpressionError, match="is 86401 s: write 1 s to 24 h"):
+        parse("held(gate.closed, 86401 * s)")
     assert points_of(parse("held(gate.closed and pool.level > 1 * m, 2 * s)").timed[0]) == {
         "gate/closed",
         "pool/level",
