@@ -21,7 +21,7 @@ SECRET = b"12345678901234567890"
 )
 def test_the_vectors_of_the_standard(time_s: int, code: str) -> None:
     assert code_at(SECRET, time_s // 30) == code[-6:]
-    assert len(SECRET) == SECRET_BYTES, "160 bits"
+    assert (len(SECRET), STEP_MS) == (SECRET_BYTES, 30_000), "160 bits and half a minute"
 
 
 def test_a_code_is_good_half_a_minute_either_way_and_no_longer() -> None:
