@@ -97,6 +97,7 @@ def test_what_is_not_fresh() -> None:
     assert why(challenge_age_s=None) == (Code.CHALLENGE_STALE.value, "not one of ours since start")
     assert why(challenge_age_s=11.2) == (Code.CHALLENGE_STALE.value, "11 s > 10 s")
     assert why(now_ms=NOW_MS + 1250) == (Code.TIME_LIMIT.value, "1.2 s")
+    assert why(now_ms=NOW_MS + 90_000) == (Code.TIME_LIMIT.value, "90.0 s")
     assert why(CLOSE, challenge_age_s=10.1)[0] == Code.CHALLENGE_STALE.value, "also toward safe"
 
 

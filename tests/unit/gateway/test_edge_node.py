@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from domain.drive import Table
 from domain.ids import DeviceId, FacilityId, GatewayId, ParkId
@@ -50,7 +51,9 @@ def test_numbers_begin_with_the_birth_and_wrap() -> None:
     assert topic == "spBv1.0/p/NBIRTH/gw"
     assert decode(birth).seq == 0
     assert [edge.next_seq() for _ in range(257)] == [*range(1, 256), 0, 1]
+    assert edge.told == 257
     edge.birth(now_ms=2)
+    assert (edge.born_ms, edge.told) == (2, 0)
     assert edge.next_seq() == 1
 
 
@@ -61,8 +64,22 @@ def test_a_device_is_born_with_every_point_and_the_bounds_of_each() -> None:
     assert (metric.name, metric.value, metric.timestamp_ms) == ("pool/level", 4.5, 77)
     assert metric.properties == {"engUnit": "m", "engLow": 0.0, "engHigh": 5.0}
     [unknown] = decode(node().device_birth("plc", [LEVEL], [], now_ms=99)[1]).metrics
-    assert (unknown.value, unknown.quality) == (None, Quality.UNCERTAIN)
+    assert (unknown.value, unknown.quality, unknown.reason) == (None, Quality.UNCERTAIN, Reason.STALE)
+    [bare] = decode(
+        node().device_birth("plc", [replace(LEVEL, unit="", range_min=None)], [], now_ms=99)[1]
+    ).metrics
+    assert bare.properties == {"engHigh": 5.0}, "what has no unit names none"
     assert decode(payload).uuid is None
+
+
+@pytest.mark.parametrize(
+    ("quality", "reason"),
+    [(Quality.GOOD, None), (Quality.UNCERTAIN, Reason.CLOCK), (Quality.BAD, Reason.RANGE)],
+)
+def test_a_birth_says_how_far_each_value_is_to_be_trusted(quality: Quality, reason: Reason | None) -> None:
+    told = replace(FULL, quality=quality, reason=reason)
+    [metric] = decode(node().device_birth("plc", [LEVEL], [told], now_ms=99)[1]).metrics
+    assert (metric.quality, metric.reason) == (quality, reason)
 
 
 def test_data_carries_value_time_quality_and_reason_of_numbers_states_and_texts() -> None:

@@ -69,6 +69,13 @@ def test_a_time_ahead_is_told_once_while_it_stands_still() -> None:
     assert len(moved.fresh) == 2
 
 
+def test_a_clock_that_was_ahead_and_is_right_again_is_told_behind_what_it_was_told_ahead() -> None:
+    on = tracker()
+    (ahead, *_) = report(on, COD, at=later(CLOCK_SLACK_MS / 1000 + 1)).fresh
+    (right, *_) = report(on, COD).fresh
+    assert (ahead.observed_ms, right.observed_ms, right.own_ms) == (AT_MS + 1, AT_MS + 2, AT_MS)
+
+
 def test_a_clock_is_believed_up_to_its_slack() -> None:
     just = report(tracker(), COD, at=later(CLOCK_SLACK_MS / 1000))
     assert just.deviations == []
@@ -159,6 +166,8 @@ def test_a_report_of_more_packets_than_are_remembered_is_whole_when_those_came()
     on, many = tracker(), PACKETS_MAX + 10
     for number in range(1, PACKETS_MAX + 1):
         taken(on, "w99999-Rtd=1", pnum=many, pno=number)
+    taken(on, "w99999-Rtd=1", pnum=many, pno=many)
+    assert [len(split.came) for split in on._splits.values()] == [PACKETS_MAX], "no more are remembered"
     after = report(on, COD, at=later(30), now_ms=AT_MS + 30_000, pnum=many, pno=1)
     assert after.deviations == []
 

@@ -283,3 +283,14 @@ def test_a_lost_connection_forgets_what_ran_and_what_waits() -> None:
     on.lost()
     assert on.hear(reply(request, "9012", "ExeRtn=1"), now_s=1.0) is None
     assert on.due(now_s=100.0, now_ms=NOW_MS) is None
+
+
+def test_a_request_that_comes_back_as_it_was_sent_is_no_sign_of_work_on_it() -> None:
+    on = talk()
+    on.ask("1012", "SystemTime=1")
+    request = asked(on)
+    assert on.hear(reply(request, "9011", "QnRtn=1"), now_s=1.0) is None
+    assert on.hear(reply(request, "1012", request.cp), now_s=100.0) is None
+    ended = on.silent(now_s=1.0 + RESULT_S)
+    assert ended is not None
+    assert ended.state is RequestState.UNANSWERED

@@ -8,6 +8,7 @@ from domain.drive import Table
 from domain.ids import DeviceId, FacilityId, GatewayId
 from domain.park import Device, Point, PollGroup, Register, RegisterType
 from domain.quality import Quality, Reason
+from domain.sample import Reading
 from domain.words import Words
 from gateway.image import DeviceImage, period_s, stale_after_s
 from gateway.judgement import REASON_NUMBERS
@@ -176,7 +177,7 @@ def test_all_is_told_again_when_asked() -> None:
 def test_a_reading_is_as_old_as_its_last_good_read_and_stale_after_two_periods() -> None:
     image = DeviceImage(DEVICE, POINTS, [])
     never = image.reading(0, now_s=5.0, speed=1.0)
-    assert (never.value, never.quality, never.reason, never.fresh) == (None, Quality.BAD, Reason.STALE, False)
+    assert never == Reading(value=None, quality=Quality.BAD, reason=Reason.STALE), "no time and no age either"
     read(image, T0, 3.5, 1.0, text="a")
     limit_s = stale_after_s(DEVICE.groups["normal"], speed=1.0)
     assert limit_s == 2.0
@@ -196,7 +197,9 @@ def test_silence_is_doubted_once_and_keeps_the_value() -> None:
     read(image, T0, 3.5, 1.0, text="a")
     rows = np.array([0])
     assert image.doubt(rows, Quality.BAD, Reason.LINK, observed_ms=T0 + 5).tolist() == [0]
-    assert image.doubt(rows, Quality.BAD, Reason.LINK, observed_ms=T0 + 6).tolist() == []
+    for later_ms in (10**9, 6):
+        again = image.doubt(rows, Quality.BAD, Reason.LINK, observed_ms=T0 + later_ms)
+        assert again.tolist() == [], "however long it lasts"
     found = image.reading(0, now_s=1.0, speed=1.0)
     assert (found.value, found.quality, found.reason, found.observed_ms) == (
         3.5,
@@ -271,3 +274,12 @@ def test_what_was_doubted_before_it_was_ever_read_has_no_age_and_no_value() -> N
         found = image.reading(row, now_s=5.0, speed=1.0)
         assert (found.value, found.age_s, found.fresh, found.reason) == (None, None, False, Reason.LINK)
     assert [item.value for item in image.told(range(3))] == [None, None, None]
+
+
+def test_what_was_told_keeps_its_time_until_it_is_told_again_be_it_the_first_that_a_clock_issues() -> None:
+    image = DeviceImage(DEVICE, POINTS, [])
+    read(image, 1, 4.0, 1.0, text="a")
+    assert read(image, 2, 4.0, 1.0, text="a") == []
+    assert [item.observed_ms for item in image.told(range(3))] == [1] * 3
+    assert image.told_columns(ALL).observed_ms.tolist() == [1] * 3
+    assert image.reading(0, now_s=1.0, speed=1.0).observed_ms == 2

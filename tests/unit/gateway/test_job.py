@@ -6,9 +6,11 @@ import pytest
 
 from domain.admission import Direction
 from domain.command import Action, Phase, State
-from domain.drive import CommandWord, MomentaryCoils
+from domain.drive import CommandWord, MomentaryCoils, Setpoint
 from domain.ids import CommandId
 from domain.position import Position
+from domain.quality import Quality
+from domain.sample import NEVER_READ, Reading
 from gateway.job import LOOK_TIMEOUT_S, REST_TIMEOUT_S, Job
 from gateway.ledger_entry import Entry
 from gateway.proof import Goal
@@ -89,3 +91,47 @@ def test_a_new_job_has_written_nothing() -> None:
     assert (made.has_written, made.is_unanswered, made.is_over, made.joined) == (False, False, False, [])
     assert (made.is_admitted(), made.against, made.warnings) == ((), (), ())
     assert (made.travel_s, made.echo, made.echo_reads, made.instead_of) == (None, None, 0, None)
+
+
+STEPPED = replace(GATE, drive=Setpoint(word=0, stop=1, step_percent=25.0))
+KNOWN = Reading(value=50.5, quality=Quality.GOOD, age_s=0.1, fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "percent", "stops"),
+    [
+        (Action.OPEN, None, (75.5,)),
+        (Action.CLOSE, None, (25.5, 0.5)),
+        (Action.SET, 10.0, (25.5,)),
+        (Action.SET, 60.0, ()),
+    ],
+)
+def test_away_from_safe_it_goes_in_the_steps_of_its_drive(
+    action: Action, percent: float | None, stops: tuple[float, ...]
+) -> None:
+    assert job(action, percent=percent, way=AWAY, actuator=STEPPED).steps(KNOWN) == stops
+
+
+@pytest.mark.parametrize("opening", [KNOWN, NEVER_READ])
+def test_toward_safe_and_where_the_drive_has_no_steps_it_goes_at_once_from_any_opening(
+    opening: Reading,
+) -> None:
+    assert job(Action.CLOSE, way=SAFE, actuator=STEPPED).steps(opening) == ()
+    assert job(Action.STOP, way=Direction.NONE, actuator=STEPPED).steps(opening) == ()
+    whole = replace(STEPPED, drive=Setpoint(word=0, stop=1))
+    for actuator in (GATE, whole):
+        assert job(Action.OPEN, way=AWAY, actuator=actuator).steps(opening) == ()
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        NEVER_READ,
+        replace(KNOWN, fresh=False),
+        replace(KNOWN, quality=Quality.UNCERTAIN),
+        replace(KNOWN, value=float("nan")),
+        replace(KNOWN, value="half"),
+    ],
+)
+def test_from_an_opening_that_is_not_known_no_step_can_be_reckoned(opening: Reading) -> None:
+    assert job(Action.OPEN, way=AWAY, actuator=STEPPED).steps(opening) is None

@@ -95,6 +95,13 @@ def test_both_limits_at_once_contradict_each_other() -> None:
     assert judge(20, 0, 0, 1, 1, 2)[3:5] == [(Quality.BAD, Reason.CONTRADICTION)] * 2
 
 
+def test_both_limits_contradict_each_other_on_a_device_that_says_nothing_else() -> None:
+    judged = blank([1.0, 1.0])
+    limits = [point("gate", name, is_state=True) for name in ("opened", "closed")]
+    Judge(limits, [GATE]).judge(judged, slice(0, 2), observed_ms=T0)
+    assert [REASONS[reason] for reason in judged.reason] == [Reason.CONTRADICTION] * 2
+
+
 def test_no_value_is_bad() -> None:
     assert judge(NAN, 0, 0, 0, 1, 2, invalid=0)[0] == (Quality.BAD, Reason.SENSOR_FAULT)
 
@@ -154,6 +161,14 @@ def test_a_number_that_stands_still_is_frozen_and_a_state_is_not() -> None:
     assert seen.at(10) == [GOOD, FROZEN, GOOD, GOOD]
     assert seen.at(11, level=2.01)[1] == GOOD
     assert seen.at(12, level=2.01)[1] == GOOD
+
+
+def test_a_device_all_of_whose_numbers_may_freeze_is_watched_like_one_of_whose_some_may() -> None:
+    judge_of = Judge([point("meter", "level", frozen_s=10.0)], [])
+    judged = blank([2.0])
+    for later_ms, reason in [(0, None), (9_999, None), (10_000, Reason.FROZEN)]:
+        judge_of.judge(judged, slice(0, 1), observed_ms=T0 + later_ms)
+        assert REASONS[judged.reason[0]] is reason
 
 
 def test_a_fault_of_the_plc_spoils_all_its_numbers() -> None:
@@ -263,7 +278,7 @@ def test_one_flag_is_enough_and_a_number_of_that_name_is_none(flag: str) -> None
 def test_a_step_is_measured_in_whole_milliseconds_from_the_last_belief() -> None:
     """A second reading at the same instant counts as one millisecond later; what was believed long ago bounds nothing."""
     judge_of = Judge([point("pool", "level", rate_max=1.0)], [])
-    steps = [(0.0, 0, True), (0.0009, 0, True), (0.0030, 0, False), (0.0030, 3, True), (1e9, 3, False)]
+    steps = [(0.0, 0, True), (0.0009, 0, True), (0.0025, 0, False), (0.0025, 3, True), (1e9, 3, False)]
     for value, later_ms, is_good in steps:
         judged = blank([value])
         judge_of.judge(judged, slice(0, 1), observed_ms=T0 + later_ms)

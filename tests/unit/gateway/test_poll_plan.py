@@ -13,7 +13,7 @@ from domain.drive import Table
 from domain.ids import DeviceId, FacilityId
 from domain.park import Point, Register, RegisterType
 from domain.words import Words
-from gateway.poll_plan import GAP_REGISTERS_MAX, Block, PollPlan
+from gateway.poll_plan import GAP_BITS_MAX, GAP_REGISTERS_MAX, Block, PollPlan
 from wire.modbus import BIT_TABLES, width
 
 
@@ -254,3 +254,43 @@ def test_the_points_of_one_register_stay_together_at_a_cut() -> None:
         (8, 1, (0,)),
         (10, 2, (1, 2, 3)),
     ]
+
+
+def test_a_read_falls_into_halves_and_never_between_the_points_of_one_address() -> None:
+    def halved(*points: Point) -> list[tuple[int, ...]] | None:
+        made = plan(points)
+        [whole] = made.blocks
+        halves = made.halves(whole)
+        return None if halves is None else [half.rows for half in halves]
+
+    float32 = RegisterType.FLOAT32
+    assert halved(*map(point, range(4))) == [(0, 1), (2, 3)]
+    assert halved(point(0), point(3), point(3, float32), point(9)) == [(0,), (1, 2, 3)]
+    assert halved(point(3), point(3, float32)) is None, "it begins at one address only"
+
+
+def test_points_of_one_address_are_asked_for_together_again_however_wide() -> None:
+    made = plan([point(2), point(3), point(3, RegisterType.FLOAT32)])
+    made.refused.update((1, 2))
+    assert [(block.start, block.count, block.rows) for block in made.again()] == [(3, 2, (1, 2))]
+
+
+def test_a_read_begins_where_the_widest_of_overlapping_points_does() -> None:
+    made = plan([point(1), point(0, RegisterType.FLOAT64)])
+    assert [(block.start, block.count, block.rows) for block in made.blocks] == [(0, 4, (1, 0))]
+
+
+def test_behind_a_refused_address_a_read_is_as_long_as_any_other() -> None:
+    made = plan([point(n) for n in range(100)], registers_max=60)
+    poll(made, Plc(frozenset({37})))
+    assert spans(made.blocks) == [(0, 37), (38, 60), (98, 2)]
+
+
+def test_sixteen_bits_are_read_for_each_register_and_wider_gaps_along() -> None:
+    def coils(*addresses: int, registers_max: int = 120) -> list[tuple[int, int]]:
+        points = [point(n, RegisterType.BIT, Table.COIL) for n in addresses]
+        return spans(plan(points, registers_max=registers_max).blocks)
+
+    assert coils(*range(200), registers_max=10) == [(0, 160), (160, 40)]
+    assert coils(0, 1 + GAP_BITS_MAX) == [(0, 2 + GAP_BITS_MAX)]
+    assert coils(0, 2 + GAP_BITS_MAX) == [(0, 1), (2 + GAP_BITS_MAX, 1)]

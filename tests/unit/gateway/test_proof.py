@@ -185,6 +185,13 @@ def test_an_unknown_outcome_says_whose_silence_it_was(answered: bool, why: str) 
     assert (found.causes[0].code, found.causes[0].detail.zh) == ("link-lost", why)
 
 
+def test_limits_that_are_heard_and_not_trusted_are_no_contradiction() -> None:
+    doubted = now(False, Quality.UNCERTAIN)
+    found = outcome(CLOSE, Seen(opened=doubted, closed=doubted), is_time_out=True, is_silence=True)
+    assert found is not None
+    assert found.causes == (Cause(code=Code.LINK, detail=Words("无可信反馈", "no trusted feedback")),)
+
+
 def test_a_move_in_steps_that_something_stands_against_stays_and_says_what() -> None:
     against = (Cause(code=Code.LOCAL),)
     found = stopped_over(40.0, against)

@@ -32,6 +32,7 @@ def test_what_comes_back_untouched_is_brought_back() -> None:
     [
         (PROVED, replace(AWAY, counters=None)),
         (replace(PROVED, counters={}), AWAY),
+        (replace(PROVED, counters={}), replace(AWAY, counters={})),
         (PROVED, replace(AWAY, counters={**COUNTED, "local_switches": 4.0})),
         (PROVED, replace(AWAY, counters={**COUNTED, "boots": 8.0})),
         (PROVED, replace(AWAY, has_come_back=False)),
@@ -132,3 +133,18 @@ def test_without_an_order_everything_is_forgotten_and_at_safe_all_is_proved() ->
         found = decide(replace(PROVED, tries=2, is_asked=True), there, SAFE_PULSE, waited_s=0.0)
         assert found.act is Act.REST
         assert found.proof == Proof(orders=AWAY.standing, counters=COUNTED, is_touched=is_touched)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        ({}, COUNTED, "no counters prove that nobody has worked on it"),
+        (COUNTED, None, "no counters prove that nobody has worked on it"),
+        (COUNTED, {**COUNTED, "boots": 8.0}, "its local or boot counter has changed"),
+    ],
+)
+def test_a_person_is_told_whether_counters_are_missing_or_have_changed(
+    before: dict[str, float], now: dict[str, float] | None, why: str
+) -> None:
+    verdict = decide(replace(PROVED, counters=before), replace(AWAY, counters=now), SAFE_PULSE, waited_s=1e9)
+    assert (verdict.act, verdict.words.en) == (Act.ASK, why)

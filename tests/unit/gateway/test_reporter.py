@@ -54,12 +54,25 @@ def test_each_reason_to_tell(now: Judged, after_ms: int, rows: list[int]) -> Non
         assert np.array_equal(made.told.values[row], now.values[row], equal_nan=True)
 
 
+def test_what_changed_of_one_row_alone_is_remembered_of_it_and_told_once() -> None:
+    made = told_once()
+    now = judged(1.0, 7.0, NAN)
+    now.quality[1], now.reason[1] = BAD, REASON_NUMBERS[Reason.RANGE]
+    assert made.select(now, ROWS, T0 + 1).tolist() == [1]
+    assert (made.told.values[1], made.told.quality[1]) == (7.0, BAD)
+    assert made.told.reason.tolist() == [0, REASON_NUMBERS[Reason.RANGE], 0]
+    assert made.select(now, ROWS, T0 + 2).tolist() == []
+
+
 def test_in_a_silence_only_what_was_never_told_is_new() -> None:
     made = told_once()
     assert made.select(judged(1.0, 2.0, NAN), ROWS, T0 + 10**9, after_silence=False).tolist() == []
-    never = Reporter([point("pool", "a")])
-    assert never.told_ms.tolist() == [NEVER_MS]
-    assert never.select(judged(NAN), np.arange(1), T0, after_silence=False).tolist() == [0]
+    for quality in (GOOD, BAD):
+        never = Reporter([point("pool", "a")])
+        assert never.told_ms.tolist() == [NEVER_MS]
+        nothing = judged(NAN, quality=quality)
+        assert never.select(nothing, np.arange(1), T0, after_silence=False).tolist() == [0]
+        assert never.select(nothing, np.arange(1), T0 + 1, after_silence=False).tolist() == []
 
 
 def test_rows_may_have_times_of_their_own() -> None:

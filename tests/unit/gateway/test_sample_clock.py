@@ -1,5 +1,7 @@
 """The sample clock: near its source, strictly rising per device, above the ceiling of the run before, never stepping."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,11 +24,11 @@ def test_times_rise_strictly_per_device_and_devices_do_not_push_each_other() -> 
 
 
 def test_a_step_of_the_source_is_slewed_both_ways() -> None:
-    for step in (-3_600_000, 3_600_000):
+    for begin_ms, step in itertools.product((0, 10**9), (-3_600_000, 3_600_000)):
         clock = SampleClock(is_slewed=True)
-        clock.stamp(A, source_ms=10**9, monotonic_s=0, speed=1)
-        after = clock.stamp(A, source_ms=10**9 + 1000 + step, monotonic_s=1, speed=1)
-        assert abs(after - (10**9 + 1000)) <= 1000 * SLEW
+        clock.stamp(A, source_ms=begin_ms, monotonic_s=0, speed=1)
+        after = clock.stamp(A, source_ms=begin_ms + 1000 + step, monotonic_s=1, speed=1)
+        assert abs(after - (begin_ms + 1000)) <= 1000 * SLEW
         assert clock.offset_ms != 0
 
 
@@ -34,6 +36,7 @@ def test_the_conductors_page_is_followed_at_any_speed() -> None:
     clock = SampleClock(is_slewed=False)
     clock.stamp(A, source_ms=0, monotonic_s=0, speed=60)
     assert clock.stamp(A, source_ms=60_000, monotonic_s=1, speed=60) == 60_000
+    assert clock.stamp(A, source_ms=70_000, monotonic_s=2, speed=60) == 70_000, "it is taken at its word"
 
 
 def test_a_start_begins_above_the_ceiling_of_the_run_before() -> None:

@@ -119,3 +119,40 @@ def test_dues_follow_the_speed_and_without_groups_there_is_nothing_to_wait_for()
     assert made.due(now_s=105.0, speed=0.5) == "critical"
     assert made.due(now_s=100.1, speed=2.0) == "critical"
     assert made.due_s("slow", speed=2.0) == 105.0
+
+
+def polled_at_100() -> Schedule:
+    made = schedule()
+    for name in GROUPS:
+        made.polled(name, due_s=100.0, now_s=100.0, speed=1.0)
+    return made
+
+
+def test_a_hurry_counts_from_its_own_instant_until_as_many_times_released() -> None:
+    made = polled_at_100()
+    for _ in range(2):
+        made.hurry(["slow"])
+        assert made.due_s("slow", speed=1.0) == pytest.approx(100.1)
+    made.release(["slow"])
+    assert made.due_s("slow", speed=1.0) == pytest.approx(100.1), "another still wants it"
+    made.release(["slow"])
+    assert made.due_s("slow", speed=1.0) == 110.0
+    assert made.due(now_s=111.0, speed=1.0) == "critical", "and it goes before nobody any more"
+
+
+def test_who_is_due_is_asked_at_the_speed_of_that_moment() -> None:
+    assert polled_at_100().due(now_s=100.15, speed=1.0) is None
+    assert polled_at_100().due(now_s=100.15, speed=2.0) == "critical"
+
+
+def test_a_speed_that_stood_only_while_a_poll_ended_is_forgotten_with_it() -> None:
+    made = polled_at_100()
+    assert made.due_s("slow", speed=1.0) == 110.0
+    made.polled("slow", due_s=110.0, now_s=110.0, speed=20.0)
+    assert made.due_s("slow", speed=1.0) == 120.0
+
+
+def test_a_group_of_another_device_is_not_made_due_here() -> None:
+    made = polled_at_100()
+    made.make_due(["another"], now_s=100.0)
+    assert made.due(now_s=100.1, speed=1.0) is None
