@@ -8,7 +8,7 @@ import pytest
 
 from domain.ids import PointRef
 from domain.quality import Quality, Reason
-from ingest.layout import ALIKE_MAX, LAYOUTS_MAX, Layouts, Recognised
+from ingest.layout import ALIKE_MAX, LAYOUTS_MAX, UUID_MAX, Layouts, Recognised
 from stores.codes import code_of
 from tests.unit.ingest.test_layout import EPOCH, LIVE, NOW_MS
 from wire.sparkplug import DataType, Metric, Payload, decode, encode, payload_uuid
@@ -96,6 +96,14 @@ def test_each_metric_has_its_own_time_and_value() -> None:
     assert len(layouts._known[LIVE, next(iter(layouts._known))[1]]) == 1, "one layout, learnt once"
 
 
+def test_payloads_share_a_layout_whatever_their_own_time() -> None:
+    layouts = Layouts(code_of)
+    found = [read(replace(PAYLOAD, timestamp_ms=at_ms), layouts) for at_ms in (NOW_MS, 2**35, 2**42 - 1)]
+    points = [item.points for item in found if item is not None]
+    assert len(points) == len(found)
+    assert all(of is points[0] for of in points), "learnt once"
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -105,6 +113,8 @@ def test_each_metric_has_its_own_time_and_value() -> None:
         replace(NUMBER, value=float("inf")),
         replace(NUMBER, value=float("nan")),
         replace(NUMBER, datatype=DataType.STRING, value="x"),
+        replace(BAD, datatype=DataType.STRING),
+        replace(BAD, datatype=DataType.INT32, value=5),
         replace(NUMBER, name="no/point"),
     ],
 )
@@ -112,6 +122,13 @@ def test_what_our_gateways_do_not_store_is_left_to_protobuf(odd: Metric) -> None
     assert not is_read(replace(PAYLOAD, metrics=(odd,)))
     assert not is_read(replace(PAYLOAD, metrics=(*PAYLOAD.metrics, odd)))
     assert not is_read(replace(PAYLOAD, metrics=(odd, *PAYLOAD.metrics)))
+
+
+def test_payloads_of_any_length_up_to_that_of_the_longest_number_are_recognised() -> None:
+    assert len(payload_uuid(EPOCH, 10**19 - 1)) == UUID_MAX
+    numbered = [replace(PAYLOAD, uuid="0" * size) for size in range(UUID_MAX + 3)]
+    assert all_read(numbered) == [size <= UUID_MAX for size in range(UUID_MAX + 3)]
+    assert all(all_read(replace(PAYLOAD, seq=34, uuid="0" * size) for size in range(34, UUID_MAX + 1)))
 
 
 @pytest.mark.parametrize("uuid", [None, "0a" * 27, "é" * 20])
