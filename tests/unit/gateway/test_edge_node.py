@@ -47,6 +47,7 @@ def test_the_will_and_the_birth_of_a_session_carry_the_same_number_and_the_next_
 
 def test_numbers_begin_with_the_birth_and_wrap() -> None:
     edge = node()
+    assert (edge.born_ms, edge.told) == (None, 0)
     topic, birth = edge.birth(now_ms=1)
     assert topic == "spBv1.0/p/NBIRTH/gw"
     assert decode(birth).seq == 0

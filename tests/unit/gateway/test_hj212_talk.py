@@ -67,7 +67,7 @@ def test_data_is_acknowledged_by_9014_as_the_standard_has_it() -> None:
     [
         ("2011", 5, "9014"), ("2011", 4, None), ("2061", 7, "9014"), ("2011", None, None), ("2011", 1, "9014"),
         ("1013", 5, "9013"), ("9015", 9, "9013"), ("9011", 5, None), ("9012", 5, None), ("9014", 5, None),
-        ("3020", 5, "9014"),
+        ("3020", 5, "9014"), ("2012", 5, "9013"), ("2022", 5, "9013"),
     ],
 )  # fmt: skip
 def test_what_asks_for_an_answer_gets_the_right_one(cn: str, flag: int | None, expected: str | None) -> None:

@@ -172,6 +172,9 @@ def test_all_is_told_again_when_asked() -> None:
     assert read(image, T0 + 1, 1.0, 0.0, text="a") == []
     image.tell_all_again()
     assert read(image, T0 + 2, 1.0, 0.0, text="a") == [0, 1, 2]
+    silence_ms = round(POINTS[0].silence_s_max * 1000)
+    assert read(image, T0 + 1 + silence_ms, 1.0, 0.0, text="a") == []
+    assert read(image, T0 + 2 + silence_ms, 1.0, 0.0, text="a") == [0, 1, 2], "none is silent for longer"
 
 
 def test_a_reading_is_as_old_as_its_last_good_read_and_stale_after_two_periods() -> None:
@@ -222,6 +225,7 @@ def test_a_group_s_period_and_its_end_follow_the_speed_of_time() -> None:
     assert stale_after_s(group, speed=0.5) == 40.0
     assert period_s(group, speed=4.0) == 2.5
     assert period_s(group, speed=1e9, floor_s=0.02) == 0.02
+    assert (period_s(group, speed=1e9), stale_after_s(group, speed=1e9)) == (0.1, 0.5), "never below"
 
 
 def test_a_poll_of_nothing_answers_for_no_group() -> None:
@@ -263,6 +267,7 @@ def test_samples_answer_for_their_group_and_silence_follows_them() -> None:
     samples(image, [T0], [4.0], [GOOD])
     assert not image.is_stale("normal", now_s=7.0, speed=1.0)
     assert image.is_stale("normal", now_s=7.1, speed=1.0)
+    assert not image.is_stale("normal", now_s=7.0, speed=10.0), "it came when time went slower"
     assert samples(image, [T0], [4.0], [GOOD]) == []
     assert image.reading(0, now_s=7.0, speed=1.0).fresh
 

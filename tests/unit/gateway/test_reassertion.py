@@ -48,6 +48,10 @@ def test_without_that_proof_one_person_is_asked_once(proof: Proof, look: Look) -
     assert act(first.proof, look) is Act.REST
 
 
+def test_what_follows_is_recorded_by_these_names() -> None:
+    assert [act.value for act in Act] == ["rest", "reassert", "confirm", "given_up"]
+
+
 def test_what_was_never_proved_is_left_to_a_fresh_command() -> None:
     assert act(Proof(), AWAY) is Act.REST
     assert act(replace(PROVED, orders=frozenset({"another"})), AWAY) is Act.REST

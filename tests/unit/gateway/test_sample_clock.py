@@ -160,3 +160,17 @@ def test_it_is_off_beyond_the_limit_and_agrees_again_within_a_second() -> None:
     ):
         clock.stamp(A, source_ms=10**9 + offset_ms, monotonic_s=0.0, speed=1.0)
         assert (clock.offset_ms, clock.is_off) == (offset_ms, is_off)
+
+
+def test_a_new_clock_is_believed_and_has_promised_nothing() -> None:
+    clock = SampleClock(is_slewed=True)
+    assert (clock.offset_ms, clock.is_off, clock.ceiling_ms) == (0, False, 0)
+
+
+def test_a_correction_of_one_second_takes_twenty() -> None:
+    clock, offsets = SampleClock(is_slewed=True), []
+    clock.stamp(A, source_ms=10**9, monotonic_s=0.0, speed=1.0)
+    for second in range(1, 22):
+        clock.stamp(A, source_ms=10**9 + 1000 * second + 1000, monotonic_s=float(second), speed=1.0)
+        offsets.append(clock.offset_ms)
+    assert offsets == [*range(950, 0, -50), 0, 0]

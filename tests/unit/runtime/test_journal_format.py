@@ -48,6 +48,7 @@ def sealed(offset: int, *, flags: int = 0, payload: bytes = b"x") -> bytes:
 
 def test_a_segment_s_name_and_the_versions_of_its_packings() -> None:
     assert segment_name(EPOCH, 7) == f"{EPOCH}-00000007.journal"
+    assert (STORED, DEFLATED, BLOCKS) == (0, 1, 2)
     for packing, version in ((STORED, 1), (DEFLATED, 1), (BLOCKS, 2)):
         header = Header(gateway="g", epoch=EPOCH, number=0, first_offset=0, created_ms=0, packing=packing)
         packed = pack_header(header)
