@@ -24,6 +24,28 @@ def test_one_spelling() -> None:
     assert digest({"a": 1}) != digest({"a": 2})
 
 
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        ("关", '"关"'),
+        (7, "7"),
+        (-0.0, "0"),
+        (1e-4, "0.0001"),
+        (9.9e-5, "0.000099"),
+        (9e-7, "9e-7"),
+        (999999999999999.9, "999999999999999.9"),
+        (1000000000000000.5, "1000000000000000.5"),
+        (1e15, "1000000000000000"),
+    ],
+)
+def test_a_value_alone_is_spelled_like_one_inside(value: Json, spelled: str) -> None:
+    assert dumps(value) == spelled.encode()
+    assert dumps([value]) == f"[{spelled}]".encode()
+
+
 @given(value=ANY)
 def test_the_short_way_spells_like_the_long_one(value: Json) -> None:
     assert dumps(value) == rfc8785.dumps(value)

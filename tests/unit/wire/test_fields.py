@@ -72,3 +72,10 @@ def test_a_whole_number_that_a_double_cannot_hold_is_refused(value: int) -> None
 def test_a_number_beyond_a_double_is_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="the field f must be a finite number"):
         Fields({"f": 10**400}).scalar("f")
+
+
+def test_true_and_false_are_no_numbers() -> None:
+    for value in (True, False):
+        with pytest.raises(RemoteProtocolError, match="the field f must be a number"):
+            Fields.as_number("f", value)
+    assert [Fields.as_number("f", value) for value in (0, 1, -2.5)] == [0.0, 1.0, -2.5]

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from domain.logger import ReportKind
+from domain.logger import FAULTY, ReportKind
 from wire.hj212_factors import COMMANDS, FACTORS, KINDS, OLD_FACTORS, is_code, other_code, sent_unit, words_of
 
 COMPARED = "16130eedc9f4520d64272ccd1feeeec24e289dc26b9f2bd27671a4eedc1ff3cb"
@@ -46,6 +46,8 @@ def test_each_kind_of_report_has_its_command() -> None:
         ("B01", "Cou", "m3"),
         ("w01018", "Cou", "kg"),
         ("SB1", "RS", ""),
+        ("w01018", FAULTY, ""),
+        ("w00000", FAULTY, ""),
         ("SB1", "RT", "h"),
         ("011", "Rtd", "mg_L"),
         ("nothing", "Rtd", None),

@@ -150,3 +150,130 @@ def test_a_line_full_of_heads_costs_few_sums() -> None:
     (found,) = all_of(b"##0000" * 1600 + b"\r\n")
     assert isinstance(found, Rubbish)
     assert found.count == 9600
+
+
+TORN = b"##0002ab0000"
+"""A whole frame but for its sum, when another head follows."""
+
+
+def test_the_two_bytes_of_an_end_may_come_one_by_one() -> None:
+    stream = FrameStream()
+    for piece, waiting in ((b"\r", 1), (b"\n", 0), (b"\r\n", 0), (b"\n\r", 2), (b"\n", 0)):
+        stream.feed(piece)
+        assert stream.waiting == waiting
+    assert stream.feed(WIRE) == [FRAME]
+
+
+def test_what_is_rubbish_around_frames_is_counted_where_it_stands() -> None:
+    bare = WIRE[:-2]
+    assert all_of(b"#" + WIRE) == [Rubbish(why=Deviation.GARBAGE, count=1), FRAME]
+    assert all_of(WIRE[:30] + WIRE) == [Rubbish(why=Deviation.GARBAGE, count=30), FRAME]
+    assert all_of(bare + b"##12" + WIRE) == [FRAME, Rubbish(why=Deviation.GARBAGE, count=4), FRAME]
+    assert all_of(bare + b"##12\r\n") == [FRAME, Rubbish(why=Deviation.GARBAGE, count=4)]
+    assert all_of(b"##0012ab\r\n") == [Rubbish(why=Deviation.GARBAGE, count=8)]
+    (plain,) = all_of(b"x\r\n")
+    assert isinstance(plain, Rubbish)
+    assert plain.detail == ""
+
+
+def test_a_frame_without_meaning_is_counted_with_its_head_and_sum_and_told_why() -> None:
+    wire = framed(WIRE[6:-6].replace(b"MN=320684000100A00000000001;", b""))
+    assert all_of(b"xy" + wire) == [
+        Rubbish(why=Deviation.GARBAGE, count=2),
+        Rubbish(why=Deviation.FIELD_MISSING, count=len(wire) - 2, detail="field-missing: no MN"),
+    ]
+    assert all_of(b"##0000FFFF\r\n") == [
+        Rubbish(why=Deviation.FIELD_MISSING, count=10, detail="field-missing: no CP")
+    ]
+
+
+def test_a_wrong_sum_is_told_with_the_first_forty_bytes_whatever_they_are() -> None:
+    wrong = b"##0050QN=\xff" + WIRE[10:56] + b"0000"
+    said = "##0050QN=\N{REPLACEMENT CHARACTER}" + WIRE[10:40].decode()
+    assert all_of(b"ab" + wrong + b"\r\n") == [
+        Rubbish(why=Deviation.CRC_WRONG, count=len(wrong) + 2, detail=said)
+    ]
+
+
+def test_a_line_has_eight_attempts() -> None:
+    *_, rubbish, frame = all_of(TORN * 7 + WIRE)
+    assert rubbish == Rubbish(why=Deviation.CRC_WRONG, count=84, detail=(TORN + WIRE)[:40].decode())
+    assert frame == FRAME
+    assert all_of(TORN * 8 + WIRE) == [
+        Rubbish(why=Deviation.GARBAGE, count=94 + len(WIRE), detail="too many heads in one line")
+    ]
+
+
+def test_a_wrong_length_behind_rubbish_is_as_tolerable_as_one_alone() -> None:
+    segment = WIRE[6:-6]
+    rubbish, frame = all_of(b"xy" + framed(segment, length=len(segment) + 3))
+    assert rubbish == Rubbish(why=Deviation.GARBAGE, count=2)
+    assert isinstance(frame, Frame)
+    assert frame.deviations == (Deviation.LENGTH_WRONG,)
+
+
+def test_a_length_in_characters_of_gb_18030_is_known_too() -> None:
+    segment = WIRE[6:-6].replace(b"Flag=N", "Flag=正常".encode("gb18030"))
+    (frame,) = all_of(framed(segment, length=len(segment) - 2))
+    assert isinstance(frame, Frame)
+    assert frame.deviations == (Deviation.LENGTH_IN_CHARACTERS, Deviation.ENCODING)
+
+
+@pytest.mark.parametrize("written", [b"+A00", b" A00", b"A_00", b"A00 ", b"0B00"])
+def test_a_sum_that_begins_with_a_nought_is_written_with_it(written: bytes) -> None:
+    segment = b"QN=20261121080000123;ST=32;CN=2011;PW=123456;MN=0001;Flag=5;CP=&&a=1&&"
+    (frame,) = all_of(b"##0070" + segment + b"0A00\r\n")
+    assert isinstance(frame, Frame)
+    assert whys(all_of(b"##0070" + segment + written + b"\r\n")) == [Deviation.CRC_WRONG]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_sum_in_small_letters_is_noted_and_no_reason_to_refuse(mode: Mode) -> None:
+    assert WIRE.endswith(b"3E80\r\n")
+    small, plain = all_of(WIRE.replace(b"3E80", b"3e80") + WIRE, mode)
+    assert isinstance(small, Frame)
+    assert isinstance(plain, Frame)
+    assert (small.deviations, plain.deviations) == ((Deviation.CRC_LOWER_CASE,), ())
+
+
+@pytest.mark.parametrize("data", [WIRE[:-3], b"ab" + WIRE[:-3], b"x0001" + b"x" * 40, b"##0000FFFF"])
+def test_what_lacks_one_byte_of_its_sum_or_is_shorter_than_any_frame_goes_on_waiting(data: bytes) -> None:
+    stream = FrameStream()
+    assert (stream.feed(data), stream.flush(), stream.waiting) == ([], [], len(data))
+
+
+def test_the_shortest_line_that_a_flush_takes_has_twelve_bytes() -> None:
+    stream = FrameStream()
+    assert stream.feed(b"##0002ab5780") == []
+    assert whys(stream.flush()) == [Deviation.FIELD_MISSING]
+    assert stream.waiting == 0
+
+
+def test_a_line_without_a_length_waits_until_it_is_too_long() -> None:
+    stream = FrameStream()
+    assert stream.feed(b"##12a4" + b"x" * 10_005) == []
+    assert (stream.flush(), stream.waiting) == ([], 10_011)
+    assert stream.feed(b"x") == [Rubbish(why=Deviation.OVERSIZED, count=10_012)]
+
+
+def test_of_an_overlong_line_what_may_still_become_a_frame_is_kept_and_no_more() -> None:
+    second = FrameStream()
+    assert second.feed(b"x##9999" + b"1" * 10_005) == [Rubbish(why=Deviation.OVERSIZED, count=1)]
+    assert second.waiting == 10_011
+    long = FrameStream()
+    assert long.feed(b"x##0000" + b"y" * 20_000) == [Rubbish(why=Deviation.OVERSIZED, count=20_007)]
+    assert long.waiting == 0
+
+
+def test_a_frame_in_an_overlong_line_waits_for_its_end_behind_a_head_that_promises_more() -> None:
+    stream, before = FrameStream(), b"y" * 200 + b"##9999" + b"z" * 9700
+    assert stream.feed(before + WIRE[:-2]) == [Rubbish(why=Deviation.OVERSIZED, count=9906)]
+    (frame,) = stream.feed(b"\r\n")
+    assert isinstance(frame, Frame)
+    assert (frame, frame.deviations) == (FRAME, ())
+
+
+def test_a_frame_at_the_end_of_an_overlong_line_lacks_its_tail() -> None:
+    *_, frame = FrameStream().feed(b"y" * FRAME_BYTES_MAX + WIRE[:-2])
+    assert isinstance(frame, Frame)
+    assert frame.deviations == (Deviation.TAIL_MISSING,)

@@ -133,6 +133,39 @@ def test_what_is_no_answer_over_tcp(data: bytes) -> None:
         asked().feed(data)
 
 
+def test_a_header_is_judged_as_soon_as_the_function_is_there() -> None:
+    frames = asked()
+    assert frames.feed(b"HTTP/1.") is None
+    with pytest.raises(RemoteProtocolError, match="no Modbus header: 48 54 54 50 2f 31 2e 31"):
+        frames.feed(b"1")
+
+
+def test_an_answer_in_pieces_leaves_nothing_to_the_next() -> None:
+    frames = asked()
+    for number in (7, 8, 9):
+        whole = tcp(number, 17, SOUND)
+        assert frames.feed(whole[:10]) is None
+        assert frames.feed(whole[10:]) == SOUND
+        frames.wrap(17, READ)
+
+
+def test_what_a_device_says_before_it_was_asked_is_no_answer() -> None:
+    with pytest.raises(RemoteProtocolError, match="an answer of unit 1 for unit 0"):
+        TcpFrames().feed(tcp(0, 1, SOUND))
+    frames = RtuFrames()
+    assert frames.feed(rtu(17, SOUND) + rtu(1, bytes.fromhex("01 01 00"))) is None
+    assert frames.feed(b"\x11") is None
+    frames.wrap(17, READ)
+    assert frames.feed(rtu(17, SOUND)) == SOUND
+
+
+def test_what_a_device_says_after_its_answer_stands_alone() -> None:
+    frames, whole = line(), rtu(17, SOUND)
+    assert frames.feed(whole[:7]) is None
+    assert frames.feed(whole[7:]) == SOUND
+    assert frames.feed(rtu(16, SOUND)) is None
+
+
 def test_the_rest_of_an_answer_given_up_does_not_spoil_the_next() -> None:
     frames, late = asked(), tcp(7, 17, SOUND)
     assert frames.feed(late[:-2]) is None

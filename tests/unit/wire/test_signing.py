@@ -151,3 +151,15 @@ def test_the_public_part_has_no_secret() -> None:
     assert "d" not in public_part(KEYS["c1"])
     with pytest.raises(ValueError, match="Expecting"):
         load_signer("{")
+
+
+def test_a_token_is_read_up_to_a_million_bytes(verifier: Verifier) -> None:
+    for size, why in ((1_000_000, "signature not valid"), (1_000_001, "1000001 bytes, at most 1000000")):
+        with pytest.raises(RemoteProtocolError, match=why):
+            verifier.verify(b"x" * size, roles=list(Role))
+
+
+def test_a_token_that_names_no_key_is_refused_as_such(verifier: Verifier) -> None:
+    _, content, signature = signer("c1").sign(BODY).split(b".")
+    with pytest.raises(RemoteProtocolError, match="the key '' may not say this"):
+        verifier.verify(b".".join([part({"alg": ALGORITHM}), content, signature]), roles=list(Role))

@@ -155,7 +155,7 @@ def test_a_reason_that_we_do_not_know_is_none() -> None:
     assert metric.reason is None
 
 
-@pytest.mark.parametrize("uuid", [None, "", "x", "0" * 32, "0" * 32 + "-", "0" * 31 + "-1", "G" * 32 + "-1", "A" * 32 + "-1", "0" * 32 + "--1", "0" * 32 + "-1x", "0" * 32 + "-" + "9" * 19, "0" * 32 + "-²"])  # fmt: skip
+@pytest.mark.parametrize("uuid", [None, "", "x", "0" * 32, "0" * 32 + "-", "0" * 31 + "-1", "G" * 32 + "-1", "X" * 32 + "-1", "A" * 32 + "-1", "0" * 32 + "--1", "0" * 32 + "-1x", "0" * 32 + "-" + "9" * 19, "0" * 32 + "-²"])  # fmt: skip
 def test_names_that_are_not_ours(uuid: str | None) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_uuid(uuid)
@@ -172,3 +172,64 @@ def test_a_double_keeps_all_its_bits() -> None:
         encode(Payload(timestamp_ms=1, metrics=(Metric(name="x", value=value, datatype=DataType.DOUBLE),)))
     ).metrics
     assert metric.value == value
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value", "field", "written"),
+    [
+        (DataType.DOUBLE, 7, "double_value", 7.0),
+        (DataType.INT32, -1, "int_value", 0xFFFF_FFFF),
+        (DataType.UINT32, 7, "int_value", 7),
+        (DataType.INT64, -1, "long_value", 0xFFFF_FFFF_FFFF_FFFF),
+        (DataType.UINT64, 2**63, "long_value", 2**63),
+        (DataType.DATETIME, 1_795_219_200_000, "long_value", 1_795_219_200_000),
+        (DataType.BOOLEAN, False, "boolean_value", False),
+        (DataType.STRING, "关", "string_value", "关"),
+    ],
+)
+def test_a_value_is_written_in_the_field_of_its_type(
+    datatype: DataType, value: float | str, field: str, written: float | str
+) -> None:
+    message = PayloadMessage()
+    metric = Metric(name="x", value=value, datatype=datatype)
+    message.ParseFromString(encode(Payload(timestamp_ms=None, metrics=(metric,))))
+    (found,) = message.metrics  # type: ignore[attr-defined]
+    assert (found.datatype, found.WhichOneof("value"), getattr(found, field)) == (datatype, field, written)
+
+
+@pytest.mark.parametrize(("field", "value"), [("string_value", "x"), ("double_value", 1.5)])
+def test_a_value_that_is_not_of_its_type_is_read_as_it_stands(field: str, value: object) -> None:
+    (metric,) = decode(raw(datatype=int(DataType.INT8), **{field: value})).metrics
+    assert metric.value == value
+
+
+def test_properties_are_texts_and_numbers_under_names_that_are_texts() -> None:
+    message = PayloadMessage()
+    metric = message.metrics.add()  # type: ignore[attr-defined]
+    metric.name, metric.datatype, metric.double_value = "x", int(DataType.DOUBLE), 1.0
+    metric.properties.keys.extend(["unit", "none", "set", "low", "high", "zzzz"])
+    values = [metric.properties.values.add() for _ in range(6)]
+    values[0].string_value = "m"
+    values[2].propertyset_value.keys.append("inner")
+    values[3].int_value = 2
+    values[4].double_value = 2.5
+    values[5].string_value = "under a name that is none"
+    (found,) = decode(message.SerializeToString().replace(b"zzzz", b"zz\xff\xfe")).metrics
+    assert found.properties == {"unit": "m", "low": 2, "high": 2.5}
+
+
+def test_a_payload_is_read_up_to_two_million_bytes_and_ten_thousand_metrics() -> None:
+    longest = encode(Payload(timestamp_ms=None, uuid="x" * (2_000_000 - 4)))
+    assert len(longest) == 2_000_000
+    assert decode(longest).uuid == "x" * 1_999_996
+    assert peek(longest) == ("x" * 1_999_996, 0)
+    assert peek(longest + b"\x18\x01") == (None, 0)
+    many = b"\x12\x00" * 10_000
+    assert len(decode(many).unreadable) == 10_000
+    with pytest.raises(RemoteProtocolError, match="10001 metrics, at most 10000"):
+        decode(many + b"\x12\x00")
+    assert peek(many + b"\x12\x00") == (None, 10_001)
+
+
+def test_of_what_is_no_payload_nothing_is_known() -> None:
+    assert peek(b"\xff\xff\xff") == (None, 0)
