@@ -62,9 +62,24 @@ def test_a_report_falls_due_each_period_and_says_when_each_analyser_sampled() ->
     ]
 
 
-def test_no_two_packets_have_one_number() -> None:
-    numbers = [frame.qn for frame in logger().due(at(300), now_s=0.0)]
-    assert len(numbers) == len(set(numbers)) == 10
+def test_no_two_packets_have_one_number_and_each_is_the_next_millisecond() -> None:
+    it = logger()
+    numbers = [frame.qn for frame in it.due(at(300), now_s=0.0)]
+    assert numbers == [write_time(at(300) + count, is_fine=True) for count in range(10)]
+    assert [frame.qn for frame in it.due(at(330), now_s=0.0)] == [write_time(at(330), is_fine=True)]
+
+
+def test_an_analyser_measures_once_in_its_cycle() -> None:
+    measured: list[tuple[str, int]] = []
+
+    def measure(code: str, at_ms: int) -> float:
+        measured.append((code, at_ms))
+        return 1.0
+
+    it = logger(instruments=(COD,))
+    it.measure = measure
+    it.due(at(630), now_s=0.0)
+    assert measured == [(COD.code, at(seconds)) for seconds in (0, 300, 600)]
 
 
 def test_the_edition_of_2005_has_no_time_of_a_sample() -> None:
@@ -125,6 +140,8 @@ def test_a_split_report_goes_in_two_numbered_packets_and_half_a_one_in_one() -> 
     assert {(frame.flag, frame.wants_answer) for frame in (first, second)} == {(7, True)}
     (only,) = logger(LoggerFault.HALF_SPLIT, instruments=three).due(at(30), now_s=0.0)
     assert (only.pnum, only.pno, list(body(only).factors)) == (2, 1, ["w01001"])
+    halves = logger(LoggerFault.SPLIT, instruments=(PH, COD)).due(at(30), now_s=0.0)
+    assert [list(body(frame).factors) for frame in halves] == [["w01001"], ["w01018"]]
     (whole,) = logger(LoggerFault.SPLIT, instruments=(PH,)).due(at(30), now_s=0.0)
     assert (whole.pnum, whole.flag) == (None, 5)
 
@@ -138,12 +155,25 @@ def test_a_packet_without_its_answer_is_sent_again_and_then_given_up() -> None:
     assert (it.waiting, it.unanswered, list(it.answered)) == (0, 1, [])
 
 
-def test_an_answered_packet_is_sent_once() -> None:
+def test_each_packet_has_its_own_time_to_be_sent_again_and_given_up() -> None:
+    it = logger()
+    (first,) = it.due(at(30), now_s=0.0)
+    second, third = it.due(at(90), now_s=3.0)
+    assert it.due(at(91), now_s=4.9) == []
+    assert it.due(at(91), now_s=5.0) == [first]
+    assert it.due(at(91), now_s=8.0) == [second, third], "the first, sent anew, is not due"
+    assert it.due(at(91), now_s=100.0) == [first, second, third]
+    assert it.due(at(91), now_s=200.0) == []
+    assert (it.waiting, it.unanswered) == (0, 3)
+
+
+@pytest.mark.parametrize("answer", ["9013", "9014"])
+def test_an_answered_packet_is_sent_once(answer: str) -> None:
     it = logger()
     (frame,) = it.due(at(30), now_s=10.0)
-    assert it.hear(asked("9014", qn="20000101000000000"), at(30)) == []
+    assert it.hear(asked(answer, qn="20000101000000000"), at(30)) == []
     assert (it.waiting, list(it.answered)) == (1, [])
-    assert it.hear(asked("9014", qn=frame.qn or ""), at(30)) == []
+    assert it.hear(asked(answer, qn=frame.qn or ""), at(30)) == []
     assert (it.waiting, it.unanswered, list(it.answered)) == (0, 0, [frame])
     assert it.due(at(31), now_s=100.0) == []
 
@@ -197,6 +227,6 @@ def test_kept_statistics_are_sent_again_for_the_time_that_is_asked() -> None:
     assert len(history(0, 3600, "2061")) == 2
     assert history(601, 1199) == [("9012", "ExeRtn=100")]
     assert replies(it, asked("2051", "BeginTime=x;EndTime=y"))[1:] == [("9012", "ExeRtn=100")]
-    half = asked("2051", f"BeginTime={write_time(START)}")
-    assert replies(it, half)[1:] == [("9012", "ExeRtn=100")]
-    assert it.results == ["2051", "2061", "2051", "2051", "2051"]
+    for half in ("BeginTime", "EndTime"):
+        assert replies(it, asked("2051", f"{half}={write_time(at(3600))}"))[1:] == [("9012", "ExeRtn=100")]
+    assert it.results == ["2051", "2061", "2051", "2051", "2051", "2051"]

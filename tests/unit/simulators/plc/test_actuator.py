@@ -32,6 +32,19 @@ def test_it_travels_over_its_travel_time() -> None:
     assert step(done, GATE, 99_000).opening == 0.0
 
 
+@pytest.mark.parametrize(
+    ("start", "target", "halfway", "end_ms"), [(0.0, 1.0, 0.5, 40_000), (0.2, 0.6, 0.4, 16_000), (0.6, 0.2, 0.4, 16_000)]
+)  # fmt: skip
+def test_either_way_it_goes_straight_to_where_it_is_sent_and_rests_there(
+    start: float, target: float, halfway: float, end_ms: int
+) -> None:
+    sent = request(replace(OPEN, opening=start), GATE, asked(Ask.SET, target), 0).actuator
+    half = step(sent, GATE, end_ms // 2)
+    assert (half.opening, half.is_moving) == (pytest.approx(halfway), True)
+    done = step(half, GATE, end_ms + 1_000)
+    assert (done.opening, done.is_moving) == (target, False)
+
+
 def test_time_in_many_steps_is_time_in_one() -> None:
     closing = request(OPEN, GATE, CLOSE, 0).actuator
     small = closing
@@ -43,6 +56,8 @@ def test_time_in_many_steps_is_time_in_one() -> None:
 def test_an_instant_past_changes_nothing() -> None:
     closing = request(OPEN, GATE, CLOSE, 5_000).actuator
     assert step(closing, GATE, 4_000) == closing
+    against = replace(closing, jammed_at=1.0)
+    assert step(against, GATE, 5_000) == against, "a drive trips when it pushes, not when it is told to"
 
 
 def test_stop_leaves_it_between_and_set_brings_it_where_asked() -> None:
@@ -65,12 +80,20 @@ def test_a_request_for_where_it_stands_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeat", "target"), [(Repeat.SAFE, 0.0), (Repeat.STOPS, None), (Repeat.TOGGLES, 1.0)]
+    ("repeat", "ask", "target"),
+    [
+        (Repeat.SAFE, Ask.CLOSE, 0.0),
+        (Repeat.STOPS, Ask.CLOSE, None),
+        (Repeat.TOGGLES, Ask.CLOSE, 1.0),
+        (Repeat.SAFE, Ask.OPEN, 1.0),
+        (Repeat.STOPS, Ask.OPEN, None),
+        (Repeat.TOGGLES, Ask.OPEN, 0.0),
+    ],
 )
-def test_the_same_pulse_once_more(repeat: Repeat, target: float | None) -> None:
+def test_the_same_pulse_once_more(repeat: Repeat, ask: Ask, target: float | None) -> None:
     mechanics = replace(GATE, repeat=repeat)
-    closing = request(OPEN, mechanics, CLOSE, 0).actuator
-    assert request(closing, mechanics, CLOSE, 5_000).actuator.target == target
+    moving = request(replace(OPEN, opening=0.5), mechanics, asked(ask), 0).actuator
+    assert request(moving, mechanics, asked(ask), 5_000).actuator.target == target
 
 
 @pytest.mark.parametrize("ask", [Ask.OPEN, Ask.CLOSE, Ask.SET, Ask.STOP])
@@ -87,6 +110,26 @@ def test_a_switch_to_local_ends_the_travel_and_the_panel_drives() -> None:
     assert not local.is_moving
     by_hand = drive_to(local, GATE, CLOSE).actuator
     assert step(by_hand, GATE, 99_000).is_closed
+
+
+def test_a_switch_counts_each_turn_and_a_turn_to_where_it_stands_is_none() -> None:
+    closing = request(OPEN, GATE, CLOSE, 0).actuator
+    assert switched(closing, is_remote=True) == closing
+    turns = [closing]
+    for is_remote in (False, False, True, False):
+        turns.append(switched(turns[-1], is_remote=is_remote))
+    assert [turned.local_switches for turned in turns] == [0, 1, 1, 2, 3]
+    assert [turned.is_remote for turned in turns] == [True, False, False, True, False]
+
+
+def test_a_plc_counts_each_start_and_a_supply_that_stays_stops_nothing() -> None:
+    closing = request(OPEN, GATE, CLOSE, 0).actuator
+    assert halted(closing, has_power=True, has_fault=False) == closing
+    supplied = [closing]
+    for has_power in (True, False, False, True, True, False, True):
+        supplied.append(halted(supplied[-1], has_power=has_power, has_fault=False))
+    assert [it.boots for it in supplied] == [1, 1, 1, 1, 2, 2, 2, 3]
+    assert not supplied[-1].is_moving, "what fell with the supply does not start by itself"
 
 
 @pytest.mark.parametrize(("power", "fault", "why"), [(False, False, "no power"), (True, True, "fault")])
@@ -109,6 +152,12 @@ def test_a_jam_stops_it_there_and_trips() -> None:
     assert step(again, GATE, 101_000).opening == 0.4
     free = replace(again, jammed_at=None)
     assert step(free, GATE, 199_000).is_closed
+
+
+def test_a_jam_where_a_step_ends_stops_it_in_that_step() -> None:
+    closing = request(replace(OPEN, jammed_at=0.5), GATE, CLOSE, 0).actuator
+    stuck = step(closing, GATE, 20_000)
+    assert (stuck.opening, stuck.over_torque, stuck.is_moving) == (0.5, True, False)
 
 
 def test_a_jam_behind_it_does_not_matter() -> None:

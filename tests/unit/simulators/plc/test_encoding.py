@@ -36,6 +36,13 @@ def test_both_decoders_find_what_was_written(kind: RegisterType, order: WordOrde
     assert not columns.is_invalid[0]
 
 
+def test_how_many_registers_each_type_takes() -> None:
+    of_two = {RegisterType.INT32, RegisterType.UINT32, RegisterType.FLOAT32, RegisterType.BCD32}
+    of_four = {RegisterType.INT64, RegisterType.UINT64, RegisterType.FLOAT64}
+    for kind in (RegisterType.BIT, *NUMBERS):
+        assert words_of(register(kind)) == (2 if kind in of_two else 4 if kind in of_four else 1), kind
+
+
 def test_word_orders_of_one_number() -> None:
     words = {
         order: encode(register(RegisterType.UINT32, order, scale=1.0), 0x01020304) for order in WordOrder
@@ -76,10 +83,47 @@ def test_no_value_is_said_and_never_by_chance(kind: RegisterType, invalid: int) 
         assert columns.is_invalid[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "invalid", "words"),
+    [
+        (RegisterType.FLOAT32, 0x7F7FFFFF, (0x7F7F, 0xFFFF)),
+        (RegisterType.FLOAT64, 0xFFF0_0000_0000_0001, (0xFFF0, 0, 0, 1)),
+        (RegisterType.FLOAT32, 100, (0, 100)),
+    ],
+)
+def test_a_floats_code_for_no_value_is_its_bits_and_no_number(
+    kind: RegisterType, invalid: int, words: tuple[int, ...]
+) -> None:
+    where = register(kind, scale=1.0, invalid=invalid)
+    assert encode(where, None) == words
+    assert decode(where, words) is None
+    assert [decode(where, encode(where, value)) for value in (0.0, 2.5, 100.0)] == [0.0, 2.5, 100.0]
+
+
 def test_what_can_say_nothing() -> None:
     assert can_say_nothing(register(RegisterType.FLOAT32))
     assert decode(register(RegisterType.FLOAT32), encode(register(RegisterType.FLOAT32), None)) is None
     assert not can_say_nothing(register(RegisterType.UINT16))
+
+
+@pytest.mark.parametrize(
+    ("kind", "lowest", "highest"),
+    [
+        (RegisterType.INT16, (0x8000,), (0x7FFF,)),
+        (RegisterType.UINT16, (0,), (0xFFFF,)),
+        (RegisterType.INT32, (0x8000, 0), (0x7FFF, 0xFFFF)),
+        (RegisterType.UINT32, (0, 0), (0xFFFF, 0xFFFF)),
+        (RegisterType.INT64, (0x8000, 0, 0, 0), (0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF)),
+        (RegisterType.UINT64, (0, 0, 0, 0), (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF)),
+        (RegisterType.BCD16, (0,), (0x9999,)),
+        (RegisterType.BCD32, (0, 0), (0x9999, 0x9999)),
+    ],
+)
+def test_each_type_ends_where_its_registers_are_full(
+    kind: RegisterType, lowest: tuple[int, ...], highest: tuple[int, ...]
+) -> None:
+    where = register(kind, scale=1.0)
+    assert (encode(where, -1e30), encode(where, 1e30)) == (lowest, highest)
 
 
 def test_out_of_range_is_held_at_the_end() -> None:

@@ -10,7 +10,15 @@ from tests.unit.simulators.plc.parts import GATE, PULSES, bit, number, point
 
 @pytest.mark.parametrize(
     ("addresses", "start", "count"),
-    [([0], 0, 16), ([15], 0, 16), ([16], 16, 16), ([31, 47], 16, 32), ([5, 40], 0, 48), ([], 0, 16)],
+    [
+        ([0], 0, 16),
+        ([15], 0, 16),
+        ([16], 16, 16),
+        ([0, 16], 0, 32),
+        ([31, 47], 16, 32),
+        ([5, 40], 0, 48),
+        ([], 0, 16),
+    ],
 )
 def test_bits_lie_in_whole_registers(addresses: list[int], start: int, count: int) -> None:
     cells = Cells(addresses, of_bits=True)
@@ -77,3 +85,11 @@ def test_a_value_is_written_where_its_register_says_and_only_when_it_changes() -
     assert image.tables[Table.DISCRETE].bit(20)
     assert image.tables[Table.INPUT].word(4) == 77
     assert image.tables[Table.HOLDING].registers == [1 << 3, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("place", [0, 7, 15])
+def test_a_bit_of_a_word_stands_at_its_place(place: int) -> None:
+    flag = point(GATE, "fault", Register(table=Table.HOLDING, address=8, type=RegisterType.BIT, bit=place))
+    image = Image([flag], [])
+    image.put(flag.ref, True)
+    assert image.tables[Table.HOLDING].registers == [1 << place]

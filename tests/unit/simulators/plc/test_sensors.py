@@ -79,6 +79,13 @@ def test_each_analyser_has_its_own_phase() -> None:
     assert len(begins) == 3
 
 
+def test_an_analysers_cycle_is_half_an_hour_to_the_second_for_ever() -> None:
+    first = cycle_of(ANALYSER, seed=7, now_ms=0)
+    assert [cycle_of(ANALYSER, seed=7, now_ms=count * 30 * MINUTE_MS) for count in (1, 48, 17_520)] == [
+        first + 1, first + 48, first + 17_520,
+    ]  # fmt: skip
+
+
 def test_a_restart_remembers_the_cycles_result() -> None:
     before = Shown().at(0, water(cod=100.0))
     after = Shown(held=before.sensors.held).at(1_000, water(cod=900.0))
@@ -109,6 +116,14 @@ def test_noise_stands_for_two_seconds_and_is_a_share_of_the_value_or_a_least_wid
     assert 0.3 < max(spread) <= 0.5
     widths = [abs((measured(ph, water(), seed=7, now_ms=k * 2000) or 0.0) - 7.0) for k in range(300)]
     assert 0.012 < max(widths) <= 0.02
+
+
+def test_noise_is_as_often_above_as_below_and_more_often_small() -> None:
+    ph = small_park().points[PH]
+    drawn = [((measured(ph, water(), seed=7, now_ms=k * 2000) or 0.0) - 7.0) / 0.02 for k in range(2000)]
+    assert sum(drawn) / len(drawn) == pytest.approx(0.0, abs=0.05)
+    assert sum(value > 0 for value in drawn) / len(drawn) == pytest.approx(0.5, abs=0.05)
+    assert sum(abs(value) < 0.5 for value in drawn) / len(drawn) == pytest.approx(0.75, abs=0.05)
 
 
 def test_a_standard_solution_is_half_the_range_or_without_one_half_of_what_is_there() -> None:
@@ -168,3 +183,7 @@ def test_what_no_instrument_measures_is_nothing() -> None:
     point = replace(small_park().points[FLOWING], name="weather")
     assert measured(point, SEEN, seed=7, now_ms=0) is None
     assert not has_cycle(point)
+    sensors, plc = Sensors((point,), seed=7, held={}), Station(small_park(), PLC, now_ms=0, openings={})
+    for disturbed in (CALM, Disturbed(calibrating=frozenset({FLOW}), bias={point.ref: 2.0})):
+        sensors.show(plc.image, SEEN, disturbed, now_ms=0)
+        assert plc.image.value(point.ref) is None

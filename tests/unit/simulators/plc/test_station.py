@@ -14,10 +14,10 @@ from domain.drive import (
     Setpoint,
     Table,
 )
-from domain.ids import point_ref
+from domain.ids import DeviceId, FacilityId, point_ref
 from simulators.plc.drive import Ask, Asked
 from simulators.plc.station import READ_ONLY, Station, Written
-from tests.unit.simulators.plc.parts import GATE, PLC, PULSES, small_park
+from tests.unit.simulators.plc.parts import ANALYSER, FLOW, GATE, PLC, PULSES, small_park
 
 
 def station(drive: Drive = PULSES, *, opening: float = 1.0) -> Station:
@@ -46,6 +46,21 @@ def write(plc: Station, table: Table, address: int, value: int, now_ms: int) -> 
     return done
 
 
+def test_a_plc_has_its_own_actuators_closed_where_nothing_else_is_said() -> None:
+    park = small_park()
+    other = replace(park.actuators[GATE], facility=FacilityId("ly_outlet"), device=DeviceId("plc_ly_outlet"))
+    plc = Station(
+        replace(park, actuators={**park.actuators, other.facility: other}), PLC, now_ms=0, openings={}
+    )
+    assert dict(plc.openings()) == {GATE: 0.0}
+    assert limits(plc) == (False, True, False)
+
+
+def test_instruments_are_what_no_actuator_shows() -> None:
+    measured = {(ANALYSER, name) for name in ("cod", "ph", "calibrating", "sensor_fault")} | {(FLOW, "flow")}
+    assert {point.ref for point in station().instruments} == {point_ref(*of) for of in measured}
+
+
 def test_a_closure_from_pulse_to_limit() -> None:
     plc = station()
     assert limits(plc) == (True, False, False)
@@ -71,13 +86,32 @@ def test_a_pulse_that_the_gateway_resets_stays_until_then() -> None:
     assert not plc.actuators[GATE].is_moving, "the same pulse again stops this drive"
 
 
+@pytest.mark.parametrize(("coil", "opening"), [(0, 0.0), (1, 1.0)])
+def test_a_pulse_that_is_still_there_asks_nothing_anew(coil: int, opening: float) -> None:
+    drive = MomentaryCoils(open=0, close=1, stop=2, pulse=Pulse.GATEWAY_RESETS, repeat=Repeat.STOPS)
+    plc = station(drive, opening=opening)
+    write(plc, Table.COIL, coil, 1, 0)
+    assert write(plc, Table.COIL, coil, 1, 1_000) == Written(meaning="hc_outlet held", ignored=None)
+    assert plc.actuators[GATE].is_moving
+
+
 def test_a_command_word_is_echoed_when_it_is_taken() -> None:
     plc = station(CommandWord(word=5, echo=6, open=1, close=2, stop=4))
     holding = plc.image.tables[Table.HOLDING]
     assert write(plc, Table.HOLDING, 5, 2, 0).ignored is None
     assert holding.word(6) == 2
-    assert write(plc, Table.HOLDING, 5, 7, 0).ignored == "no such command"
+    assert write(plc, Table.HOLDING, 5, 7, 0) == Written(
+        meaning="hc_outlet nonsense", ignored="no such command"
+    )
     assert holding.word(6) == 2
+
+
+def test_a_set_point_far_from_every_coil_is_taken_like_any_other() -> None:
+    plc = station(Setpoint(word=500, stop=9))
+    assert write(plc, Table.HOLDING, 500, 300, 0).ignored is None
+    plc.tick(60_000)
+    assert shown(plc)["position"] == 30.0
+    assert plc.image.tables[Table.COIL].registers == [0]
 
 
 def test_a_set_point_in_steps() -> None:
@@ -103,6 +137,21 @@ def test_a_maintained_coil_agrees_with_the_gate_while_it_does_not_listen() -> No
     plc.switch(GATE, is_remote=True, now_ms=2_000)
     plc.tick(60_000)
     assert limits(plc) == (True, False, False), "a switch back to remote moves nothing"
+    assert write(plc, Table.COIL, 3, 0, 60_000).ignored is None
+    plc.tick(60_050)
+    assert not coils.bit(3), "what was put back once is not put back again"
+
+
+@pytest.mark.parametrize(("turned_ms", "stays"), [(0, True), (10_000, True), (30_000, False)])
+def test_a_maintained_coil_agrees_with_a_gate_that_a_turn_of_its_switch_stopped(
+    turned_ms: int, stays: bool
+) -> None:
+    plc = station(MaintainedCoil(coil=3))
+    write(plc, Table.COIL, 3, 0, 0)
+    plc.switch(GATE, is_remote=False, now_ms=turned_ms)
+    plc.tick(40_000)
+    assert plc.image.tables[Table.COIL].bit(3) is stays
+    assert plc.openings()[GATE] == pytest.approx(1.0 - turned_ms / 40_000)
 
 
 def test_local_ignores_remote_and_says_so() -> None:
@@ -119,10 +168,19 @@ def test_the_panel_is_dead_in_remote() -> None:
     assert station().hand(GATE, Asked(ask=Ask.CLOSE), 0) == "remote"
 
 
+def test_the_panel_says_why_the_drive_does_not_act() -> None:
+    plc = station()
+    plc.switch(GATE, is_remote=False, now_ms=0)
+    plc.halt(GATE, has_power=True, has_fault=True, now_ms=0)
+    assert plc.hand(GATE, Asked(ask=Ask.CLOSE), 0) == "fault"
+
+
 def test_what_is_no_command_is_read_only() -> None:
     plc = station()
     assert write(plc, Table.COIL, 7, 1, 0).ignored == READ_ONLY
     assert write(plc, Table.HOLDING, 0, 1, 0).ignored == READ_ONLY
+    for address in (15, 16, 200):
+        assert plc.write(Table.COIL, address, 1, 0).ignored == READ_ONLY
 
 
 def test_faults_show() -> None:
@@ -159,3 +217,4 @@ def test_a_coil_that_holds_goes_on_after_a_restart() -> None:
     again.restore({GATE: plc.actuators[GATE]}, 500_000)
     again.tick(600_000)
     assert limits(again) == (False, True, False)
+    assert not again.image.tables[Table.COIL].bit(3)

@@ -38,12 +38,42 @@ def test_new_junctions_lie_on_the_line_between_the_ends() -> None:
     ]
 
 
+def test_a_new_junction_lies_between_the_rims_and_beds_of_whatever_it_joins() -> None:
+    text = (
+        "[JUNCTIONS]\nA 4 2 0.5 0 0\n[STORAGE]\nP 1 5 1.5 TABULAR area\n[OUTFALLS]\nF 0 FREE NO\n[CONDUITS]\n"
+    )
+    text += "C A P 100 0.013 0 0 0\nD P F 100 0.013 0 0 0\n"
+    text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\nD CIRCULAR 1 0 0 0 1\n" + DATES
+    found = rows(inp.run_text(text, start=START), "JUNCTIONS")
+    assert [[float(x) for x in found[name]] for name in ("C.1", "D.1")] == [
+        [2.5, 3.5, 1, 0, 0],
+        [0.5, 5, 0.75, 0, 0],
+    ]
+
+
+def test_whatever_is_not_split_or_dated_stays_as_it_is() -> None:
+    before, after = inp._rows(PARK), inp._rows(inp.run_text(PARK, start=START))
+    changed = {"OPTIONS", "CONDUITS", "XSECTIONS", "JUNCTIONS"}
+    assert after.keys() == before.keys()
+    assert {name: after[name] for name in after.keys() - changed} == {
+        name: before[name] for name in before.keys() - changed
+    }
+    assert after["JUNCTIONS"][: len(before["JUNCTIONS"])] == before["JUNCTIONS"]
+
+
+def test_a_name_may_hold_a_backslash() -> None:
+    text = "[JUNCTIONS]\nA 4 2 0 0 0\nB 1 2 0 0 0\n[CONDUITS]\nC\\1 A B 50 0.01 0 0 0\n"
+    text += "[XSECTIONS]\nC\\1 CIRCULAR 1 0 0 0 1\n" + DATES
+    assert rows(inp.run_text(text, start=START), "CONDUITS").keys() == {"C\\1"}
+
+
 def test_the_parts_of_a_conduit_are_counted_from_one_and_joined_in_their_order() -> None:
-    text = "[JUNCTIONS]\nA 4 2 0 0 0\nB 1 2 0 0 0\n[CONDUITS]\nC A B 150 0.01 0 0 0\nD B A 50 0.01 0 0 0\n"
-    text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\nD CIRCULAR 2 0 0 0 1\n" + DATES
+    text = "[JUNCTIONS]\nA 4 2 0 0 0\nB 1 2 0 0 0\n[CONDUITS]\nC A B 150 0.01 0 0 0\nD B A 50 0.01 0 0 0\nE A B 51 0.01 0 0 0\n"
+    text += "[XSECTIONS]\nC CIRCULAR 1 0 0 0 1\nD CIRCULAR 2 0 0 0 1\nE CIRCULAR 2 0 0 0 1\n" + DATES
     found = rows(inp.run_text(text, start=START), "CONDUITS")
     assert {name: row[:3] for name, row in found.items()} == {
         "C:1": ["A", "C.1", "50.0"], "C:2": ["C.1", "C.2", "50.0"], "C:3": ["C.2", "B", "50.0"], "D": ["B", "A", "50.0"],
+        "E:1": ["A", "E.1", "25.5"], "E:2": ["E.1", "B", "25.5"],
     }  # fmt: skip
 
 

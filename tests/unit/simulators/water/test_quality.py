@@ -38,6 +38,7 @@ def test_every_factor_moves_one_way_and_without_jumps(substance: str) -> None:
 
 def test_acid_lowers_and_lye_raises_ph() -> None:
     assert mixed(CLEAN, {"acid_waste": 1000}).ph < 4
+    assert mixed(CLEAN, {"mother_liquor": 1000}).ph < CLEAN.ph < mixed(CLEAN, {"ammonia_liquor": 1000}).ph
     assert mixed(CLEAN, {"lye": 1000}).ph > 10
 
 

@@ -43,6 +43,18 @@ def test_a_cell_smaller_than_its_outflow_gives_what_it_has(transport: Transport)
     assert transport.mass_kg.tolist() == [[0.0, 1.0]]
 
 
+def test_half_a_barrel_carries_its_share_on_and_a_wet_film_is_told_as_twenty_litres(
+    transport: Transport,
+) -> None:
+    transport.inject(0, 0, 1.0)
+    transport.step(
+        flow_m3_s=np.array([0.01]), volume_m3=np.array([0.1, 0.1]), overflow_m3_s=np.zeros(2), dt_s=5.0
+    )
+    assert transport.mass_kg[0].tolist() == [pytest.approx(0.5), pytest.approx(0.5)]
+    told = transport.concentration_mg_l(np.array([0.0, 0.1]))
+    assert told[0].tolist() == [pytest.approx(25_000.0), pytest.approx(5000.0)]
+
+
 def test_what_runs_over_a_rim_is_on_the_ground(transport: Transport) -> None:
     transport.inject(0, 0, 1.0)
     step(transport, 0.0, overflow_m3_s=np.array([5.0, 0.0]))
@@ -53,6 +65,33 @@ def test_no_water_moves_no_mass(transport: Transport) -> None:
     transport.inject(0, 0, 1.0)
     step(transport, 0.0)
     assert transport.mass_kg.tolist() == [[1.0, 0.0]]
+
+
+def test_what_is_saved_is_all_there_is_and_stays_as_it_was() -> None:
+    grid = Grid(
+        nodes=3, from_node=indices([0, 1]), to_node=indices([1, 2]), outfalls=indices([2]),
+        lines={"plant": indices([0]), "river": indices([1])},
+    )  # fmt: skip
+    ran, again = Transport(grid, substances=2), Transport(grid, substances=2)
+    assert ran.is_clean()
+    ran.inject(0, 0, 3.0)
+    ran.inject(1, 0, 1.0)
+    assert not ran.is_clean()
+    water = {"flow_m3_s": np.array([1.0, 0.5]), "volume_m3": np.array([4.0, 4.0, 1.0])}
+    for _ in range(3):
+        ran.step(**water, overflow_m3_s=np.array([0.0, 0.2, 0.0]), dt_s=1.0)
+    saved = ran.saved()
+    again.restore(saved)
+    whole = again.mass_kg.sum(axis=1) + again.left_kg + again.surface_kg
+    assert again.injected_kg.tolist() == [3.0, 1.0]
+    assert whole.tolist() == [pytest.approx(3.0), pytest.approx(1.0)]
+    assert (again.left_kg > 0).all()
+    assert (again.surface_kg > 0).all()
+    assert (again.crossed_kg["plant"] > again.crossed_kg["river"]).all()
+    assert again.crossed_kg["river"].tolist() == again.left_kg.tolist()
+    ran.step(**water, overflow_m3_s=np.zeros(3), dt_s=1.0)
+    for name, kg in again.saved().items():
+        assert kg.tolist() == saved[name].tolist(), f"{name} is its own"
 
 
 def test_saved_for_another_network_is_refused(transport: Transport) -> None:
