@@ -43,6 +43,8 @@ def test_each_expectation_bites() -> None:
 
 def test_nothing_past_the_park_proves_nothing() -> None:
     assert replace(PASSED, baseline_kg={"plant": 0.0, "park": 0.0, "river": 0.0}).kept_share == 0.0
+    little = replace(PASSED, baseline_kg={"plant": 1.0, "park": 0.5, "river": 0.0})
+    assert replace(little, escaped_kg={"plant": 1.0, "park": 0.125, "river": 0.0}).kept_share == 0.75
 
 
 def test_just_enough_passes() -> None:

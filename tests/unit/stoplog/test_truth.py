@@ -55,6 +55,31 @@ def test_bits_codes_and_scales() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "value"),
+    [
+        (RegisterType.INT16, (0xFFFE,), -2),
+        (RegisterType.UINT16, (0xFFFE,), 2**16 - 2),
+        (RegisterType.INT32, (0xFFFF, 0xFFFE), -2),
+        (RegisterType.UINT32, (0xFFFF, 0xFFFE), 2**32 - 2),
+        (RegisterType.INT64, (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFE), -2),
+        (RegisterType.UINT64, (0x8000, 0, 0, 0), 2**63),
+        (RegisterType.FLOAT64, (0x3FF8, 0, 0, 0), 1.5),
+        (RegisterType.BCD32, (0x1234, 0x5678), 12_345_678),
+    ],
+)
+def test_each_type_by_its_convention(kind: RegisterType, words: tuple[int, ...], value: float) -> None:
+    assert width(register(kind)) == len(words)
+    assert value_of(register(kind), words) == value
+
+
+def test_only_the_code_for_no_value_is_none_and_one_register_alone_has_no_order() -> None:
+    coded = register(RegisterType.UINT16, invalid=65535)
+    assert [value_of(coded, (word,)) for word in (0, 7, 65534, 65535)] == [0, 7, 65534, None]
+    for order in WordOrder:
+        assert value_of(register(RegisterType.UINT16, order), (0x0102,)) == 0x0102
+
+
 def test_a_value_that_nobody_served_is_found(park: Park) -> None:
     point = park.points[next(ref for ref in park.points if ref == "hc_outlet/closed")]
     function = {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}[point.register.table]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import zlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -19,7 +20,7 @@ from stores.lines import LineEncoder
 from stores.port import Columns, Row
 from stores.ranges import RangeSet
 from stores.rows import columns_of, rows_of, track_of
-from stores.track import HOUR_MS, Cell, Conflict, Track, empty, merge, pack, unpack
+from stores.track import HOUR_MS, Cell, Conflict, Track, empty, joined, merge, pack, unpack
 
 HOUR = 480_000
 START_MS = HOUR * HOUR_MS
@@ -82,6 +83,20 @@ def test_a_block_is_read_back(pairs: list[tuple[int, Cell]]) -> None:
     assert place_of(block, series, cell._replace(at_ms=0)) is None
 
 
+def test_in_a_block_a_sample_is_found_by_time_value_and_quality_together() -> None:
+    stored = [Cell(START_MS, 1.0, 0), Cell(START_MS, math.nan, 2), Cell(START_MS, 1.0, 2)]
+    block = decode_block(encode_block([(np.full(3, 7, np.uint32), track(*stored))]))
+    assert [place_of(block, 7, cell) for cell in stored] == [0, 1, 2]
+    for other in (Cell(START_MS, math.nan, 0), Cell(START_MS, 2.0, 0), Cell(START_MS, 2.0, 2)):
+        assert place_of(block, 7, other) is None
+    assert place_of(block, 8, stored[0]) is None
+
+
+def test_of_no_tracks_nothing_is_joined_or_merged() -> None:
+    assert joined().size == 0
+    assert (merge().track.size, merge().duplicates, merge().conflicts) == (0, 0, ())
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 8))))
 def test_ranges_are_a_set(added: list[tuple[int, int]]) -> None:
     ranges, wanted = RangeSet(), set[int]()
@@ -110,6 +125,16 @@ def test_codes_are_for_ever() -> None:
     ]  # fmt: skip
     assert MEANINGS[24:26] == ((Quality.BAD, Reason.ILLEGAL_ADDRESS), (Quality.UNCERTAIN, Reason.RATE))
     assert len(set(MEANINGS)) == len(MEANINGS) < 256
+
+
+def test_a_packed_hour_is_for_ever() -> None:
+    packed = pack(track(Cell(HOUR * 3_600_000 + 5, 1.5, 3), Cell(HOUR * 3_600_000 + 9, math.nan, 2)), HOUR)
+    assert packed[:1] == b"\x01"
+    steps = bytes([5, 0, 0, 0, 4, 0, 0, 0])
+    planes = bytes(12) + bytes([0xF8, 0xF8, 0x3F, 0x7F])
+    assert zlib.decompress(packed[1:]) == steps + planes + bytes([3, 2])
+    earlier = zlib.compress(bytes([5, 0, 0, 0]) + bytes([0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 3]))
+    assert [*unpack(HOUR, earlier).cells()] == [Cell(HOUR * 3_600_000 + 5, 1.5, 3)]
 
 
 @pytest.mark.parametrize("reason", [None, *Reason])
