@@ -136,9 +136,9 @@ def test_it_is_kept_whole_and_read_back(found: Ticket) -> None:
     assert row(found) == Write(table="tickets", row={**columns, "body": body(found)})
 
 
-@pytest.mark.parametrize("state", TicketState)
-def test_every_state_is_one_that_the_contract_names(state: TicketState) -> None:
-    assert TicketShape.model_validate(view(replace(AGREED, state=state), PARK)).state == state.value
+def test_every_state_is_one_that_the_contract_names() -> None:
+    for state in TicketState:
+        assert TicketShape.model_validate(view(replace(AGREED, state=state), PARK)).state == state.value
 
 
 def test_every_state_has_words_of_its_own() -> None:
