@@ -1,7 +1,8 @@
 """What every part of the simulated world stands on: its loop, its time, its trace, its chance, its broker, PLCs and keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from tests.simulation.broker import Broker
 from tests.simulation.chance import Chance
@@ -48,6 +49,16 @@ class Ground:
         process.on_killed = lambda: self.ended(process, f"bug: {type(error).__name__}: {error}")
         self.bugs.append(error)
         process.kill()
+
+    def work(self, coro: Coroutine[Any, Any, None]) -> None:
+        """Let a part of the world itself go on; an error out of it is a bug as well, of the world."""
+        self.loop.create_task(self._guard(coro))
+
+    async def _guard(self, coro: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coro
+        except Exception as error:  # noqa: BLE001  (whatever it is, the world does not go on as it was meant)
+            self.bugs.append(error)
 
     def __post_init__(self) -> None:
         self.bugs: list[BaseException] = []

@@ -93,9 +93,7 @@ class Plant:
     def play(self, seed: int, *, is_planted: bool = True) -> Trace:
         """Return what happens in the plant's scene, with the bug or without."""
         with self.planted() if is_planted else contextlib.nullcontext(), staged(self.scene):
-            return simulate(
-                self.seed if seed is None else seed, commands=self.commands, calm_s=self.scene.calm_s
-            ).trace
+            return simulate(seed, commands=self.commands, calm_s=self.scene.calm_s).trace
 
 
 @contextlib.contextmanager

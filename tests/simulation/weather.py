@@ -13,7 +13,7 @@ from tests.simulation.centre import Centre
 from tests.simulation.disks import Disk
 from tests.simulation.edge import Edge
 from tests.simulation.ground import Ground, SimClock
-from tests.simulation.loop import Sleep
+from tests.simulation.loop import Process, Sleep
 from tests.simulation.plcs import Wire
 from tests.simulation.trace import Fault
 
@@ -44,7 +44,7 @@ class Weather:
         self._calm_s = calm_s
         self._restarts: set[str] = set()
         self.cut_since_s: dict[str, float] = {}
-        self.held_since_s: dict[Centre | Edge, float] = {}
+        self.held_since_s: dict[Process, float] = {}
         """Processes that stand still, and since when."""
         for client in ("control", *(edge.gateway for edge in edges)):
             ground.broker.paths[client] = replace(ALWAYS)
@@ -56,7 +56,7 @@ class Weather:
             await self.rest(self.draw.expovariate(1 / self._calm_s))
             kind = self.draw.choices(kinds, [FAULTS[item].weight for item in kinds])[0]
             if not self.is_over:
-                self.ground.loop.create_task(self._play(kind))
+                self.ground.work(self._play(kind))
 
     async def mend(self) -> None:
         """Start again what has ended, for ever."""
@@ -110,7 +110,9 @@ class Weather:
         A gateway closes also with a full disk, and tells of it from memory; control writes before it sends, and may be killed always.
         Time in which the gateway stands still is none in which it writes.
         """
-        now_s = self.held_since_s.get(one, self.ground.loop.now_s)
+        if one.process is None:
+            return False
+        now_s = self.held_since_s.get(one.process, self.ground.loop.now_s)
         return isinstance(one, Edge) and (one.disk.is_full or now_s - one.disk.full_until_s < FLUSH_S)
 
     def actuator(self) -> FacilityId:
@@ -185,10 +187,10 @@ async def hold(world: Weather) -> None:
     if process is None or process.is_held or not one.is_alive:
         return
     process.hold()
-    world.held_since_s[one] = world.ground.loop.now_s
+    world.held_since_s[process] = world.ground.loop.now_s
     await world.last("hold", name, world.lasting(0.2, 25.0))
-    is_owing = world.holds_in_memory(one)
-    del world.held_since_s[one]
+    is_owing = one.process is process and world.holds_in_memory(one)
+    del world.held_since_s[process]
     if is_owing:
         one.disk.full_until_s = world.ground.loop.now_s
     process.go_on()

@@ -146,9 +146,9 @@ class World:
             edge.start()
         self.centre.start()
         await self._open()
-        loop.create_task(self.weather.mend())
-        loop.create_task(self.weather.blow())
-        loop.create_task(self.watchers.watch())
+        ground.work(self.weather.mend())
+        ground.work(self.weather.blow())
+        ground.work(self.watchers.watch())
         people = [loop.create_task(self.town.live(name, doings)) for name in STAFF]
         while self.watchers.commands < commands and not ground.bugs:
             await self.town.rest(1.0)
