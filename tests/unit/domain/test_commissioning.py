@@ -21,6 +21,7 @@ from domain.drive import MaintainedCoil, MomentaryCoils, Setpoint
 from domain.order import Order, OrderKind, OrderSet
 from domain.quality import Quality, Reason
 from domain.sample import Reading
+from domain.words import Words
 from tests.unit.control.world import OUTLET, PARK
 
 GATE = PARK.actuators[OUTLET]
@@ -51,6 +52,30 @@ def test_every_feedback_is_toggled_every_action_proved_every_travel_measured_and
         *(f"site:{action}" for action in ("open", "close", "stop")),
     }
     assert all(item.words.zh and item.words.en and item.how.zh and item.how.en for item in check().items)
+
+
+def test_a_gate_that_reports_everything_is_asked_for_everything_and_told_how() -> None:
+    more = ("moving", "over_torque", "power", "position")
+    limit = PARK.points[GATE.point("opened")]
+    made = [replace(limit, name=name, words=Words(f"点{name}", name)) for name in more]
+    feedback = replace(GATE.feedback, **{name: name for name in more})
+    park = replace(PARK, points={**PARK.points, **{point.ref: point for point in made}})
+    items = items_of(replace(GATE, feedback=feedback), park)
+    asked = {
+        item.id: (item.words.zh, item.how.zh) for item in items if item.point in {point.ref for point in made}
+    }
+    moved, tripped = "让闸动一次再停下", "由电工模拟一次过力矩再复位"
+    cut, travelled = "断开主电源再合上", "把闸从一端走到另一端"
+    assert asked == {
+        "point:moving:1": ("点moving为 1", moved),
+        "point:moving:0": ("点moving为 0", moved),
+        "point:over_torque:1": ("点over_torque为 1", tripped),
+        "point:over_torque:0": ("点over_torque为 0", tripped),
+        "point:power:1": ("点power为 1", cut),
+        "point:power:0": ("点power为 0", cut),
+        "point:position:1": ("开度 ≥ 95 %", travelled),
+        "point:position:0": ("开度 ≤ 5 %", travelled),
+    }
 
 
 def test_a_drive_is_asked_for_what_it_can_do() -> None:

@@ -35,6 +35,13 @@ def test_whatever_was_measured_the_bounds_hold(history: list[float], declared_s:
         assert found >= max(travels)
 
 
+def test_the_last_twenty_travels_are_remembered() -> None:
+    travels: tuple[float, ...] = ()
+    for number in range(25):
+        travels = remembered(travels, float(number))
+    assert travels == tuple(float(number) for number in range(5, 25))
+
+
 def test_a_set_point_goes_in_steps_and_a_coil_at_once() -> None:
     steps = Setpoint(word=0, stop=1, step_percent=25.0)
     assert stages(steps, start_percent=0.0, end_percent=100.0) == (25.0, 50.0, 75.0)
