@@ -91,7 +91,10 @@ async def operate(
     )
     chosen = CommandId(body.select) if body.select is not None else None
     outcome = await service.desk.operate(
-        request, who.as_author, select=chosen, idempotency_key=idempotency_key
+        request,
+        who.as_author,
+        select=chosen,
+        idempotency_key=idempotency_key or None,  # an empty one is none: a closure must not count as sent
     )
     return command_view(_accepted(outcome))
 

@@ -117,6 +117,14 @@ async def test_a_key_stands_for_one_request_only(house: House) -> None:
     assert (other.status_code, codes(other)) == (409, ["malformed-command"])
 
 
+async def test_an_empty_key_stands_for_no_request(house: House) -> None:
+    body = {"actuator": "ly_outlet", "action": "close"}
+    made = [
+        (await house.operator.post("/commands", body, **{"Idempotency-Key": ""})).json() for _ in range(2)
+    ]
+    assert len({item["id"] for item in made}) == 2, "a closure that was not sent would count as sent"
+
+
 async def test_a_select_is_operated_once_however_often_it_is_pressed(house: House) -> None:
     east = house.rig.east
     selected = await house.operator.select(house.chief, "hc_bund")
