@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Set as AbstractSet
 
 from joserfc import jws
-from joserfc.errors import JoseError
 
 from domain.errors import RemoteProtocolError
 from domain.ids import FacilityId
@@ -14,6 +13,7 @@ from gateway.transcript import cause_form
 from runtime.clock import Clock
 from runtime.log import logger
 from wire.canonical import Json, loads
+from wire.signing import NO_TOKEN
 
 BURST = 50
 """Records made at once."""
@@ -85,6 +85,6 @@ def _claim(token: bytes) -> dict[str, Json]:
     """Return what an unbelieved token says, cut short; empty when it cannot be read."""
     try:
         claim = loads(jws.extract_compact(token[:20_000]).payload)
-    except (JoseError, RemoteProtocolError, ValueError, UnicodeError):
+    except (RemoteProtocolError, *NO_TOKEN):
         return {}
     return {key: value[:200] if isinstance(value, str) else value for key, value in claim.items()}

@@ -69,9 +69,10 @@ def _number(value: float) -> float:
 def loads(data: bytes) -> dict[str, Json]:
     """Return the object in `data`. Raises RemoteProtocolError unless it is one JSON object with unique keys."""
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-        if b"\\" in data:
-            # An escaped half of a surrogate pair is no text: nothing could write it down again.
+        # UTF-8 and nothing else (RFC 8259, 8.1): left to itself json lets half surrogates through, which nothing could write again.
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if "\\" in text:  # they may be escaped as well
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         message = f"not JSON: {error}"

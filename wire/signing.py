@@ -27,6 +27,9 @@ class _Registry(jws.JWSRegistry):
 
 _REGISTRY = _Registry(algorithms=[ALGORITHM])
 
+NO_TOKEN = (JoseError, ValueError, TypeError, RecursionError)
+"""What the library raises of bytes that anybody may send; a TypeError of a header whose `crit` is no list of names."""
+
 
 class Role(StrEnum):
     """Who may say what: a key is of one role."""
@@ -89,7 +92,7 @@ class Verifier:
                 message = f"the key {kid!r} may not say this"
                 raise RemoteProtocolError(message)
             content = jws.deserialize_compact(token, trusted.key, algorithms=[ALGORITHM], registry=_REGISTRY)
-        except (JoseError, ValueError, UnicodeError) as error:
+        except NO_TOKEN as error:
             message = f"signature not valid: {error}"
             raise RemoteProtocolError(message) from error
         return Signed(identity=trusted.identity, role=trusted.role, body=loads(content.payload))

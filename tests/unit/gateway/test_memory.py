@@ -1,5 +1,6 @@
 """What the gateway remembers: challenges, the ledger across a kill, records on a full disk, a flood of unbelieved commands."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -188,6 +189,27 @@ def test_a_flood_of_forged_commands_fills_no_disk(tmp_path: Path) -> None:
     clock.advance(1)
     unbelieved.write("spBv1.0/p/DCMD/gw/plc", "write")
     assert on_disk(tmp_path)[-1][1] == "refused_write"
+
+
+@pytest.mark.parametrize(
+    ("header", "claim"),
+    [
+        (b"{}", b'{"id":"\xed\xa0\x80"}'),
+        (b"{}", b'{"id":"\\ud800"}'),
+        (b'{"crit":1}', b'{"id":"c"}'),
+        (b'{"crit":[1]}', b'{"id":"c"}'),
+        (b"[]", b"[]"),
+        (b"{}", b'{"id":' + b"[" * 10_000 + b"}"),
+    ],
+)
+def test_what_a_stranger_claims_is_recorded_whatever_it_is(
+    tmp_path: Path, header: bytes, claim: bytes
+) -> None:
+    _, records, clock = build(tmp_path)
+    token = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, claim, b""))
+    unbelieved = Unbelieved(records, frozenset({FacilityId("gate")}), clock)
+    unbelieved.command(token, Cause(code=Code.SIGNATURE))
+    assert [kind for _, kind in on_disk(tmp_path)] == ["command"]
 
 
 class SetBack(ManualClock):
