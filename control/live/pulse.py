@@ -16,6 +16,9 @@ EPOCHS_MAX = 1_000
 """Past epochs remembered; the oldest goes first: a pulse that old would have to be replayed over as many restarts."""
 WINDOW_S = 300.0
 """Wall seconds of heartbeats by which the delay of the next is judged. A machine that slept is known anew after them."""
+STEADY_S = 0.5
+"""Wall seconds for which heartbeats must have come as they were said, until one proves that the gateway speaks at this moment; one
+that outruns all before it by more shows that those had lain somewhere, and it may have as well."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Pulse:
     """Monotonic seconds."""
     said_s: float = 0.0
     """When it was said, in our monotonic seconds: it may have lain in a broker or in a broken connection since."""
+    _steady_since_s: float = 0.0
+    """Monotonic seconds at which the first of those came of which none outran another."""
     _gaps: deque[tuple[float, float]] = field(default_factory=deque)
     """(When received, our clock less the gateway's), each smaller than what follows it: the first came the most directly."""
     _past: dict[str, None] = field(default_factory=dict)
@@ -51,8 +56,11 @@ class Pulse:
     def _delay_s(self, heartbeat: Heartbeat, now_s: float) -> float:
         """Return by how much longer this heartbeat took than the quickest of late."""
         if heartbeat.up_ms is None:
+            self._steady_since_s = now_s - STEADY_S
             return 0.0
         gap_s = now_s - heartbeat.up_ms / 1000
+        if not self._gaps or gap_s < self._gaps[0][1] - STEADY_S:
+            self._steady_since_s = now_s
         while self._gaps and self._gaps[-1][1] >= gap_s:
             self._gaps.pop()
         self._gaps.append((now_s, gap_s))
@@ -94,9 +102,14 @@ class Pulse:
         age_ms = self.newest.ages_ms.get(device)
         return None if age_ms is None else age_ms / 1000 + now_s - self.said_s
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether the newest heartbeat proves that the gateway speaks now: a first one may have lain anywhere for any time."""
+        return self.received_s - self._steady_since_s >= STEADY_S
+
     def is_fresh(self, device: DeviceId, *, now_s: float) -> bool:
         """Whether the values of `device` may count as the present ones."""
-        if self.newest is None or not self.is_heard(now_s=now_s):
+        if self.newest is None or not self.is_steady or not self.is_heard(now_s=now_s):
             return False
         age_ms = self.newest.ages_ms.get(device)
         bound_ms = self.newest.stale_after_ms.get(device)

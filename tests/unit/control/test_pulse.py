@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from control.live.pulse import EPOCHS_MAX, OFFLINE_S_MIN, SILENCE_S_MAX, SKEW_MS_MAX, WINDOW_S, Pulse
+from control.live.pulse import (
+    EPOCHS_MAX,
+    OFFLINE_S_MIN,
+    SILENCE_S_MAX,
+    SKEW_MS_MAX,
+    STEADY_S,
+    WINDOW_S,
+    Pulse,
+)
 from domain.ids import DeviceId, GatewayId, ParkId
 from wire.heartbeat import Heartbeat
 
@@ -57,7 +65,7 @@ def test_a_pulse_that_lay_in_a_broken_connection_makes_nothing_fresh() -> None:
     pulse = Pulse()
     for number in range(5):
         assert pulse.take(beat(number, 7000.0 + number), now_s=100.0 + number + 0.02 * (number % 2))
-        assert pulse.is_fresh(PLC, now_s=100.1 + number)
+        assert pulse.is_fresh(PLC, now_s=100.1 + number) is (number > 0)
     assert pulse.take(beat(5, 7005.0), now_s=111.0)
     assert not pulse.is_fresh(PLC, now_s=111.0), "it was said six seconds before"
     assert pulse.age_s(PLC, now_s=111.0) == pytest.approx(6.4)
@@ -66,6 +74,21 @@ def test_a_pulse_that_lay_in_a_broken_connection_makes_nothing_fresh() -> None:
     assert pulse.received_s == 111.0
     assert pulse.take(beat(6, 7011.5), now_s=111.5)
     assert pulse.is_fresh(PLC, now_s=111.5), "this one came directly"
+
+
+def test_the_first_of_a_gateway_that_lay_in_a_broker_s_queue_make_nothing_fresh() -> None:
+    pulse = Pulse()
+    for number, up_s in enumerate((7000.0, 7001.0, 7001.1)):
+        assert pulse.take(beat(number, up_s), now_s=111.0 + 0.001 * number), "a link was cut for ten seconds"
+        assert not pulse.is_fresh(PLC, now_s=111.0 + 0.001 * number), "nobody knows when they were said"
+    assert pulse.take(beat(3, 7012.0), now_s=112.0)
+    assert not pulse.is_fresh(PLC, now_s=112.0), "it outran them all, and may have lain somewhere as well"
+    assert pulse.take(beat(4, 7012.0 + STEADY_S), now_s=112.0 + STEADY_S)
+    assert pulse.is_fresh(PLC, now_s=112.0 + STEADY_S), "two that came as they were said"
+    assert pulse.take(beat(5, 7013.0 + STEADY_S), now_s=113.0)
+    assert pulse.is_fresh(PLC, now_s=113.0), "half a second is what networks do"
+    assert pulse.take(replace(beat(6, 3.0), epoch="b" * 32), now_s=114.0)
+    assert not pulse.is_fresh(PLC, now_s=114.0), "a new life has said nothing before"
 
 
 def test_a_gateway_whose_machine_slept_is_believed_again_in_minutes() -> None:
