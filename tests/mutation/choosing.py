@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.mutation.modules import ROOT, Module
 from tests.mutation.operators import Mutant
@@ -44,6 +43,8 @@ class Chooser:
     _by_line: dict[tuple[str, int], list[Ran]] = field(default_factory=dict)
     _killers: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
+    """Of the files of tests."""
+    _named: dict[str, Mapping[str, Ran]] = field(default_factory=dict)
     _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,9 @@ class Chooser:
             for file, lines in test.lines.items():
                 for line in lines:
                     self._by_line.setdefault((file, line), []).append(test)
+        self._texts = {
+            file: (ROOT / file).read_text(encoding="utf-8") for file in {test.file for test in self.tests}
+        }
 
     def killed(self, module: Module, mutant: Mutant, test: str) -> None:
         """Remember who noticed: it is asked sooner about the module's next mutants."""
@@ -67,8 +71,7 @@ class Chooser:
         for name in mutant.names:
             for file, lines in self._users_of(name, users):
                 found |= self._running(file, lines)
-            pattern = re.compile(rf"\b{re.escape(name)}\b")
-            found |= {test.name: test for test in self.tests if pattern.search(self._text(test.file))}
+            found |= self._naming(name)
         for name in (module.name, *self._importers(module, users)):
             # Of a module that only runs when it is imported, what runs the modules that import it.
             file = next(item.file for item in users if item.name == name)
@@ -115,10 +118,13 @@ class Chooser:
             self._users[name] = [found for module in users for found in _functions_naming(module, name)]
         return self._users[name]
 
-    def _text(self, file: str) -> str:
-        if file not in self._texts:
-            self._texts[file] = (ROOT / Path(file)).read_text(encoding="utf-8")
-        return self._texts[file]
+    def _naming(self, name: str) -> Mapping[str, Ran]:
+        """Return the tests whose file names it."""
+        if name not in self._named:
+            pattern = re.compile(rf"\b{re.escape(name)}\b")
+            files = {file for file, text in self._texts.items() if pattern.search(text)}
+            self._named[name] = {test.name: test for test in self.tests if test.file in files}
+        return self._named[name]
 
 
 def _imports(tree: ast.Module) -> frozenset[str]:
