@@ -45,6 +45,8 @@ class Chooser:
     _texts: dict[str, str] = field(default_factory=dict)
     """Of the files of tests."""
     _named: dict[str, Mapping[str, Ran]] = field(default_factory=dict)
+    _imported: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By module: what it imports from."""
     _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,9 +86,11 @@ class Chooser:
             return self._cheapest(module, mutant, tests, COST_MAX_S)
         return _few_files(self._cheapest(module, mutant, tests, FRESH_COST_MAX_S))
 
-    @staticmethod
-    def _importers(module: Module, users: Sequence[Module]) -> list[str]:
-        return [item.name for item in users if module.name in _imports(item.tree)]
+    def _importers(self, module: Module, users: Sequence[Module]) -> list[str]:
+        for item in users:
+            if item.name not in self._imported:
+                self._imported[item.name] = _imports(item.tree)
+        return [item.name for item in users if module.name in self._imported[item.name]]
 
     def _running(self, file: str, lines: Iterable[int]) -> dict[str, Ran]:
         return {test.name: test for line in lines for test in self._by_line.get((file, line), [])}
