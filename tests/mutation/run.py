@@ -164,9 +164,9 @@ class Run:
             importlib.import_module(name)
         gc.collect()
         gc.freeze()
-        self._make(module, FRESH, mutants, chooser, self._fresh_child)
+        self._make(module, FRESH, mutants, chooser, partial(self._fresh_child, chooser.tests))
 
-    def _fresh_child(self, work: Work) -> None:
+    def _fresh_child(self, every: Sequence[Ran], work: Work) -> None:
         module, mutant, tests = work
         code = mutated(module, mutant)
         if code is None:
@@ -174,7 +174,7 @@ class Run:
             return
         give_up_after(60, 300)
         MutatedImport(module.name, module.file, code).install()
-        Chosen(list(tests.values())).run()
+        Chosen(list(tests.values()), every).run()
 
     def _make(
         self,

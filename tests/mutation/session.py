@@ -163,17 +163,32 @@ def _file(name: str) -> str:
     return name.split("::", 1)[0]
 
 
+def _family(name: str) -> str:
+    """Return the name of a test without its case."""
+    return name.split("[", 1)[0]
+
+
 @dataclass
 class Chosen:
-    """A pytest plugin of a child that imports anew: runs only the tests that it was given, until one fails."""
+    """A pytest plugin of a child that imports anew: runs only the tests that it was given, until one fails.
+
+    A changed word may stand in the name of a test over every word of a table: a case that the unchanged tests do not
+    have is run when another case of its test was given.
+    """
 
     tests: Sequence[Ran]
+    every: Sequence[Ran]
+    """All that there are when nothing is changed."""
 
     def pytest_configure(self) -> None:
         quickly()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         places = {test.name: place for place, test in enumerate(self.tests)}
+        families = {_family(test.name): place for place, test in reversed(list(enumerate(self.tests)))}
+        for name in {item.nodeid for item in items} - {test.name for test in self.every}:
+            if _family(name) in families:
+                places[name] = families[_family(name)]
         items[:] = sorted((item for item in items if item.nodeid in places), key=lambda it: places[it.nodeid])
 
     @pytest.hookimpl(tryfirst=True)

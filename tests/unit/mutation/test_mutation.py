@@ -17,6 +17,7 @@ from tests.mutation.pool import End, forked, give_up_after, leave
 from tests.mutation.report import Report
 from tests.mutation.run import Result
 from tests.mutation.sample import LEAST, Sample
+from tests.mutation.session import Chosen
 from tests.mutation.tracing import Noting
 
 
@@ -196,3 +197,25 @@ def test_what_is_kept_stands_while_the_test_that_noticed_is_unchanged(tmp_path: 
     changed = made(MADE.replace("5", "6"), tmp_path)
     assert later.known(module, first, "s", ran) is not None
     assert Kept(tmp_path, run="now").known(changed, changed.mutants[0], "s", ran) is None
+
+
+@pytest.mark.parametrize("word", ["open", "close"])
+def test_a_case_whose_name_a_mistake_changed_is_run_all_the_same(
+    word: str, request: pytest.FixtureRequest
+) -> None:
+    item: pytest.Item = request.node
+    assert word in item.nodeid
+    test = item.nodeid.split("[", maxsplit=1)[0]
+    here = Ran(name=item.nodeid, cost_s=1.0, lines={})
+    before = Ran(name=f"{test}[halt]", cost_s=1.0, lines={})
+    other = Ran(name=f"{test}_of_another[halt]", cost_s=1.0, lines={})
+
+    def run(chosen: list[Ran], every: list[Ran]) -> list[pytest.Item]:
+        items = [item]
+        Chosen(chosen, every).pytest_collection_modifyitems(items)
+        return items
+
+    assert run([here], [here, before]) == [item]
+    assert run([before], [before, other]) == [item], "a new name of a test that was chosen"
+    assert run([other], [before, other]) == []
+    assert run([before], [here, before]) == [], "left out as too dear"
