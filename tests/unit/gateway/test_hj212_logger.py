@@ -69,11 +69,13 @@ def framed(segment: bytes) -> bytes:
     return b"##%04d%s%04X\r\n" % (len(segment), segment, crc(segment))
 
 
-def make(folder: Path, *, mode: Mode = Mode.LENIENT, edition: Edition = Edition.V2017) -> Bench:
+def make(
+    folder: Path, *, mode: Mode = Mode.LENIENT, edition: Edition = Edition.V2017, sets_clock: bool = False
+) -> Bench:
     park = load_park(write_park(folder / "park"))
     device = park.devices[DeviceId("log_hc")]
     assert device.logger is not None
-    device = replace(device, logger=replace(device.logger, mode=mode, edition=edition))
+    device = replace(device, logger=replace(device.logger, mode=mode, edition=edition, sets_clock=sets_clock))
     clock, registry = ManualClock(now_ms=NOW_MS), CollectorRegistry()
     station = LoggerStation(
         DeviceImage(device, list(park.points_of(device.id)), []),
@@ -187,3 +189,17 @@ def test_a_strict_loggers_wrong_data_area_is_not_acknowledged(tmp_path: Path, da
     assert strict.counted(kind) == 1
     assert lenient.say(data) is not None
     assert lenient.counted(kind) == 1
+
+
+@pytest.mark.parametrize(("sets_clock", "sent"), [(True, ["1012"]), (False, [])])
+def test_a_logger_that_asks_for_the_time_is_told_it_by_1012_only_where_the_park_says_so(
+    tmp_path: Path, sets_clock: bool, sent: list[str]
+) -> None:
+    made = make(tmp_path, sets_clock=sets_clock)
+    made.say(GOOD)
+    made.station.disconnected()  # what it is asked when it comes is dropped
+    answer = made.say("", cn="1013")
+    assert answer is not None
+    assert answer.cn == "9013"
+    request = made.station.due()
+    assert ([] if request is None else [request.cn]) == sent
