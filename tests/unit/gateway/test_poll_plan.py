@@ -294,3 +294,11 @@ def test_sixteen_bits_are_read_for_each_register_and_wider_gaps_along() -> None:
     assert coils(*range(200), registers_max=10) == [(0, 160), (160, 40)]
     assert coils(0, 1 + GAP_BITS_MAX) == [(0, 2 + GAP_BITS_MAX)]
     assert coils(0, 2 + GAP_BITS_MAX) == [(0, 1), (2 + GAP_BITS_MAX, 1)]
+
+
+def test_no_read_is_longer_than_the_standard_allows_whatever_a_device_is_said_to_bear() -> None:
+    """Modbus Application Protocol V1.1b3: at most 125 registers (6.3) and 2000 bits (6.1)."""
+    words = [point(n) for n in range(126)]
+    bits = [point(n, RegisterType.BIT, Table.COIL) for n in (*range(0, 2000, 200), 1999, 2000)]
+    assert spans(plan(words, registers_max=200).blocks) == [(0, 125), (125, 1)]
+    assert spans(plan(bits, registers_max=200).blocks) == [(0, 2000), (2000, 1)]

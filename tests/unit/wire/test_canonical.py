@@ -56,6 +56,16 @@ def test_every_control_character_is_spelled_alike() -> None:
     assert dumps(said) == rfc8785.dumps(said)
 
 
+def test_keys_stand_in_the_order_of_their_utf_16() -> None:
+    """RFC 8785, 3.2.3: in UTF-16 what lies beyond U+FFFF begins with a surrogate, and so stands before U+E000."""
+    assert dumps({"\ue000": 1, "\U00010000": 2}) == '{"\U00010000":2,"\ue000":1}'.encode()
+
+
+def test_a_key_that_is_no_text_has_no_spelling() -> None:
+    with pytest.raises(ValueError, match="keys must be strings"):
+        dumps({1: 2})  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53])
 def test_what_has_no_spelling(value: float) -> None:
     with pytest.raises(ValueError, match=r"\S"):

@@ -3,7 +3,7 @@
 import pytest
 
 from wire.hj212 import Deviation
-from wire.hj212_body import read_body, read_time, write_body, write_time
+from wire.hj212_body import FIELDS, read_body, read_time, write_body, write_time
 
 D = Deviation
 
@@ -43,6 +43,23 @@ def test_each_part_is_read_as_whose_it_is(
     assert body.deviations == deviations
 
 
+NAMES = "Rtd Min Avg Max Cou ZsRtd ZsMin ZsAvg ZsMax Flag EFlag SampleTime RS RT Info SN Ala UpValue LowValue Data DayData NightData"
+PARAMETERS = "DataTime BeginTime EndTime PolId QnRtn ExeRtn SystemTime RtdInterval MinInterval OverTime ReCount RestartTime NewPW"
+"""Table 8 of the standard, and 6.3.3: what may stand behind a factor's code, and what alone."""
+
+
+def test_each_name_of_the_standard_is_known_however_it_is_written() -> None:
+    assert set(NAMES.split()) == FIELDS
+    for name in NAMES.split():
+        loud = read_body(f"a-{name.upper()}=1")
+        assert loud.factors == read_body(f"a-{name}=1").factors == {"a": {name: "1"}}
+        assert read_body(f"a-{name}=1").deviations == ()
+    for name in PARAMETERS.split():
+        loud = read_body(f"{name.upper()}=1")
+        assert loud.parameters == read_body(f"{name}=1").parameters == {name: "1"}
+        assert (loud.deviations, read_body(f"{name}=1").deviations) == ((D.FIELD_CASE,), ())
+
+
 def test_a_data_area_is_written_by_item() -> None:
     assert write_body({"DataTime": "1", "SN": "2"}) == "DataTime=1;SN=2"
     fields = {"a": {"Rtd": "1", "Flag": "N"}, "b": {"Rtd": "2"}}
@@ -58,6 +75,9 @@ def test_a_time_has_fourteen_digits_or_seventeen() -> None:
         "2026112108000012",
         "202611210800001234",
         "20261121080060",
+        "2026 121080000",
+        "20261121080000+07",
+        "20261121080000abc",
     ):
         assert read_time(text) is None
     assert write_time(1_795_219_200_999) == "20261121080000"

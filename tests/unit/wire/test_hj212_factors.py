@@ -12,12 +12,14 @@ COMPARED = "16130eedc9f4520d64272ccd1feeeec24e289dc26b9f2bd27671a4eedc1ff3cb"
 
 
 def test_the_list_is_the_one_that_was_compared() -> None:
-    lines = [
-        "|".join(
-            (item.code, item.old_code or "", item.words.zh, item.words.en, item.unit, item.old_unit or "-")
-        )
-        for item in FACTORS.values()
-    ]
+    lines = []
+    for code in FACTORS:
+        old, words, unit = other_code(code), words_of(code), sent_unit(code, "Rtd")
+        assert words is not None
+        assert unit is not None
+        old_unit = FACTORS[code].old_unit or "-"
+        assert old is None or (sent_unit(old, "Rtd") or "-", words_of(old)) == (old_unit, words)
+        lines.append("|".join((code, old or "", words.zh, words.en, unit, old_unit)))
     assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == COMPARED
     assert {item.old_code: item for item in FACTORS.values() if item.old_code} == OLD_FACTORS
     assert all(code == item.code for code, item in FACTORS.items())
@@ -50,6 +52,15 @@ def test_each_kind_of_report_has_its_command() -> None:
         ("w00000", FAULTY, ""),
         ("SB1", "RT", "h"),
         ("011", "Rtd", "mg_L"),
+        ("e31201", "Rtd", "m"),
+        ("e41612", "Rtd", "m"),
+        ("e61699", "Rtd", "m"),
+        ("e51699", "Rtd", None),
+        ("e31101", "RS", ""),
+        ("e31101", "Rtd", ""),
+        ("e70812", "Rtd", ""),
+        ("i12001", "Rtd", ""),
+        ("i12002", "Rtd", None),
         ("nothing", "Rtd", None),
     ],
 )

@@ -23,43 +23,50 @@ from wire.modbus_frames import (
 
 
 @pytest.mark.parametrize(
-    ("request_", "sent", "answer", "data"),
+    ("table", "start", "count", "sent", "answer", "data"),
     [
         # Modbus Application Protocol V1.1b3, the example of each clause.
-        (read_request(Table.COIL, 0x13, 19), "01 00 13 00 13", "01 03 CD 6B 05", "CD 6B 05"),  # 6.1
-        (read_request(Table.DISCRETE, 0xC4, 22), "02 00 C4 00 16", "02 03 AC DB 35", "AC DB 35"),  # 6.2
-        (
-            read_request(Table.HOLDING, 0x6B, 3),
-            "03 00 6B 00 03",
-            "03 06 02 2B 00 00 00 64",
-            "02 2B 00 00 00 64",
-        ),  # 6.3
-        (read_request(Table.INPUT, 8, 1), "04 00 08 00 01", "04 02 00 0A", "00 0A"),  # 6.4
-        (write_request(Table.COIL, 0xAC, [1]), "05 00 AC FF 00", "05 00 AC FF 00", ""),  # 6.5
-        (write_request(Table.HOLDING, 1, [3]), "06 00 01 00 03", "06 00 01 00 03", ""),  # 6.6
-        (
-            write_request(Table.COIL, 0x13, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]),
-            "0F 00 13 00 0A 02 CD 01",
-            "0F 00 13 00 0A",
-            "",
-        ),  # 6.11
-        (
-            write_request(Table.HOLDING, 1, [0x0A, 0x0102]),
-            "10 00 01 00 02 04 00 0A 01 02",
-            "10 00 01 00 02",
-            "",
-        ),  # 6.12
-        (
-            write_request(Table.HOLDING, 1, [3], as_many=True),
-            "10 00 01 00 01 02 00 03",
-            "10 00 01 00 01",
-            "",
-        ),
+        (Table.COIL, 0x13, 19, "01 00 13 00 13", "01 03 CD 6B 05", "CD 6B 05"),  # 6.1
+        (Table.DISCRETE, 0xC4, 22, "02 00 C4 00 16", "02 03 AC DB 35", "AC DB 35"),  # 6.2
+        (Table.HOLDING, 0x6B, 3, "03 00 6B 00 03", "03 06 02 2B 00 00 00 64", "02 2B 00 00 00 64"),  # 6.3
+        (Table.INPUT, 8, 1, "04 00 08 00 01", "04 02 00 0A", "00 0A"),  # 6.4
     ],
 )
-def test_examples_of_the_standard(request_: Request, sent: str, answer: str, data: str) -> None:
-    assert request_.pdu == bytes.fromhex(sent)
-    assert open_answer(request_, bytes.fromhex(answer)) == bytes.fromhex(data)
+def test_reads_of_the_standard(
+    table: Table, start: int, count: int, sent: str, answer: str, data: str
+) -> None:
+    asked_for = read_request(table, start, count)
+    assert asked_for.pdu == bytes.fromhex(sent)
+    assert open_answer(asked_for, bytes.fromhex(answer)) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(
+    ("table", "start", "values", "as_many", "sent", "answer"),
+    [
+        (Table.COIL, 0xAC, [1], False, "05 00 AC FF 00", "05 00 AC FF 00"),  # 6.5
+        (Table.COIL, 0xAC, [0], False, "05 00 AC 00 00", "05 00 AC 00 00"),  # 6.5, switched off
+        (Table.HOLDING, 1, [3], False, "06 00 01 00 03", "06 00 01 00 03"),  # 6.6
+        (
+            Table.COIL, 0x13, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0], False, "0F 00 13 00 0A 02 CD 01", "0F 00 13 00 0A",
+        ),  # 6.11
+        (Table.HOLDING, 1, [0x0A, 0x0102], False, "10 00 01 00 02 04 00 0A 01 02", "10 00 01 00 02"),  # 6.12
+        (Table.HOLDING, 1, [3], True, "10 00 01 00 01 02 00 03", "10 00 01 00 01"),
+    ],
+)  # fmt: skip
+def test_writes_of_the_standard(
+    table: Table, start: int, values: Sequence[int], *, as_many: bool, sent: str, answer: str
+) -> None:
+    asked_for = write_request(table, start, values, as_many=as_many)
+    assert asked_for.pdu == bytes.fromhex(sent)
+    assert open_answer(asked_for, bytes.fromhex(answer)) == b""
+
+
+@pytest.mark.parametrize(("bits", "size"), [(1, 1), (8, 1), (9, 2), (16, 2)])
+def test_eight_bits_take_one_byte_and_the_ninth_a_second(bits: int, size: int) -> None:
+    read = read_request(Table.COIL, 0, bits)
+    assert open_answer(read, bytes((1, size)) + b"\xff" * size) == b"\xff" * size
+    written = write_request(Table.COIL, 0, [1] * bits, as_many=True)
+    assert (written.pdu[5], len(written.pdu)) == (size, 6 + size)
 
 
 def test_a_refusal_carries_its_code() -> None:
@@ -171,6 +178,21 @@ def test_the_rest_of_an_answer_given_up_does_not_spoil_the_next() -> None:
     assert frames.feed(late[:-2]) is None
     frames.wrap(17, READ)
     assert frames.feed(late[-2:] + tcp(8, 17, SOUND)) == SOUND
+
+
+def test_the_longest_frame_is_taken_and_none_longer() -> None:
+    longest = tcp(7, 17, b"\3" * 253)
+    assert len(longest) == FRAME_BYTES_MAX
+    assert asked().feed(longest) == b"\3" * 253
+    with pytest.raises(RemoteProtocolError, match="no Modbus header"):
+        asked().feed(tcp(7, 17, b"\3" * 254))
+
+
+def test_only_an_answer_over_tcp_says_which_request_it_answers() -> None:
+    frames: TcpFrames | RtuFrames
+    for frames, late in ((asked(), tcp(7, 17, SOUND)), (line(), rtu(17, SOUND))):
+        frames.wrap(17, READ)
+        assert (frames.feed(late) is None) is frames.is_numbered
 
 
 def test_the_number_goes_round() -> None:

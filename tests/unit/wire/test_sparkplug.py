@@ -1,6 +1,7 @@
 """Sparkplug payloads of others: what we accept, what we refuse, and how we name our own."""
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_a_metric_that_cannot_be_read_takes_no_neighbour_along(
     assert word in gone.fault
 
 
+def test_what_the_broker_lets_through_is_read() -> None:
+    """deploy/mosquitto refuses a longer packet, so that nobody takes in what another would refuse."""
+    settings = (Path(__file__).parents[3] / "deploy" / "mosquitto" / "mosquitto.conf").read_text("utf-8")
+    assert f"max_packet_size {PAYLOAD_BYTES_MAX}" in settings.splitlines()
+
+
+def test_the_latest_time_is_the_last_that_json_can_say_exactly() -> None:
+    assert decode(encode(Payload(timestamp_ms=2**53 - 1))).timestamp_ms == 2**53 - 1
+    with pytest.raises(RemoteProtocolError, match="the time 9007199254740992 is no time"):
+        decode(encode(Payload(timestamp_ms=2**53)))
+
+
 def test_too_many_bytes_are_refused_unread() -> None:
     data = b"\x12\x00" * (PAYLOAD_BYTES_MAX // 2 + 1)
     with pytest.raises(RemoteProtocolError, match="2000002 bytes"):
@@ -148,6 +161,12 @@ def test_too_many_metrics_are_refused() -> None:
 def test_a_quality_that_we_do_not_know_is_uncertain(kind: str, value: object, quality: Quality) -> None:
     (metric,) = decode(with_property("Quality", kind, value)).metrics
     assert metric.quality is quality
+
+
+def test_a_reason_stands_under_its_own_name() -> None:
+    """docs/protocols/mqtt.md: whoever reads our values finds there why one is in doubt."""
+    (metric,) = decode(with_property("stoplog_reason", "string_value", "stale")).metrics
+    assert metric.reason is Reason.STALE
 
 
 def test_a_reason_that_we_do_not_know_is_none() -> None:
