@@ -25,13 +25,10 @@ from domain.park import (
     Risk,
     Tier,
 )
-from domain.quality import Quality
 from domain.refusal import Cause, Code, Refused
 from domain.reopening import Opening
 from domain.safety import SafetyProperty
-from domain.sample import Reading
 from domain.words import Words
-from tests.unit.control.world import PARK, PLC
 from tests.unit.domain.test_admission import GATE, Scene
 
 W = Words("名", "name")
@@ -97,9 +94,7 @@ def test_an_alarm_has_never_been_raised_and_one_sample_raises_it() -> None:
     assert rule.samples == 1
 
 
-def test_a_reading_is_not_fresh_and_no_consent_is_an_emergency() -> None:
-    reading = Reading(value=1.0, quality=Quality.GOOD)
-    assert (reading.fresh, reading.is_trusted) == (False, False)
+def test_no_consent_is_an_emergency() -> None:
     assert not Consent(by="li", content_hash="h", at_ms=1, basis="调 9").is_emergency
 
 
@@ -128,12 +123,3 @@ def test_what_a_set_of_orders_has_sorted_out_is_no_part_of_it() -> None:
     assert (asked, repr(asked)) == (never_asked, shown)
     released = replace(asked, tombstones=frozenset({"a"}))
     assert released.standing(FacilityId("gate"), OrderKind.TAG_OUT) == ()
-
-
-def test_what_a_park_has_sorted_out_is_no_part_of_it() -> None:
-    turned = replace(PARK, points=dict(reversed(list(PARK.points.items()))))
-    assert turned == PARK
-    assert [point.name for point in turned.points_of(PLC)] == [
-        point.name for point in reversed([*PARK.points_of(PLC)])
-    ]
-    assert repr(PARK).count("Point(") == len(PARK.points)

@@ -9,6 +9,7 @@ from domain.definition import definition_hashes
 from domain.drive import MaintainedCoil, Setpoint
 from domain.ids import FacilityId, PointRef
 from domain.interlock import parse
+from domain.logger import Factor, ReportKind
 from domain.park import Park, PlcHeartbeat, SafePosition
 from runtime.parkfiles import load_park
 from tests.unit.control.world import OUTLET
@@ -74,6 +75,20 @@ def test_a_register_that_the_plc_falls_back_by_belongs_to_the_drive_and_the_fact
     assert counted[1] != before[1]
     slower = replace(beats, heartbeat=PlcHeartbeat(word=9, period_s=2.0))
     assert definition_hashes(replace(world, devices={gate.device: slower}), gate)[0] != counted[0]
+
+
+def test_what_a_logger_sends_a_value_as_belongs_to_the_whole() -> None:
+    """Another factor is another measurement, though the interlock reads the same point."""
+    world = world_park()
+    gate = world.actuators[OUTLET]
+    cod = world.points[PointRef("hc_outlet/cod")]
+    factor = Factor(report=ReportKind.REALTIME, code="w01018", field="Rtd", unit="mg_L")
+    found = [
+        definition_hashes(replace(world, points={**world.points, cod.ref: replace(cod, factor=sent)}), gate)
+        for sent in (None, factor, replace(factor, field="Avg"), replace(factor, unit="ug_L"))
+    ]
+    assert len({drive for drive, _ in found}) == 1
+    assert len({whole for _, whole in found}) == len(found)
 
 
 PULSED = ("09e2ed7756cdfcaa", "5a6c4d86b405b422")

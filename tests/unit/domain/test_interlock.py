@@ -44,7 +44,10 @@ def truth(text: str, **values: Value | Reading) -> Truth:
         ("pool.volume < 1500 * m3", Truth.FALSE),
         ("pool.volume + 300 * m3 == 1800 * m3", Truth.TRUE),
         ("2 * pool.level >= 5 * m", Truth.TRUE),
+        ("pool.level * 2 >= 5 * m", Truth.TRUE),
         ("pool.level - 500 * mm == 2 * m", Truth.TRUE),
+        ("pool.level < 2.5 * m or pool.level > 2.5 * m", Truth.FALSE),
+        ("pool.level <= 2.5 * m and pool.level >= 2.5 * m", Truth.TRUE),
         ("pool.level > -1 * m", Truth.TRUE),
         ("pool.level > -(1 * m)", Truth.TRUE),
         ("-pool.level < -2 * m", Truth.TRUE),
@@ -187,6 +190,15 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("True if gate.closed else False", "True if gate.closed else False"), ("2 ** 3 > 1", "Pow")],
+)
+def test_what_is_refused_is_named(text: str, named: str) -> None:
+    with pytest.raises(ExpressionError, match=re.escape(f"`{named}` is not part of the language")):
+        parse(text)
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:24].encode("unicode_escape").decode())
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
@@ -252,6 +264,7 @@ def test_a_call_refers_to_its_points_and_says_what_rests_on_the_past() -> None:
         ("held(gate.closed)", "is no call of the language"),
         ("held(gate.closed, 30)", "is no time: write it as 30 * s"),
         ("held(gate.closed, 30 * m)", "is no time"),
+        ("held(gate.closed, 30 * cubits)", "is no time"),
         ("held(gate.closed, pool.level * s)", "is no time"),
         ("held(gate.closed, True * s)", "is no time"),
         ("held(gate.closed, 0.5 * s)", "write 1 s to 24 h"),
@@ -270,6 +283,8 @@ def test_a_call_refers_to_its_points_and_says_what_rests_on_the_past() -> None:
         ("pool.level / 2 > 1 * m", "divides by something else than s, min or h"),
         ("pool.level / pool.level > 1", "divides by something else"),
         ("1 / m > 1", "divides by something else"),
+        ("1 / cubits > 1", "divides by something else"),
+        ("rate(pool.level.mean, 60 * s) > 1 * m / h", "`pool.level.mean` is not `facility.point`"),
         ("__import__('os')", "is no call of the language"),
         ("held(lambda: True, 30 * s)", "is not part of the language"),
     ],

@@ -33,3 +33,9 @@ def test_what_is_stale_or_not_good_is_not_trusted() -> None:
     assert not replace(GOOD, quality=Quality.UNCERTAIN).is_trusted
     assert not replace(GOOD, quality=Quality.BAD).is_trusted
     assert not NEVER_READ.is_trusted
+
+
+def test_a_reading_is_not_fresh_unless_it_is_said_to_be() -> None:
+    said = Reading(value=1.0, quality=Quality.GOOD)
+    assert (said.fresh, said.is_trusted) == (False, False)
+    assert (said.reason, said.observed_ms, said.age_s) == (None, None, None)

@@ -1,4 +1,4 @@
-"""Units, qualities, ids, refusals and faults: small tables that many rely on."""
+"""Qualities, ids, refusals and faults: small tables that many rely on."""
 
 import pytest
 
@@ -7,11 +7,10 @@ from domain.errors import ConfigurationError, Fault
 from domain.ids import is_id, point_ref
 from domain.quality import REASON_WORDS, Quality, Reason, worst
 from domain.refusal import WORDS, Cause, Code
-from domain.units import UNITS
 from domain.words import Words
 
 
-@pytest.mark.parametrize("text", ["a", "hc_outlet", "net_n1", "x" * 63])
+@pytest.mark.parametrize("text", ["a", "a_1", "hc_outlet", "net_n1", "x" * 63])
 def test_ids(text: str) -> None:
     assert is_id(text)
     assert text.isidentifier()
@@ -24,13 +23,6 @@ def test_no_ids(text: str) -> None:
 
 def test_a_point_is_named_by_its_facility() -> None:
     assert point_ref("hc_outlet", "closed") == "hc_outlet/closed"
-
-
-def test_units_of_one_quantity_have_one_base() -> None:
-    quantities = {unit.quantity for unit in UNITS.values()}
-    for quantity in quantities:
-        assert [unit.factor for unit in UNITS.values() if unit.quantity == quantity].count(1.0) == 1
-    assert all(name.isidentifier() for name in UNITS if name)
 
 
 def test_the_worst_quality_wins() -> None:

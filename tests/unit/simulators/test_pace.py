@@ -64,6 +64,7 @@ def test_real_time_just_behind_the_present_runs_at_one() -> None:
 
 def test_the_speed_reached_is_measured() -> None:
     meter = Speedometer()
+    assert (meter.mean, meter.least) == (0.0, None), "nothing was seen yet"
     model_ms = 0
     for k in range(100):
         meter.see(model_ms, k * 0.1)

@@ -17,6 +17,11 @@ def asked(ask: Ask, opening: float = 0.0) -> Asked:
     return Asked(ask=ask, opening=opening)
 
 
+def test_a_gate_of_which_nothing_more_is_said_is_ready_for_the_remote_side() -> None:
+    assert (OPEN.is_remote, OPEN.has_power, OPEN.has_fault, OPEN.over_torque) == (True, True, False, False)
+    assert (OPEN.is_moving, OPEN.jammed_at, OPEN.local_switches, OPEN.boots) == (False, None, 0, 1)
+
+
 def test_it_travels_over_its_travel_time() -> None:
     closing = request(OPEN, GATE, CLOSE, 1_000).actuator
     assert closing.is_moving

@@ -49,6 +49,13 @@ def test_a_solvent_is_found_by_its_cod_only() -> None:
     assert read.ph == CLEAN.ph
 
 
+def test_ammonia_tells_one_liquor_from_all_others() -> None:
+    parts = {key: substance.nh3n_mg for key, substance in SUBSTANCES.items()}
+    assert {key for key, part in parts.items() if part > 0.1} == {"ammonia_liquor"}
+    assert parts["ammonia_liquor"] < 1.0
+    assert parts["lye"] == parts["solvent"] == 0.0
+
+
 def test_the_river_is_not_a_drain() -> None:
     assert background("river", rain_total_mm=0) == background("river", rain_total_mm=50)
     river = background("river", rain_total_mm=50)

@@ -16,3 +16,7 @@ def test_a_second_takes_the_part_that_the_spill_runs_in(start_ms: int, seconds: 
 
 def test_rates_are_even() -> None:
     assert (SPILL.rate_kg_s(), SPILL.water_m3_s()) == (4.0, 0.5)
+
+
+def test_a_spill_of_which_nothing_more_is_said_brings_no_water() -> None:
+    assert Spill(at="hc_yard", substance="lye", start_ms=0, duration_s=2.0, mass_kg=8.0).water_m3_s() == 0.0
