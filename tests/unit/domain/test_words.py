@@ -1,12 +1,9 @@
-"""Qualities, ids, refusals and faults: small tables that many rely on."""
+"""Ids, words and faults: small forms that many rely on."""
 
 import pytest
 
-from domain.command import ACTION_WORDS, Action
 from domain.errors import ConfigurationError, Fault
 from domain.ids import is_id, point_ref
-from domain.quality import REASON_WORDS, Quality, Reason, worst
-from domain.refusal import WORDS, Cause, Code
 from domain.words import Words
 
 
@@ -23,36 +20,6 @@ def test_no_ids(text: str) -> None:
 
 def test_a_point_is_named_by_its_facility() -> None:
     assert point_ref("hc_outlet", "closed") == "hc_outlet/closed"
-
-
-def test_the_worst_quality_wins() -> None:
-    assert worst(Quality.GOOD, Quality.UNCERTAIN) is Quality.UNCERTAIN
-    assert worst(Quality.UNCERTAIN, Quality.BAD, Quality.GOOD) is Quality.BAD
-    assert worst() is Quality.GOOD
-    assert [quality.word for quality in Quality] == ["bad", "good", "uncertain"]
-
-
-def test_every_reason_of_doubt_has_words_of_its_own() -> None:
-    assert set(REASON_WORDS) == set(Reason)
-    assert len({words.zh for words in REASON_WORDS.values()}) == len(Reason)
-    assert not any(words.zh.isascii() for words in REASON_WORDS.values())
-
-
-def test_every_refusal_speaks_both_languages() -> None:
-    assert set(WORDS) == set(Code)
-    for code in Code:
-        cause = Cause(code=code, detail="x", values={"a/b": "1"})
-        assert cause.words.zh.endswith(":x") or cause.words.zh.endswith(":x")
-        assert cause.as_dict() == {"code": code.value, **cause.words.as_dict(), "values": {"a/b": "1"}}
-        assert Cause(code=code).words == WORDS[code]
-    assert len({words.zh for words in WORDS.values()}) == len(Code)
-
-
-def test_a_detail_speaks_the_language_of_its_sentence() -> None:
-    cause = Cause(code=Code.BUSY, detail=ACTION_WORDS[Action.CLOSE])
-    assert cause.words.zh.endswith("关闭")
-    assert "close" not in cause.words.zh
-    assert cause.words.en.isascii()
 
 
 def test_words_know_their_form() -> None:
