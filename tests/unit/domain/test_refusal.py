@@ -26,6 +26,18 @@ def test_a_detail_speaks_the_language_of_its_sentence() -> None:
     assert cause.words.en.isascii()
 
 
+ADD_CAUSES = (
+    "blocked-by-switching-hierarchy position-reached blocked-by-mode blocked-by-interlocking command-already-in-execution "
+    "blocked-by-health 1-of-n-control abortion-by-cancel time-limit-over object-not-selected object-already-selected "
+    "no-access-authority"
+)
+"""IEC 61850-7-2, AddCause: those that mean something to us."""
+
+
+def test_what_the_standard_has_a_name_for_is_called_so() -> None:
+    assert set(ADD_CAUSES.split()) <= {code.value for code in Code}
+
+
 def test_advice_is_given_by_codes_that_there_are() -> None:
     given = re.findall(r"^  '([a-z0-9-]+)': \{", ADVICE.read_text("utf-8"), re.MULTILINE)
     assert len(given) > 10
