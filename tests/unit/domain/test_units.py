@@ -2,6 +2,8 @@
 
 import pytest
 
+from domain.interlock import ExpressionError, parse
+from domain.quantities import check_types
 from domain.units import UNITS, ratio
 
 
@@ -53,3 +55,16 @@ def test_units_of_one_quantity_have_one_base() -> None:
     for quantity in quantities:
         assert [unit.factor for unit in UNITS.values() if unit.quantity == quantity].count(1.0) == 1
     assert all(name.isidentifier() for name in UNITS if name)
+
+
+@pytest.mark.parametrize(
+    ("unit", "quantity"),
+    [
+        ("mm", "length"), ("m3", "volume"), ("L_s", "flow"), ("mm_h", "rain"), ("ug_L", "concentration"),
+        ("uS_cm", "conductivity"), ("pH", "acidity"), ("percent", "share"), ("min", "time"), ("kW", "power"), ("A", "current"),
+        ("degC", "temperature"), ("NTU", "turbidity"), ("ug_m3", "dust"), ("kg", "mass"), ("m_s", "speed"),
+    ],
+)  # fmt: skip
+def test_what_is_no_condition_is_called_by_what_it_measures(unit: str, quantity: str) -> None:
+    with pytest.raises(ExpressionError, match=f"it is a {quantity}, not a condition"):
+        check_types(parse(f"2 * {unit}"), lambda _: None)
