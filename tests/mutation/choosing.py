@@ -47,7 +47,8 @@ class Chooser:
     _named: dict[str, Mapping[str, Ran]] = field(default_factory=dict)
     _imported: dict[str, frozenset[str]] = field(default_factory=dict)
     """By module: what it imports from."""
-    _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
+    _users: dict[tuple[str, str], list[tuple[str, range]]] = field(default_factory=dict)
+    """By name, and by module where only that can name it."""
 
     def __post_init__(self) -> None:
         for test in self.tests:
@@ -71,7 +72,7 @@ class Chooser:
         """Find for what is decided at import the tests that name it, or run a function that does."""
         found: dict[str, Ran] = {}
         for name in mutant.names:
-            for file, lines in self._users_of(name, users):
+            for file, lines in self._users_of(name, [module] if name.startswith("_") else users):
                 found |= self._running(file, lines)
             found |= self._naming(name)
         for name in (module.name, *self._importers(module, users)):
@@ -104,7 +105,8 @@ class Chooser:
         mirrored = f"test_{module.name.rsplit('.', 1)[-1]}.py"
 
         def later(test: Ran) -> tuple[float, str]:
-            hope = 1 + near[test.name] + anywhere[test.name] + NEAR * test.file.endswith(mirrored)
+            named = test.file.endswith(mirrored) or f"[{module.name}." in test.name
+            hope = 1 + near[test.name] + anywhere[test.name] + NEAR * named
             return max(test.cost_s, COST_MIN_S) / hope, test.name
 
         order = sorted(tests.values(), key=later)
@@ -118,9 +120,10 @@ class Chooser:
         return taken
 
     def _users_of(self, name: str, users: Sequence[Module]) -> list[tuple[str, range]]:
-        if name not in self._users:
-            self._users[name] = [found for module in users for found in _functions_naming(module, name)]
-        return self._users[name]
+        key = name, users[0].name if len(users) == 1 else ""
+        if key not in self._users:
+            self._users[key] = [found for module in users for found in _functions_naming(module, name)]
+        return self._users[key]
 
     def _naming(self, name: str) -> Mapping[str, Ran]:
         """Return the tests whose file names it."""
