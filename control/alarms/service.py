@@ -1,6 +1,6 @@
 """Runs the alarms: feeds them with what the live image learns, writes what changed, and takes acknowledgements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -72,10 +72,12 @@ class Alarms:
         self.watch.load((alarm(item) for item in held), every(self._image.park))
         self._noted = {key: (item.state, item.occurrence) for key, item in self.watch.alarms.items()}
 
-    def see(self, refs: Sequence[PointRef]) -> None:
-        """Look at points that changed."""
-        now_s, now_ms = self._clock.monotonic(), self._clock.now_ms()
+    def see(self, refs: Iterable[PointRef]) -> None:
+        """Look at points that changed, where a threshold watches them: most changes are of points that none does."""
+        now_s, now_ms, watched = self._clock.monotonic(), self._clock.now_ms(), self.watch.points
         for ref in refs:
+            if ref not in watched:
+                continue
             self._note(*self.watch.see(ref, self._image.reading(ref, now_s=now_s), now_ms=now_ms))
 
     def hear(self, record: Record) -> Callable[[], Change] | None:

@@ -1,7 +1,7 @@
 """Every alarm of the park and of the system itself, from readings and conditions; decides, keeps no file and tells nobody."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass, replace
 
 from domain.alarm import (
@@ -41,9 +41,9 @@ class Watch:
             self._by_point[rule.point].append(rule)
 
     @property
-    def points(self) -> tuple[PointRef, ...]:
+    def points(self) -> KeysView[PointRef]:
         """The points that thresholds watch."""
-        return tuple(self._by_point)
+        return self._by_point.keys()
 
     def load(self, alarms: Iterable[Alarm], system: Iterable[SystemRule]) -> None:
         """Take what was kept before a restart: an alarm is never lost in between, nor its severity (I12)."""

@@ -135,4 +135,4 @@ def test_nothing_unknown_is_acknowledged_and_an_unknown_rule_is_the_least_severe
     see(watch, 150.0, 2)
     assert watch.acknowledge(RULE.id, occurrence=1, severity=2, person="zhao") is None
     assert watch.acknowledge(RULE.id, occurrence=1, severity=1, person="zhao") is not None
-    assert watch.points == (RULE.point,)
+    assert tuple(watch.points) == (RULE.point,)
