@@ -68,6 +68,8 @@ class Hub:
 
     def join(self, area: Area, is_allowed: Callable[[], bool]) -> Watcher:
         """Add a watcher; its first message is the snapshot."""
+        if not self._watchers:
+            self._frame.delta()  # what changed while nobody watched: the snapshot has it
         watcher = Watcher(area, is_allowed)
         watcher.offer(watcher.numbered("snapshot", self.snapshot(area)))
         self._watchers.add(watcher)
@@ -82,11 +84,11 @@ class Hub:
         return scoped(self._frame.snapshot(), area, self._park)
 
     async def run(self) -> None:
-        """Send deltas and ticks, for ever."""
+        """Send deltas and ticks, for ever; while nobody watches nothing is made, which takes a core's time from commands."""
         ticked_s = 0.0
         while True:
             await self._clock.sleep(0.0, floor_s=DELTA_S)
-            delta = self._frame.delta()
+            delta = self._frame.delta() if self._watchers else None
             if delta is not None:
                 self._send(delta)
             if self._clock.monotonic() - ticked_s >= TICK_S:

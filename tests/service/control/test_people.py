@@ -250,6 +250,28 @@ async def test_the_socket_sends_a_snapshot_then_numbered_deltas(house: House) ->
         assert found["v"] == 7.9
 
 
+async def test_what_changed_while_nobody_watched_is_in_the_snapshot(house: House) -> None:
+    async def shown() -> float:
+        return (await house.operator.get("/live")).json()["points"]["hc_analyser/ph"]["v"]
+
+    async def first_change(socket: ClientConnection) -> dict[str, Any]:
+        async with asyncio.timeout(20):
+            while True:
+                message = json.loads(await socket.recv())
+                found = message.get("points", {}).get("hc_analyser/ph")
+                if found is not None:
+                    return found
+
+    await house.rig.east.put("hc_analyser/ph", 6.4)
+    async with asyncio.timeout(20):
+        while await shown() != 6.4:
+            pass
+    async with live(house, house.operator) as socket:
+        assert json.loads(await socket.recv())["points"]["hc_analyser/ph"]["v"] == 6.4
+        await house.rig.east.put("hc_analyser/ph", 7.1)
+        assert (await first_change(socket))["v"] == 7.1, "and nothing of before"
+
+
 async def test_the_socket_ends_with_its_session(house: House) -> None:
     console = await house.rig.person(house.admin, "watcher", "viewer")
     async with live(house, console) as socket:
