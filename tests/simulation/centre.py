@@ -84,7 +84,7 @@ class Centre:
         self.parts = None
         process = self.process = self._ground.new_process("control", self.life)
         self.disk.process = process
-        process.start(self._live(process), "start")
+        process.work(self._live(process), "start")
 
     async def ask(self, doing: Callable[[Parts], Awaitable[Result]]) -> Result:
         """Have control do something for a person. Raises NoAnswer, or what it answers instead."""

@@ -70,7 +70,7 @@ class Edge:
         ground = self._ground
         process = self.process = ground.new_process(self.gateway, self.life)
         self.disk.process = process
-        process.start(self._live(process), "start")
+        process.work(self._live(process), "start")
 
     async def _live(self, process: Process) -> None:
         """Put the gateway together as its application does, and let it run."""
