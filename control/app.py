@@ -13,7 +13,13 @@ from control.api.server import HttpServer
 from control.audit.elsewhere import open_elsewhere
 from control.audit.retention import Retention
 from control.core import Core, assemble, open_journal
-from control.database.connection import database_address, engine_of, migrated, sqlite_path
+from control.database.connection import (
+    database_address,
+    engine_of,
+    migrated,
+    sqlite_path,
+    while_starting,
+)
 from control.doors import health_of, parts_of
 from control.first import demo_user, offer_setup, read_link
 from control.health import Health
@@ -121,7 +127,8 @@ async def _work(
 
     if lead is not None:
         intake = Intake(core, clock)
-        await intake.take_all()
+        with while_starting():
+            await intake.take_all()
         tasks.start(intake.run(), name="intake")
     for name, running in (*outside.work(), *core.work()):
         tasks.start(running, name=name)

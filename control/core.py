@@ -23,7 +23,13 @@ from control.commands.tickets import Tickets
 from control.commands.view import View
 from control.commissioning.service import Commissioning
 from control.commissioning.travels import Travels
-from control.database.connection import SQLITE, database_address, engine_of, open_database
+from control.database.connection import (
+    SQLITE,
+    database_address,
+    engine_of,
+    open_database,
+    while_starting,
+)
 from control.database.ledger import Ledger
 from control.database.recorder import Recorder
 from control.database.spool import Spool
@@ -176,6 +182,20 @@ async def assemble(
 
     One that leads takes the next term; one that does not goes by the leader's.
     """
+    with while_starting():
+        return await _assembled(settings, park, signer, journal, clock, wall, leads=leads)
+
+
+async def _assembled(
+    settings: ControlSettings,
+    park: Park,
+    signer: Signer,
+    journal: Journal,
+    clock: Clock,
+    wall: Clock,
+    *,
+    leads: bool,
+) -> Core:
     engine, recorder = journal.engine, journal.recorder
     term = Term(recorder, clock)
     await (term.begin(engine) if leads else term.follow(engine))

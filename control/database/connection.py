@@ -1,6 +1,8 @@
 """Opens control's database: checks its address, brings its tables up to date, and sets what makes a commit durable."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -70,6 +72,16 @@ async def migrated(address: URL) -> None:
         await asyncio.to_thread(migrate, address)
     except (OSError, SQLAlchemyError, TimeoutError) as error:
         message = f"cannot use the database {shown}: {getattr(error, 'orig', None) or error}"
+        raise StorageError(message) from error
+
+
+@contextmanager
+def while_starting() -> Iterator[None]:
+    """Make a StorageError, in words for a person, of what a database raises that goes away in the middle of a start."""
+    try:
+        yield
+    except (OSError, SQLAlchemyError) as error:
+        message = f"the database went away while control started: {getattr(error, 'orig', None) or error}"
         raise StorageError(message) from error
 
 
