@@ -63,6 +63,11 @@ class Result:
         return found + [f"the fault {kind} was never played" for kind in self.kinds if not self.faults[kind]]
 
 
+def has_signatures(world: int) -> bool:
+    """Whether a world is played with real signatures instead of the cheap pen."""
+    return world % SIGNED_EVERY == SIGNED_EVERY - 1
+
+
 def play(seed: int, world: int, *, commands: int) -> Result:
     """Play one world and judge it, in a process that ends with it: what a world leaves behind is never looked through."""
     _prepare()
@@ -111,7 +116,7 @@ def _played(seed: int, world: int, *, commands: int) -> Result:
     run = simulate(
         seed * WORLDS + world,
         commands=commands,
-        is_signed=world % SIGNED_EVERY == SIGNED_EVERY - 1,
+        is_signed=has_signatures(world),
         is_fair=world % FAIR_EVERY == 2,
         is_last=True,
     )
