@@ -22,7 +22,8 @@ test: ## install what tests need, then check, then every test
 	@$(MAKE) --no-print-directory -j 2 -O types console style collected
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
 	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
-	@$(MAKE) --no-print-directory -j 2 -O faults commands
+	@$(MAKE) --no-print-directory -j 2 -O faults benchmarks
+	@$(BIN)/python -m tests.simulation --commands 20000
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
 
 check: ## lint, types, import contracts; the console's lint, types and unit tests
@@ -47,23 +48,25 @@ WORKERS := 4
 PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service tests/simulation
 # Each of these is a whole park on ten processes; two fit on two cores, and a drill at sixty times real time wants both.
-PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py
+PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py --ignore=$(SMALL)
 # Each of these kills its own few processes again and again, and mostly waits.
 FAULTS = tests/faults
+# Each benchmark once, at its small size: does it run?
+SMALL = tests/system/test_benchmarks.py
 # These two measure, and are alone while they do.
 DRILL = tests/system/test_headless.py tests/system/test_outage.py
 
 # Two at a time, each with its own output in one piece.
-.PHONY: checks types console style collected faults commands
+.PHONY: checks types console style collected faults benchmarks
 checks:
 	@$(MAKE) --no-print-directory -j 2 -O types console style
 
 faults:
 	@$(PYTEST) -n 3 $(FAULTS) $(ARGS)
 
-# It takes what the faults leave: they wait most of the time, and want the machine when they do not.
-commands:
-	@nice -n 10 $(BIN)/python -m tests.simulation --commands 20000
+# They take what the faults leave, which wait most of the time, and want the machine when they do not.
+benchmarks:
+	@nice -n 10 $(PYTEST) -n 2 $(SMALL) $(ARGS)
 
 types:
 	$(BIN)/mypy
