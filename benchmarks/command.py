@@ -26,9 +26,10 @@ NOTES = (
     (
         "Real processes on this machine: `stoplog gateway`, `stoplog control` (SQLite, every transaction synced, two for each command"
         " and one for each record of the edge), `stoplog ingest` (SQLite), mosquitto, and the PLCs; a tenth of the points changes at"
-        " each read and goes to ingest and to control's live image. From the bytes of the request to control's acknowledgement of the"
-        " record of the proof, which it gives after its commit. The gates stand where they were told at once, so that no travel is in"
-        " it. `open` is the second of two requests, after the select; the ticket, to which a colleague agrees, comes before both."
+        " each read and goes to ingest and to control's live image, which no screen watches. From the bytes of the request to control's"
+        " acknowledgement of the record of the proof, which it gives after its commit. The gates stand where they were told at once, so"
+        " that no travel is in it. `open` is the second of two requests, after the select; the ticket, to which a colleague"
+        " agrees, comes before both."
     ),
     (
         "pymodbus: writes the coil and reads the state back over a connection of its own to the same PLCs in the same run; it"
