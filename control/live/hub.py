@@ -84,7 +84,7 @@ class Hub:
         return scoped(self._frame.snapshot(), area, self._park)
 
     async def run(self) -> None:
-        """Send deltas and ticks, for ever; while nobody watches nothing is made, which takes a core's time from commands."""
+        """Send deltas and ticks, for ever; for nobody no deltas are made: that would keep the processor from commands."""
         ticked_s = 0.0
         while True:
             await self._clock.sleep(0.0, floor_s=DELTA_S)
