@@ -127,7 +127,7 @@ async def _work(
 
     if lead is not None:
         intake = Intake(core, clock)
-        with while_starting():
+        async with while_starting():
             await intake.take_all()
         tasks.start(intake.run(), name="intake")
     for name, running in (*outside.work(), *core.work()):

@@ -168,6 +168,7 @@ def _journal(
     )
 
 
+@while_starting()
 async def assemble(
     settings: ControlSettings,
     park: Park,
@@ -182,20 +183,6 @@ async def assemble(
 
     One that leads takes the next term; one that does not goes by the leader's.
     """
-    with while_starting():
-        return await _assembled(settings, park, signer, journal, clock, wall, leads=leads)
-
-
-async def _assembled(
-    settings: ControlSettings,
-    park: Park,
-    signer: Signer,
-    journal: Journal,
-    clock: Clock,
-    wall: Clock,
-    *,
-    leads: bool,
-) -> Core:
     engine, recorder = journal.engine, journal.recorder
     term = Term(recorder, clock)
     await (term.begin(engine) if leads else term.follow(engine))

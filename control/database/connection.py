@@ -1,8 +1,8 @@
 """Opens control's database: checks its address, brings its tables up to date, and sets what makes a commit durable."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -75,8 +75,8 @@ async def migrated(address: URL) -> None:
         raise StorageError(message) from error
 
 
-@contextmanager
-def while_starting() -> Iterator[None]:
+@asynccontextmanager
+async def while_starting() -> AsyncIterator[None]:
     """Make a StorageError, in words for a person, of what a database raises that goes away in the middle of a start."""
     try:
         yield
