@@ -47,8 +47,7 @@ class Chooser:
     _named: dict[str, Mapping[str, Ran]] = field(default_factory=dict)
     _imported: dict[str, frozenset[str]] = field(default_factory=dict)
     """By module: what it imports from."""
-    _users: dict[tuple[str, str], list[tuple[str, range]]] = field(default_factory=dict)
-    """By name, and by module where only that can name it."""
+    _users: dict[str, list[tuple[str, range]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for test in self.tests:
@@ -72,7 +71,7 @@ class Chooser:
         """Find for what is decided at import the tests that name it, or run a function that does."""
         found: dict[str, Ran] = {}
         for name in mutant.names:
-            for file, lines in self._users_of(name, [module] if name.startswith("_") else users):
+            for file, lines in self._users_of(name, module, users):
                 found |= self._running(file, lines)
             found |= self._naming(name)
         for name in (module.name, *self._importers(module, users)):
@@ -119,11 +118,13 @@ class Chooser:
             taken.append(test)
         return taken
 
-    def _users_of(self, name: str, users: Sequence[Module]) -> list[tuple[str, range]]:
-        key = name, users[0].name if len(users) == 1 else ""
-        if key not in self._users:
-            self._users[key] = [found for module in users for found in _functions_naming(module, name)]
-        return self._users[key]
+    def _users_of(self, name: str, module: Module, users: Sequence[Module]) -> list[tuple[str, range]]:
+        """Return the functions that name it; a private name is its own module's alone."""
+        if name.startswith("_"):
+            return list(_functions_naming(module, name))
+        if name not in self._users:
+            self._users[name] = [found for user in users for found in _functions_naming(user, name)]
+        return self._users[name]
 
     def _naming(self, name: str) -> Mapping[str, Ran]:
         """Return the tests whose file names it."""
