@@ -138,7 +138,7 @@ def assemble(
     live, reports, early = (
         Lane(outside.publish, outside.publish_at_once),
         Lane(outside.publish),
-        Lane(outside.publish),
+        Lane(outside.publish, outside.publish_early),
     )
     records = Records(
         storage.records, identity.signer, reports, early, park=park.id, gateway=gateway, clock=clock

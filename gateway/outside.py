@@ -48,6 +48,10 @@ class Outside:
         """Publish at QoS 0 without waiting; False: not just now."""
         return self.link.publish_at_once(topic, payload)
 
+    def publish_early(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0 without waiting for company; False: not just now."""
+        return self.link.publish_at_once(topic, payload, gathers=False)
+
     async def run(self, connected: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
         """Keep the connection; `lost` is called before each new one. When cancelled, say that we leave."""
         self._lost = lost

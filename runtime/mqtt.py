@@ -135,12 +135,15 @@ class MqttLink:
         except aiomqtt.MqttError as error:
             raise LinkLost(str(error)) from error
 
-    def publish_at_once(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Send at QoS 0 without waiting, in the order of all that is sent.
+    def publish_at_once(
+        self, topic: str, payload: bytes, *, retain: bool = False, gathers: bool = True
+    ) -> bool:
+        """Send at QoS 0 without waiting, in the order of all that is sent; `gathers`: within 2 ms, together with others.
 
         False when there is no connection or it takes nothing just now: nothing was sent then.
         """
-        return self._writer is not None and self._writer.send(topic, payload, retain=retain)
+        writer = self._writer
+        return writer is not None and writer.send(topic, payload, retain=retain, gathers=gathers)
 
     async def next(self) -> Message:
         """Return the next arrival, waiting for it."""

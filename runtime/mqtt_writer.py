@@ -37,13 +37,16 @@ class MqttWriter:
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Send one message, or return False when the connection is gone or cannot take what it has already."""
+    def send(self, topic: str, payload: bytes, *, retain: bool = False, gathers: bool = True) -> bool:
+        """Send one message, or return False when the connection is gone or cannot take what it has already.
+
+        `gathers` False: with all that was gathered before it, now.
+        """
         client = self._client
         if client.socket() is None or client.want_write():
             return False
         self._bytes += self._gather(topic, payload, PUBLISH | RETAIN if retain else PUBLISH)
-        if self._bytes >= GATHER_BYTES_MAX:
+        if self._bytes >= GATHER_BYTES_MAX or not gathers:
             self.flush()
         elif self._timer is None:
             self._timer = self._loop.call_later(GATHER_S, self.flush)

@@ -281,7 +281,10 @@ class SimLink(MqttLink):
             timer.cancel()
             ended.remove_done_callback(tell)
 
-    def publish_at_once(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+    def publish_at_once(
+        self, topic: str, payload: bytes, *, retain: bool = False, gathers: bool = True
+    ) -> bool:
+        del gathers  # every message goes alone here
         if not self._is_connected:
             return False
         if self.process.affects():

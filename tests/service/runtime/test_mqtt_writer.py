@@ -160,6 +160,15 @@ async def test_a_broker_that_stops_reading_tears_nothing_and_piles_up_nothing(
         assert link.connections == 1
 
 
+async def test_what_waits_for_no_company_takes_along_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.mqtt_writer.GATHER_S", 3600.0)
+    async with linked(None) as (broker, link):
+        assert link.publish_at_once("t/a", b"gathered")
+        assert link.publish_at_once("t/b", b"now", gathers=False)
+        await eventually(lambda: len(broker.heard) == 2, what="both arrived")
+        assert broker.heard == [("t/a", b"gathered"), ("t/b", b"now")]
+
+
 async def test_all_ways_keep_one_order(tmp_path: Path) -> None:
     broker = Broker("mosquitto", tmp_path)
     broker.start()
@@ -176,7 +185,7 @@ async def test_all_ways_keep_one_order(tmp_path: Path) -> None:
                 elif number % 7 == 1:
                     await mouth.publish("t/x", data)
                 else:
-                    assert mouth.publish_at_once("t/x", data)
+                    assert mouth.publish_at_once("t/x", data, gathers=number % 7 != 2)
             heard = [(await asyncio.wait_for(ear.next(), 10)).payload for _ in range(300)]
             assert heard == [str(number).encode() for number in range(300)]
             broker.kill()
