@@ -269,7 +269,7 @@ class Worker:
         for ack in self._acks.take():
             topic = ours(ack.park, ack.gateway, Channel.ACK_SAMPLES)
             try:
-                await self._link.publish(topic, self._signer.sign(acknowledgement_body(ack)), qos=1)
+                await self._link.publish(topic, self._signer.sign(acknowledgement_body(ack)))
             except LinkError as error:
                 self._log.info("acknowledgement not sent", gateway=ack.gateway, reason=str(error))
 

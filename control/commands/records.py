@@ -156,8 +156,11 @@ class Records:
                 park=self._park.id, gateway=gateway, epoch=epoch, received=ranges, durable=ranges
             )
             token = self._signer.sign(acknowledgement_body(said))
+            topic = ours(self._park.id, gateway, Channel.ACK_RECORDS)
+            if self._link.publish_at_once(topic, token, gathers=False):
+                continue
             try:
-                await self._link.publish(ours(self._park.id, gateway, Channel.ACK_RECORDS), token, qos=1)
+                await self._link.publish(topic, token)
             except LinkError:
                 return  # the edge sends its records again, and is told again
 
