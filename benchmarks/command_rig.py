@@ -127,7 +127,8 @@ class Listener:
             if found is None:
                 continue
             try:
-                if found[2] is Channel.RECORDS:
+                # Control may acknowledge what a reply said before it comes again as a record.
+                if found[2] in {Channel.REPLY, Channel.RECORDS}:
                     told = record(self._verifier.verify(message.payload, roles={Role.GATEWAY}).body)
                     self._records[told.gateway, told.epoch, told.offset] = told
                     continue
@@ -321,7 +322,7 @@ async def command_system(load: Load, *, with_ingest: bool) -> AsyncIterator[tupl
                 clock=_CLOCK,
                 subscriptions=[
                     Subscription(topic=ours(PARK, "+", channel), qos=0)
-                    for channel in (Channel.RECORDS, Channel.ACK_RECORDS)
+                    for channel in (Channel.REPLY, Channel.RECORDS, Channel.ACK_RECORDS)
                 ],
             )
             listener = Listener(link, rig.verifier())

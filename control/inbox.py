@@ -4,7 +4,9 @@ It verifies who speaks; it decides nothing about what is said.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from control.bell import Bell
 from control.commands.records import Records
@@ -20,12 +22,12 @@ from wire.signing import Role, Verifier
 from wire.sparkplug import decode
 from wire.topics import Channel, Kind, parse_ours, parse_sparkplug, state
 
-BATCH_MAX = 20
-"""Messages taken without giving the loop back: about 2 ms of decoding, for which a request has to wait."""
+BATCH_MAX = 5
+"""Messages taken without giving the loop back: half a millisecond, for which every turn of a request has to wait."""
+ECHO_S = 0.5
+"""Wall seconds within which a record that comes again is the same telling by its other way; its edge repeats itself more slowly."""
 KNOWN_MAX = 1_000
 """Records of which it is known what their bytes say: each comes at least twice, as an answer and as a record."""
-TOLD_MAX = 10_000
-"""Records that wait to be committed; what comes beyond stays at its edge, which says it again."""
 
 _UP = {Kind.NBIRTH, Kind.NDEATH, Kind.DBIRTH, Kind.DDEATH, Kind.NDATA, Kind.DDATA}
 _STATES = state("")
@@ -58,18 +60,16 @@ class Inbox:
         """Messages that were no messages of ours."""
         self._dropped = 0
         self._told: list[Record] = []
-        """Records that wait to be committed."""
-        self._is_told = asyncio.Event()
-        self._known: dict[bytes, tuple[str, Record]] = {}
-        """Bytes → who signed them, and what they say: whoever says the same again is not read again."""
+        """Records of the messages that are being taken."""
+        self._known: dict[bytes, _Known] = {}
+        """Bytes → what they say: whoever says the same again is not read again."""
 
     async def run(self) -> None:
         """Take messages for ever."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_records(tasks), name="records")
-            await self._listen()
+            await self._listen(tasks)
 
-    async def _listen(self) -> None:
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             message: Message | None = await self._link.next()
             count = 0
@@ -77,20 +77,15 @@ class Inbox:
                 await self._take(message)
                 message = self._link.next_nowait() if count + 1 < BATCH_MAX else None
                 count += 1
+            if self._told:
+                # Beside the listening: a disk that takes its time makes nothing stale meanwhile, and more is taken and committed.
+                told, self._told = self._told, []
+                tasks.create_task(self._kept(told), name="keep records")
             if self._link.dropped != self._dropped:
                 self._dropped = self._link.dropped
                 self._image.doubt_all()
                 _log.warning("messages dropped", count=self._dropped)
             await asyncio.sleep(0)
-
-    async def _keep_records(self, tasks: asyncio.TaskGroup) -> None:
-        """Have records committed beside the listening: a disk that takes its time makes nothing stale meanwhile."""
-        while True:
-            await self._is_told.wait()
-            self._is_told.clear()
-            told, self._told = self._told, []
-            # Beside the next: more is taken and committed while these wait for the disk, and are told when it has them.
-            tasks.create_task(self._kept(told), name="keep records")
 
     async def _kept(self, told: list[Record]) -> None:
         await self._records.take_all(told)
@@ -119,33 +114,45 @@ class Inbox:
     async def _take_ours(self, gateway: GatewayId, channel: Channel, message: Message) -> None:
         if channel not in {Channel.HEARTBEAT, Channel.RECORDS, Channel.REPLY}:
             return
-        said: Heartbeat | Record
         if channel is Channel.HEARTBEAT:
             signed = self._verifier.verify(message.payload, roles=[Role.GATEWAY])
-            by, said = signed.identity, heartbeat(signed.body)
-        else:
-            by, said = self._record(message.payload)
-        if not (by == said.gateway == gateway) or said.park != self._image.park.id:
-            fault = f"{by} speaks for {said.park}/{said.gateway} on {message.topic}"
-            raise RemoteProtocolError(fault)
-        if isinstance(said, Record):
-            if len(self._told) < TOLD_MAX:
-                self._told.append(said)
-            self._is_told.set()
-        elif self._image.hear(said, now_s=message.received_s):
-            self._changes.ring()
+            said = heartbeat(signed.body)
+            self._require_own(signed.identity, said, gateway, message.topic)
+            if self._image.hear(said, now_s=message.received_s):
+                self._changes.ring()
+            return
+        known = self._record(message.payload)
+        self._require_own(known.by, known.said, gateway, message.topic)
+        if message.received_s - known.taken_s >= ECHO_S:
+            known.taken_s = message.received_s
+            self._told.append(known.said)
 
-    def _record(self, token: bytes) -> tuple[str, Record]:
-        """Return who signed a record, and the record. Raises RemoteProtocolError."""
+    def _require_own(self, by: str, said: Heartbeat | Record, gateway: GatewayId, topic: str) -> None:
+        """Refuse what one says for another, or of another park."""
+        if not (by == said.gateway == gateway) or said.park != self._image.park.id:
+            fault = f"{by} speaks for {said.park}/{said.gateway} on {topic}"
+            raise RemoteProtocolError(fault)
+
+    def _record(self, token: bytes) -> "_Known":
+        """Return what a record's bytes say. Raises RemoteProtocolError."""
         found = self._known.get(token)
         if found is None:
             signed = self._verifier.verify(token, roles=[Role.GATEWAY])
-            found = signed.identity, record(signed.body)
-            _require_canonical(found[1])
+            found = _Known(by=signed.identity, said=record(signed.body))
+            _require_canonical(found.said)
             self._known[token] = found
             if len(self._known) > KNOWN_MAX:
                 del self._known[next(iter(self._known))]
         return found
+
+
+@dataclass(slots=True)
+class _Known:
+    by: str
+    """Who signed it."""
+    said: Record
+    taken_s: float = -math.inf
+    """When it was last taken (monotonic)."""
 
 
 def _require_canonical(said: Record) -> None:

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 SPARKPLUG = "spBv1.0"
 OURS = "stoplog/1"
+TOPICS_MAX = 4096
+"""Topics whose parts are remembered."""
 
 
 class Kind(StrEnum):
@@ -67,6 +70,7 @@ def state(host: str) -> str:
     return f"{SPARKPLUG}/STATE/{host}"
 
 
+@lru_cache(maxsize=TOPICS_MAX)
 def parse_sparkplug(topic: str) -> SparkplugTopic | None:
     """Return the parts of a Sparkplug topic; None when it is none or of an unknown type."""
     parts = topic.split("/")
@@ -75,6 +79,7 @@ def parse_sparkplug(topic: str) -> SparkplugTopic | None:
     return SparkplugTopic(parts[1], Kind(parts[2]), parts[3], parts[4] if len(parts) == 5 else None)
 
 
+@lru_cache(maxsize=TOPICS_MAX)
 def parse_ours(topic: str) -> tuple[str, str, Channel] | None:
     """Return (park, gateway, channel) of one of our topics; None when it is none."""
     parts = topic.split("/", 4)
