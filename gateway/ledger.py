@@ -146,9 +146,9 @@ class Ledger:
         self._try_standing()
 
     def keep_travels(self, name: str, text: str) -> None:
-        """Keep a history of travels."""
+        """Keep a history of travels, written with whatever is written next: the proof of the move does not wait for it."""
         self.travels[name] = text
-        self._keep_fact(f"{_TRAVEL}{name}", text)
+        self._unwritten_facts[f"{_TRAVEL}{name}"] = text
 
     def keep_kept(self, actuator: str, text: str) -> None:
         """Keep what was proved of an actuator under its orders, or that it counts no more."""

@@ -43,7 +43,8 @@ class Memory(RuleBasedStateMachine):
         super().__init__()
         self.ledger = reopened(None)
         self.known, self.disk = Held(), Held()
-        self.waiting: set[Key] = set()
+        self.waiting: set[Key | str] = set()
+        """Entries and travels that go to the disk with whatever goes there next."""
         self.is_full, self.count = False, 0
 
     @rule(key=st.sampled_from(KEYS), state=st.sampled_from(State))
@@ -100,10 +101,10 @@ class Memory(RuleBasedStateMachine):
         self._standing_is_written()
 
     @rule(gate=st.sampled_from(GATES))
-    def a_travel_is_learnt(self, gate: str) -> None:
+    def a_travel_is_learnt_for_the_next_writing(self, gate: str) -> None:
         self.known.travels[gate] = self._next()
+        self.waiting.add(gate)
         self.ledger.keep_travels(gate, self.known.travels[gate])
-        self._facts_are_written()
 
     @rule(gate=st.sampled_from(GATES))
     def what_was_proved_of_a_gate_changes(self, gate: str) -> None:
@@ -179,6 +180,7 @@ class Memory(RuleBasedStateMachine):
     def _facts_are_written(self) -> None:
         if not self.is_full:
             self.disk.travels, self.disk.kept = dict(self.known.travels), dict(self.known.kept)
+            self.waiting.difference_update(GATES)
 
 
 Memory.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
