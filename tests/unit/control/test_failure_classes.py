@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.api.application import SECURITY, application
+from control.api.application import application
+from control.api.safely import SECURITY
 from control.first import read_link
 from control.people.accounts import token_hash
 from domain.errors import ConfigurationError, StorageError
