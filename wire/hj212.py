@@ -20,7 +20,6 @@ AROUND_BYTES = 12
 """Head, length, check sum and tail."""
 HOST = "91"
 """ST of what a host answers (6.6.1: system interaction)."""
-GATE = b"&&"
 
 Widths = Mapping[str, int]
 _WIDTHS: Widths = {"QN": 17, "ST": 2, "CN": 4, "PW": 9, "MN": 27, "Flag": 3, "PNUM": 4, "PNO": 4}

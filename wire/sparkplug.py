@@ -205,6 +205,7 @@ def _property(properties: "_PropertySet", key: str, value: str | float) -> None:
         item.type, item.double_value = DataType.DOUBLE, value
 
 
+_DATATYPES = {int(kind): kind for kind in DataType}
 _LONG = {DataType.INT64, DataType.UINT64, DataType.DATETIME}
 _SIGNED_BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataType.INT64: 64}
 
@@ -214,11 +215,14 @@ def _read(message: "_Metric") -> Metric:
     if not name or not isinstance(name, str):
         reason = f"a metric has no name (aliases are not used): {name!r:.80}"
         raise RemoteProtocolError(reason)
-    try:
-        datatype = DataType(message.datatype)
-    except ValueError as error:
+    datatype = _DATATYPES.get(message.datatype)
+    if datatype is None:
         reason = f"metric {name!r:.80} has the data type {message.datatype}, which cannot be stored"
-        raise RemoteProtocolError(reason) from error
+        raise RemoteProtocolError(reason)
+    if not message.HasField("properties"):
+        return Metric(
+            name=name, value=_value(message, datatype), datatype=datatype, timestamp_ms=_time(message)
+        )
     properties = _properties(message)
     return Metric(
         name=name,
@@ -232,12 +236,11 @@ def _read(message: "_Metric") -> Metric:
 
 
 def _time(message: "_Metric | _Payload") -> int | None:
-    if not message.HasField("timestamp"):
-        return None
-    if message.timestamp > TIME_MS_MAX:
-        reason = f"the time {message.timestamp} is no time"
+    time_ms = message.timestamp
+    if time_ms > TIME_MS_MAX:
+        reason = f"the time {time_ms} is no time"
         raise RemoteProtocolError(reason)
-    return message.timestamp
+    return time_ms if time_ms or message.HasField("timestamp") else None
 
 
 def _value(message: "_Metric", datatype: DataType) -> Value | int | None:
@@ -245,14 +248,14 @@ def _value(message: "_Metric", datatype: DataType) -> Value | int | None:
     if message.is_null or which is None:
         return None
     value = getattr(message, which)
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
     bits = _SIGNED_BITS.get(datatype)
     if bits is not None and isinstance(value, int):
         value &= (1 << bits) - 1
         value -= (value >> (bits - 1)) << bits
     if isinstance(value, bool | int | str):
         return value
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
     reason = f"metric {message.name!r:.80} carries bytes, which cannot be stored"
     raise RemoteProtocolError(reason)
 
