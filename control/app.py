@@ -37,6 +37,7 @@ from runtime.clock import Clock, RealClock
 from runtime.exits import AccessRefused, exit_of
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
+from runtime.memory import settle
 from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import BrokerSettings, MqttLink, check_broker
 from runtime.parkfiles import load_park
@@ -49,6 +50,9 @@ LEAD_S_MAX = 2.0
 """Wall seconds for the database to say who leads: a beat that takes longer is missed."""
 CHECK_S = 3.0
 """Wall seconds for one look whether the broker is there."""
+GIVE_WAY_S = 0.0005
+"""Wall seconds after which a thread that computes gives way. By the interpreter's own 5 ms the one that commits may wait as long
+for each of its statements, and a command for all of them."""
 
 
 def main(settings: Path) -> int:
@@ -59,6 +63,7 @@ def main(settings: Path) -> int:
         sys.stderr.write(f"stoplog control: {words_of(error)}\n")
         return exit_of(error)
     configure(read.log.level)
+    sys.setswitchinterval(GIVE_WAY_S)
     return run_service("control", lambda tasks: serve(read, tasks), loop_factory=uvloop.new_event_loop)
 
 
@@ -139,6 +144,7 @@ async def _work(
     tasks.on_hangup(reloading.run)
     tasks.status_words = lambda: words_of_readiness(health.readiness())
     tasks.ready()
+    settle()
     logger("control").info("ready", console=f"http://{settings.api.host}:{http.port}", term=core.term.number)
 
     try:

@@ -10,6 +10,7 @@ few cycles, and a full search takes milliseconds in which no poll is answered.""
 
 def settle() -> None:
     """Collect, give free pages back to the system, and take what is left for permanent."""
+    gc.unfreeze()  # what an earlier start in this process took for permanent may be over
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # glibc has it, others do not
