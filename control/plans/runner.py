@@ -191,10 +191,16 @@ class Runner:
                 run = run.with_step(self._followed(run, step))
         starting, run = ready(run, plan)
         waiting = [step for step in plan.steps if run.steps[step.id].state is StepState.WAITING_APPROVAL]
-        # All at once: no gate waits until another's command is written.
-        now = (*starting, *(() if run.is_paused else waiting))
-        for done in await asyncio.gather(*(self._started(run, step) for step in now)):
-            run = run.with_step(done)
+        # No gate waits until another's command is written, and the first one goes out while the last is still to be signed.
+        begun: list[asyncio.Task[StepRun]] = []
+        async with asyncio.TaskGroup() as tasks:
+            for step in (*starting, *(() if run.is_paused else waiting)):
+                if self.runs[run_id] is not before:
+                    break  # paused or aborted meanwhile: what has not begun does not begin
+                begun.append(tasks.create_task(self._started(run, step), name=f"{run_id} {step.id}"))
+                await asyncio.sleep(0)
+        for done in begun:
+            run = run.with_step(done.result())
         latest = self.runs[run_id]
         if latest is not before:  # approved, paused or aborted while a step was being started
             run = replace(

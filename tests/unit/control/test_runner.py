@@ -92,6 +92,34 @@ async def test_a_warning_that_comes_after_the_start_keeps_no_gate_open() -> None
     assert [request.accepted for request in asked.requests] == [frozenset({"*"})]
 
 
+class Aborts(Asked):
+    """A desk at which the run is aborted while its first command is being made."""
+
+    runner: Runner
+
+    async def operate(self, request: Request, person: Person, *, run: str) -> Outcome:
+        await self.runner.abort(self.runner.runs[run], person)
+        return await super().operate(request, person, run=run)
+
+
+async def test_a_run_that_is_aborted_while_its_steps_begin_begins_no_more_of_them() -> None:
+    wide = plan(step("hc_outlet"), replace(step("hc_outlet"), id="again"))
+    asked, park = Aborts(), replace(PARK, plans={wide.id: wide})
+    opened = image(hc_outlet__opened=True, hc_outlet__closed=False)
+    mine = cast("Recorder", asked)
+    runner = asked.runner = Runner(
+        park, opened, cast("Desk", asked), Book(), Orders(park), mine, ManualClock(), Bell()
+    )
+    before = replace(run(wide), content_hash=content_hash(wide, PARK))
+    await runner.take(before)
+    await runner._advance(before.id)
+    assert runner.runs[before.id].is_aborted
+    assert runner.runs[before.id].steps["hc_outlet"].state is StepState.RUNNING
+    await runner._advance(before.id)
+    assert runner.runs[before.id].steps["again"].state is StepState.SKIPPED
+    assert len(asked.requests) == 1
+
+
 async def test_a_run_of_the_same_plan_goes_on() -> None:
     runner, kept, before = await restarted(OF, OF)
     assert runner.runs == {before.id: before}
