@@ -25,7 +25,7 @@ from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ
 from domain.words import Words
 from gateway.field import Field
-from gateway.job import NO_OPENING, Job, Late
+from gateway.job import NO_OPENING, Job, Late, not_written, withheld
 from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
@@ -45,6 +45,8 @@ SILENCE_GRACE_S = 1.5
 """Wall seconds after the time-out in which a reading must come, or the outcome is unknown."""
 RETRY_S = 0.3
 """Wall seconds between attempts to reach a PLC with a move toward safe that has not been sent."""
+STOPS_MAX = 3
+"""Stops before a reversal; after them a drive that is still seen moving is one whose signal says nothing, or that cannot be stopped."""
 ECHO_READS_MAX = 5
 """Readings of a command word's echo: a PLC needs a turn of its program to show what it has taken."""
 WATCH_LATE_S = 3600.0
@@ -162,9 +164,9 @@ class Executor:
                     pause_s = await self._reverse(job, is_turning=is_turning)
                 except (LinkLost, LinkTimeout) as error:
                     lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
-                    found: Outcome | None = _not_written(job, Event.REFUSE, lost)
+                    found: Outcome | None = not_written(job, Event.REFUSE, lost)
                 except Withheld:  # without its stop it turns nothing
-                    found = _withheld(job)
+                    found = withheld(job)
                 else:
                     found = await self._move(job, pause_s)
             if found is not None:
@@ -189,33 +191,46 @@ class Executor:
         is_moving = is_turning or self._would_be_upset(job)
         if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
             return 0.0
-        begun_s = None
-        while begun_s is None:
-            begun_s = self._clock.monotonic()
-            try:
-                await self._send(job, list(stop), grace_s=0.0)
-            except (LinkLost, LinkTimeout) as error:
-                # It may be on its way until a stop is answered, and must have rested before anything turns it (I2).
-                if job.way is Direction.AWAY_FROM_SAFE:
-                    raise
-                if not job.may_write(0.0):
-                    raise Withheld from error
-                begun_s = None
-                await self._clock.sleep(0.0, floor_s=RETRY_S)
-            except DeviceRefused as error:
-                actuator = job.actuator.facility
-                self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
-        await self._clock.sleep(job.actuator.reversing_pause_s)
+        begun_s = at_s = await self._stopped(job, list(stop), grace_s=0.0)
+        for _ in range(STOPS_MAX - 1):
+            if job.is_over or not self._moves(job.actuator, at_s):
+                break
+            # What an earlier connection had sent came behind the stop.
+            at_s = await self._stopped(job, list(stop), grace_s=self._clock.monotonic() - begun_s)
         if not job.is_over:
             self._unrested.discard(job.actuator.facility)
         return self._clock.monotonic() - begun_s
 
+    async def _stopped(self, job: Job, stop: list[Write], *, grace_s: float) -> float:
+        """Stop the drive and let it rest; return when the stop that was answered went out. Raises LinkLost, Withheld."""
+        while True:
+            at_s = self._clock.monotonic()
+            try:
+                await self._send(job, stop, grace_s=grace_s)
+            except (LinkLost, LinkTimeout) as error:
+                # It may be on its way until a stop is answered, and must have rested before anything turns it (I2).
+                if job.way is Direction.AWAY_FROM_SAFE:
+                    raise
+                if not job.may_write(grace_s):
+                    raise Withheld from error
+                await self._clock.sleep(0.0, floor_s=RETRY_S)
+                continue
+            except DeviceRefused as error:
+                actuator = job.actuator.facility
+                self._log.warning("stop before reversal not confirmed", actuator=actuator, reason=str(error))
+            await self._clock.sleep(job.actuator.reversing_pause_s)
+            return at_s
+
     def _would_be_upset(self, job: Job) -> bool:
         """Whether the drive is on its way, and another pulse would stop or turn it instead of sending it on."""
-        drive, moving = job.actuator.drive, job.actuator.feedback.moving
-        if not isinstance(drive, MomentaryCoils) or drive.repeat is Repeat.SAFE or moving is None:
-            return False
-        reading = self._field.reading(job.actuator.point(moving))
+        drive = job.actuator.drive
+        is_upset = isinstance(drive, MomentaryCoils) and drive.repeat is not Repeat.SAFE
+        return is_upset and self._moves(job.actuator, 0.0)
+
+    def _moves(self, actuator: Actuator, since_s: float) -> bool:
+        """Whether what was read after `since_s` shows it moving."""
+        moving = actuator.feedback.moving
+        reading = NEVER_READ if moving is None else self._field.reading_after(actuator.point(moving), since_s)
         return reading.is_trusted and reading.value is True
 
     def _is_unproved_other_way(self, job: Job) -> bool:
@@ -228,7 +243,7 @@ class Executor:
         name = job.actuator.feedback.position
         steps = job.steps(NEVER_READ if name is None else self._field.reading(job.actuator.point(name)))
         if steps is None:
-            return _not_written(job, Event.REFUSE, NO_OPENING)
+            return not_written(job, Event.REFUSE, NO_OPENING)
         for percent in steps:
             found = await self._stage(job, Action.SET, percent, Goal(percent=percent), pause_s)
             if found is None or found.event is not Event.POSITION_REACHED:
@@ -250,11 +265,11 @@ class Executor:
                 await self._send(job, list(commands), grace_s=pause_s)
                 break
             except Withheld:
-                return _withheld(job)
+                return withheld(job)
             except LinkLost as error:
                 lost = Cause(code=Code.LINK, detail=_NO_CONNECTION, values={"plc": str(error)})
                 if job.way is Direction.AWAY_FROM_SAFE:
-                    return _not_written(job, Event.REFUSE, lost)
+                    return not_written(job, Event.REFUSE, lost)
                 if job.is_over:
                     return None
                 if not job.may_write(pause_s):
@@ -381,19 +396,3 @@ class Executor:
                 instead_of=one.instead_of,
                 execution=job.execution,
             )
-
-
-def _withheld(job: Job) -> Outcome | None:
-    """Return how a move ends that was no longer to be written; None: another command has taken over."""
-    if job.is_over:
-        return None
-    if job.against:
-        return _not_written(job, Event.REFUSE, *job.against)
-    stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
-    return _not_written(job, Event.TIME_OUT, stale)
-
-
-def _not_written(job: Job, event: Event, *causes: Cause) -> Outcome:
-    """Return how a move ends whose write was withheld; of one in steps the earlier were written: it stays where it stands."""
-    is_begun = job.entry.state is State.OPERATING
-    return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=causes)

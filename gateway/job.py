@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from domain.admission import Direction, target
-from domain.command import Action
+from domain.command import Action, Event, State
 from domain.drive import Setpoint, echo_of, stages
 from domain.ids import CommandId
 from domain.park import Actuator
@@ -12,7 +12,7 @@ from domain.refusal import Cause, Code
 from domain.sample import Reading
 from domain.words import Words
 from gateway.ledger_entry import Entry
-from gateway.proof import Goal
+from gateway.proof import Goal, Outcome
 from wire.canonical import Json
 
 REST_TIMEOUT_S = 10.0
@@ -135,3 +135,19 @@ class Late:
     way: Direction
     until_s: float
     """Monotonic: until when it is watched."""
+
+
+def withheld(job: Job) -> Outcome | None:
+    """Return how a move ends that was no longer to be written; None: another command has taken over."""
+    if job.is_over:
+        return None
+    if job.against:
+        return not_written(job, Event.REFUSE, *job.against)
+    stale = Cause(code=Code.CHALLENGE_STALE, detail=Words("写入前失效", "before the write"))
+    return not_written(job, Event.TIME_OUT, stale)
+
+
+def not_written(job: Job, event: Event, *causes: Cause) -> Outcome:
+    """Return how a move ends whose write was withheld; of one in steps the earlier were written: it stays where it stands."""
+    is_begun = job.entry.state is State.OPERATING
+    return Outcome(event=Event.TRAVEL_EXCEEDED if is_begun else event, causes=causes)

@@ -11,11 +11,11 @@ from domain.command import Action, Phase, State
 from domain.drive import Pulse, Repeat, Table
 from domain.ids import CommandId
 from domain.park import Tier
-from gateway.executor import Executor
+from gateway.executor import STOPS_MAX, Executor
 from gateway.recovery import recover
 from gateway.travels import Travels
 from gateway.watch import Watch
-from tests.service.gateway.test_random_commands import GATE, Bench
+from tests.service.gateway.test_random_commands import GATE, PARK, Bench
 
 OPEN_COIL, CLOSE_COIL, STOP_COIL = 0, 1, 2
 
@@ -202,6 +202,28 @@ def test_a_drive_that_may_still_open_is_stopped_before_it_is_closed() -> None:
         bench.plc.jam(GATE, at=None, now_ms=bench.clock.now_ms())
         await bench.step(60)
         assert bench.link.sent == [STOP_COIL, CLOSE_COIL]
+        assert bench.state(closing) == "confirmed"
+
+    play(what)
+
+
+@pytest.mark.parametrize(("late", "stops"), [(0, 1), (1, 2), (STOPS_MAX, STOPS_MAX)])
+def test_a_drive_is_stopped_again_that_a_late_write_sends_on_behind_the_stop(late: int, stops: int) -> None:
+    """A PLC that hung answers its connections in any order: the stop first, and then what it was to stop."""
+
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.link.mode = "silent"
+        bench.open()
+        await bench.step(1)
+        bench.link.mode = "up"
+        closing = bench.command(Action.CLOSE)
+        for _ in range(late):
+            await bench.step(1)
+            bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+            await bench.step(PARK.actuators[GATE].reversing_pause_s - 1)
+        await bench.step(60)
+        assert bench.link.sent == [STOP_COIL] * stops + [CLOSE_COIL]
         assert bench.state(closing) == "confirmed"
 
     play(what)

@@ -29,7 +29,7 @@ from domain.ids import CommandId, DeviceId, FacilityId, GatewayId
 from domain.park import Tier
 from gateway.challenges import Challenges
 from gateway.desk import Desk
-from gateway.executor import Executor
+from gateway.executor import STOPS_MAX, Executor
 from gateway.field import Field, Station
 from gateway.image import DeviceImage
 from gateway.lane import Lane
@@ -282,5 +282,5 @@ def check(bench: Bench) -> None:
             assert after in TRANSITIONS[before].values()
         if phase == "operate":
             assert states[-1].is_final
-    # One write for each command that operated, and at most one stop for each that took over.
-    assert len(bench.link.sent) <= 2 * operated
+    # One write for each command that operated, and for each that took over the stops until the drive was seen to rest.
+    assert len(bench.link.sent) <= (1 + STOPS_MAX) * operated
