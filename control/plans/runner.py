@@ -195,8 +195,8 @@ class Runner:
         begun: list[asyncio.Task[StepRun]] = []
         async with asyncio.TaskGroup() as tasks:
             for step in (*starting, *(() if run.is_paused else waiting)):
-                if self.runs[run_id] is not before:
-                    break  # paused or aborted meanwhile: what has not begun does not begin
+                if self.runs[run_id].is_aborted or self.runs[run_id].is_paused:
+                    break  # since we began: what has not begun does not begin
                 begun.append(tasks.create_task(self._started(run, step), name=f"{run_id} {step.id}"))
                 await asyncio.sleep(0)
         for done in begun:
@@ -209,6 +209,8 @@ class Runner:
                 is_aborted=latest.is_aborted,
                 is_paused=latest.is_paused,
             )
+            if run.is_aborted:
+                run = ready(run, plan)[1]
         run = settled(run, now_ms=self._clock.now_ms())
         if run != latest:
             await self._put(latest, run, actor=SYSTEM)

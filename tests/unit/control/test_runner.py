@@ -1,6 +1,7 @@
 """What becomes of a run when control starts again with the same plan, or with another (I9)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import cast
 
@@ -15,7 +16,7 @@ from control.commands.tracked import Transition
 from control.database.change import Change
 from control.database.recorder import Recorder
 from control.live.image import Image
-from control.people.roles import Person
+from control.people.roles import Person, Role
 from control.plans.compile import content_hash
 from control.plans.run import Run, RunState, StepState
 from control.plans.runner import Runner
@@ -25,11 +26,12 @@ from domain.plan import Plan
 from runtime.clock import ManualClock
 from tests.unit.control.test_lifecycle import made
 from tests.unit.control.test_run import at, plan, run, step
-from tests.unit.control.world import OUTLET, PARK, RIVER, image
+from tests.unit.control.world import OUTLET, PARK, RIVER, image, person
 from wire.canonical import Json
 
 OF = plan(step("hc_outlet"), step("river_sluice", "hc_outlet"))
 CHANGED = plan(step("hc_outlet"), step("river_sluice"))
+WHO = person(Role.OPERATOR)
 LONGER = plan(*OF.steps, replace(step("river_sluice"), id="again"))
 
 
@@ -92,19 +94,37 @@ async def test_a_warning_that_comes_after_the_start_keeps_no_gate_open() -> None
     assert [request.accepted for request in asked.requests] == [frozenset({"*"})]
 
 
-class Aborts(Asked):
-    """A desk at which the run is aborted while its first command is being made."""
+class Meanwhile(Asked):
+    """A desk at which something becomes of the run while its first command is being made."""
 
-    runner: Runner
+    def __init__(self, what: Callable[[Runner, Run], Awaitable[object]]) -> None:
+        super().__init__()
+        self.what = what
+        self.runner: Runner | None = None
 
     async def operate(self, request: Request, person: Person, *, run: str) -> Outcome:
-        await self.runner.abort(self.runner.runs[run], person)
+        if self.runner is not None and not self.requests:
+            await self.what(self.runner, self.runner.runs[run])
         return await super().operate(request, person, run=run)
 
 
-async def test_a_run_that_is_aborted_while_its_steps_begin_begins_no_more_of_them() -> None:
+@pytest.mark.parametrize(
+    ("what", "second"),
+    [
+        (lambda runner, run: runner.abort(run, WHO), StepState.SKIPPED),
+        (lambda runner, run: runner.pause(run, WHO), StepState.WAITING),
+        (
+            lambda runner, run: runner.approve(run, replace(WHO, username="li", session="2")),
+            StepState.RUNNING,
+        ),
+    ],
+    ids=["aborted", "paused", "approved"],
+)
+async def test_what_becomes_of_a_run_while_its_steps_begin_holds_for_those_that_have_not(
+    what: Callable[[Runner, Run], Awaitable[object]], second: StepState
+) -> None:
     wide = plan(step("hc_outlet"), replace(step("hc_outlet"), id="again"))
-    asked, park = Aborts(), replace(PARK, plans={wide.id: wide})
+    asked, park = Meanwhile(what), replace(PARK, plans={wide.id: wide})
     opened = image(hc_outlet__opened=True, hc_outlet__closed=False)
     mine = cast("Recorder", asked)
     runner = asked.runner = Runner(
@@ -113,11 +133,9 @@ async def test_a_run_that_is_aborted_while_its_steps_begin_begins_no_more_of_the
     before = replace(run(wide), content_hash=content_hash(wide, PARK))
     await runner.take(before)
     await runner._advance(before.id)
-    assert runner.runs[before.id].is_aborted
-    assert runner.runs[before.id].steps["hc_outlet"].state is StepState.RUNNING
-    await runner._advance(before.id)
-    assert runner.runs[before.id].steps["again"].state is StepState.SKIPPED
-    assert len(asked.requests) == 1
+    steps = runner.runs[before.id].steps
+    assert (steps["hc_outlet"].state, steps["again"].state) == (StepState.RUNNING, second)
+    assert len(asked.requests) == (2 if second is StepState.RUNNING else 1)
 
 
 async def test_a_run_of_the_same_plan_goes_on() -> None:
