@@ -128,10 +128,8 @@ class MqttLink:
             self._writer.flush()
         sending = client.publish(topic, payload, qos=qos, retain=retain, timeout=math.inf)
         try:
-            if qos == 0:
-                await sending
-            else:
-                await _unless(lost, sending, timeout_s=ANSWER_S_MAX)
+            # The library tells nobody that a message which waited to be sent is gone with its connection.
+            await _unless(lost, sending, timeout_s=ANSWER_S_MAX if qos else None)
         except aiomqtt.MqttError as error:
             raise LinkLost(str(error)) from error
 

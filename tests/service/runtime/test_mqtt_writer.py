@@ -7,6 +7,7 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from domain.errors import LinkLost
 from runtime.mqtt import BrokerSettings, MqttLink, Subscription, TlsSettings
 from runtime.mqtt_writer import GATHER_BYTES_MAX
 from tests.service.brokers import CLOCK, Broker, eventually
@@ -28,8 +30,10 @@ class Reluctant:
         self.may_read = asyncio.Event()
         self.may_read.set()
         self.heard: list[tuple[str, bytes]] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await self.may_read.wait()
@@ -167,6 +171,20 @@ async def test_what_waits_for_no_company_takes_along_what_does(monkeypatch: pyte
         assert link.publish_at_once("t/b", b"now", gathers=False)
         await eventually(lambda: len(broker.heard) == 2, what="both arrived")
         assert broker.heard == [("t/a", b"gathered"), ("t/b", b"now")]
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_what_waits_to_be_sent_ends_with_its_connection(qos: Literal[0, 1]) -> None:
+    """Nobody else would end it: whoever waits for it would wait for ever, and all behind them."""
+    async with linked(None) as (broker, link):
+        broker.may_read.clear()
+        assert any(not link.publish_at_once("t/a", bytes(9_000)) for _ in range(100_000))
+        waiting = asyncio.create_task(link.publish("t/b", b"behind", qos=qos))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        broker.writers[0].transport.abort()
+        with pytest.raises(LinkLost):
+            await asyncio.wait_for(waiting, 4)
 
 
 async def test_all_ways_keep_one_order(tmp_path: Path) -> None:
