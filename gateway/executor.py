@@ -7,16 +7,7 @@ import asyncio
 
 from domain.admission import Direction, direction
 from domain.command import Action, Event, State
-from domain.drive import (
-    CommandWord,
-    MaintainedCoil,
-    MomentaryCoils,
-    Repeat,
-    Table,
-    Write,
-    echo_of,
-    writes,
-)
+from domain.drive import CommandWord, MaintainedCoil, Table, Write, echo_of, writes
 from domain.errors import LinkError, LinkLost, LinkTimeout
 from domain.ids import FacilityId
 from domain.park import Actuator
@@ -25,7 +16,7 @@ from domain.refusal import Cause, Code
 from domain.sample import NEVER_READ
 from domain.words import Words
 from gateway.field import Field
-from gateway.job import NO_OPENING, Job, Late, not_written, withheld
+from gateway.job import NO_OPENING, STILL_MOVING, Job, Late, not_written, withheld
 from gateway.ledger_entry import Entry
 from gateway.plc import DeviceRefused, Withheld
 from gateway.poll_plan import Block
@@ -46,7 +37,8 @@ SILENCE_GRACE_S = 1.5
 RETRY_S = 0.3
 """Wall seconds between attempts to reach a PLC with a move toward safe that has not been sent."""
 STOPS_MAX = 3
-"""Stops before a reversal; after them a drive that is still seen moving is one whose signal says nothing, or that cannot be stopped."""
+"""Stops before a reversal; after them what is still seen moving has a signal that says nothing, or cannot be stopped: it is shut
+all the same, and not opened."""
 ECHO_READS_MAX = 5
 """Readings of a command word's echo: a PLC needs a turn of its program to show what it has taken."""
 WATCH_LATE_S = 3600.0
@@ -188,18 +180,30 @@ class Executor:
         """Stop the move that was taken over and let the drive rest; return the wall seconds that this took. Raises LinkLost, Withheld."""
         drive = job.actuator.drive
         stop = writes(drive, Action.STOP)
-        is_moving = is_turning or self._would_be_upset(job)
-        if not is_moving or job.action is Action.STOP or not stop or isinstance(drive, MaintainedCoil):
+        is_upset = job.is_upset_in_motion and self._field.is_moving(job.actuator)
+        if (
+            not (is_turning or is_upset)
+            or job.action is Action.STOP
+            or not stop
+            or isinstance(drive, MaintainedCoil)
+        ):
             return 0.0
-        begun_s = at_s = await self._stopped(job, list(stop), grace_s=0.0)
-        for _ in range(STOPS_MAX - 1):
-            if job.is_over or not self._moves(job.actuator, at_s):
+        facility, rested_s = job.actuator.facility, 0.0
+        self._unrested.add(facility)
+        for _ in range(STOPS_MAX):
+            at_s = await self._stopped(job, list(stop), grace_s=rested_s)
+            rested_s += self._clock.monotonic() - at_s
+            if job.is_over:
+                return rested_s
+            if not await self._is_moving(job, at_s):
                 break
             # What an earlier connection had sent came behind the stop.
-            at_s = await self._stopped(job, list(stop), grace_s=self._clock.monotonic() - begun_s)
-        if not job.is_over:
-            self._unrested.discard(job.actuator.facility)
-        return self._clock.monotonic() - begun_s
+        else:
+            if job.way is Direction.AWAY_FROM_SAFE:
+                job.against = (STILL_MOVING,)
+                raise Withheld
+        self._unrested.discard(facility)
+        return rested_s
 
     async def _stopped(self, job: Job, stop: list[Write], *, grace_s: float) -> float:
         """Stop the drive and let it rest; return when the stop that was answered went out. Raises LinkLost, Withheld."""
@@ -221,17 +225,14 @@ class Executor:
             await self._clock.sleep(job.actuator.reversing_pause_s)
             return at_s
 
-    def _would_be_upset(self, job: Job) -> bool:
-        """Whether the drive is on its way, and another pulse would stop or turn it instead of sending it on."""
-        drive = job.actuator.drive
-        is_upset = isinstance(drive, MomentaryCoils) and drive.repeat is not Repeat.SAFE
-        return is_upset and self._moves(job.actuator, 0.0)
-
-    def _moves(self, actuator: Actuator, since_s: float) -> bool:
-        """Whether what was read after `since_s` shows it moving."""
-        moving = actuator.feedback.moving
-        reading = NEVER_READ if moving is None else self._field.reading_after(actuator.point(moving), since_s)
-        return reading.is_trusted and reading.value is True
+    async def _is_moving(self, job: Job, since_s: float) -> bool:
+        """Whether the drive is seen moving after `since_s`; what is not seen in time is not."""
+        actuator = job.actuator
+        if self._field.is_moving(actuator, since_s) is None:
+            poller = self._field.station_of(actuator).poller
+            poller.poll_now(self._field.groups_of(actuator))
+            await poller.polled(LOOK_S)
+        return self._field.is_moving(actuator, since_s) is True
 
     def _is_unproved_other_way(self, job: Job) -> bool:
         """Whether a move the other way ended unproved: the drive may still be on its way, or start late."""
@@ -378,7 +379,7 @@ class Executor:
         now_s = self._clock.monotonic()
         if found.event is Event.SILENCE:
             self._doubts[facility] = now_s
-        if job.has_written:
+        if job.has_written and facility not in self._unrested:
             self._late.pop(facility, None)
         if found.event in {Event.SILENCE, Event.TRAVEL_EXCEEDED} and job.has_written:
             self.watch_late(job.entry, job.actuator)

@@ -79,6 +79,16 @@ class Field:
             return NEVER_READ
         return self.reading(point)
 
+    def is_moving(self, actuator: Actuator, since_s: float = 0.0) -> bool | None:
+        """Return whether a read begun after `since_s` shows `actuator` moving; None: none that can be trusted.
+
+        What does not report its movement is not seen moving.
+        """
+        if actuator.feedback.moving is None:
+            return False
+        reading = self.reading_after(actuator.point(actuator.feedback.moving), since_s)
+        return reading.value is True if reading.is_trusted else None
+
     def unit_of(self, point: PointRef) -> str:
         """Return the unit of any point of the park, BOOLEAN for a state."""
         found = self.park.points[point]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from domain.admission import Direction, target
 from domain.command import Action, Event, State
-from domain.drive import Setpoint, echo_of, stages
+from domain.drive import MomentaryCoils, Repeat, Setpoint, echo_of, stages
 from domain.ids import CommandId
 from domain.park import Actuator
 from domain.refusal import Cause, Code
@@ -27,6 +27,10 @@ NO_OPENING = Cause(
     ),
 )
 """Why a move in steps is refused whose first cannot be reckoned."""
+STILL_MOVING = Cause(
+    code=Code.HEALTH, detail=Words("多次停止后仍显示运行中", "it is seen moving after every stop")
+)
+"""Why nothing is opened whose drive was to rest first."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +94,12 @@ class Job:
                 return LOOK_TIMEOUT_S
             case _:
                 return self.travel_timeout_s or self.actuator.travel_timeout_s
+
+    @property
+    def is_upset_in_motion(self) -> bool:
+        """Whether another pulse would stop or turn its drive on its way instead of sending it on."""
+        drive = self.actuator.drive
+        return isinstance(drive, MomentaryCoils) and drive.repeat is not Repeat.SAFE
 
     @property
     def execution(self) -> dict[str, Json]:

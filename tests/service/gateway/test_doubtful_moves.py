@@ -12,6 +12,7 @@ from domain.drive import Pulse, Repeat, Table
 from domain.ids import CommandId
 from domain.park import Tier
 from gateway.executor import STOPS_MAX, Executor
+from gateway.job import STILL_MOVING
 from gateway.recovery import recover
 from gateway.travels import Travels
 from gateway.watch import Watch
@@ -225,6 +226,50 @@ def test_a_drive_is_stopped_again_that_a_late_write_sends_on_behind_the_stop(lat
         await bench.step(60)
         assert bench.link.sent == [STOP_COIL] * stops + [CLOSE_COIL]
         assert bench.state(closing) == "confirmed"
+
+    play(what)
+
+
+def test_an_outage_between_two_stops_makes_no_old_closure_fresh_and_the_next_one_stops_first() -> None:
+    async def what(bench: Watched) -> None:
+        await bench.close()
+        bench.link.mode = "silent"
+        bench.open()
+        await bench.step(1)
+        bench.link.mode = "up"
+        closing = bench.command(Action.CLOSE)
+        await bench.step(1)
+        bench.plc.write(Table.COIL, OPEN_COIL, 1, bench.clock.now_ms())
+        bench.link.mode = "lost"
+        await bench.step(90)
+        bench.link.mode = "up"
+        await bench.step(20)
+        assert bench.link.sent == [STOP_COIL]
+        assert bench.state(closing) == "expired"
+        closing = bench.command(Action.CLOSE)
+        await bench.step(60)
+        assert bench.link.sent == [STOP_COIL, STOP_COIL, CLOSE_COIL]
+        assert bench.state(closing) == "confirmed"
+
+    play(what)
+
+
+def test_what_cannot_be_stopped_is_not_opened() -> None:
+    async def what(bench: Watched) -> None:
+        bench.link.mode = "silent"
+        closing = bench.command(Action.CLOSE)
+        await bench.step(150)
+        assert bench.state(closing) == "unknown"
+        bench.link.mode = "up"
+        opening = bench.open()
+        for _ in range(STOPS_MAX):
+            await bench.step(1)
+            bench.plc.write(Table.COIL, CLOSE_COIL, 1, bench.clock.now_ms())
+            await bench.step(PARK.actuators[GATE].reversing_pause_s - 1)
+        await bench.step(20)
+        assert bench.link.sent == [STOP_COIL] * STOPS_MAX
+        (told,) = (body for body in bench.said() if body.get("id") == opening and body["state"] == "refused")
+        assert [cause["code"] for cause in told["reasons"]] == [STILL_MOVING.code.value]
 
     play(what)
 
