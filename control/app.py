@@ -37,7 +37,7 @@ from runtime.clock import Clock, RealClock
 from runtime.exits import AccessRefused, exit_of
 from runtime.keys import read_signer, read_verifier
 from runtime.log import configure, logger
-from runtime.memory import settle
+from runtime.memory import settle, unsettle
 from runtime.metrics import HealthServer, words_of_readiness
 from runtime.mqtt import BrokerSettings, MqttLink, check_broker
 from runtime.parkfiles import load_park
@@ -72,6 +72,7 @@ async def serve(settings: ControlSettings, tasks: Supervised) -> None:
 
     Raises ConfigurationError, StorageError or LinkError when something that it cannot start without is missing.
     """
+    unsettle()
     clock, wall = make_clock(settings.clock), RealClock()
     park = load_park(settings.park)
     signer, verifier = read_signer(settings.keys.own), read_verifier(settings.keys.trusted)

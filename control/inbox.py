@@ -61,15 +61,16 @@ class Inbox:
         self._dropped = 0
         self._told: list[Record] = []
         """Records of the messages that are being taken."""
+        self._keeping = asyncio.TaskGroup()
         self._known: dict[bytes, _Known] = {}
         """Bytes → what they say: whoever says the same again is not read again."""
 
     async def run(self) -> None:
         """Take messages for ever."""
-        async with asyncio.TaskGroup() as tasks:
-            await self._listen(tasks)
+        async with self._keeping:
+            await self._listen()
 
-    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+    async def _listen(self) -> None:
         while True:
             message: Message | None = await self._link.next()
             count = 0
@@ -77,15 +78,18 @@ class Inbox:
                 await self._take(message)
                 message = self._link.next_nowait() if count + 1 < BATCH_MAX else None
                 count += 1
-            if self._told:
-                # Beside the listening: a disk that takes its time makes nothing stale meanwhile, and more is taken and committed.
-                told, self._told = self._told, []
-                tasks.create_task(self._kept(told), name="keep records")
+            self._keep()
             if self._link.dropped != self._dropped:
                 self._dropped = self._link.dropped
                 self._image.doubt_all()
                 _log.warning("messages dropped", count=self._dropped)
             await asyncio.sleep(0)
+
+    def _keep(self) -> None:
+        """Have records committed beside the listening: a disk that takes its time makes nothing stale meanwhile."""
+        if self._told:
+            told, self._told = self._told, []
+            self._keeping.create_task(self._kept(told), name="keep records")
 
     async def _kept(self, told: list[Record]) -> None:
         await self._records.take_all(told)
@@ -102,6 +106,7 @@ class Inbox:
                     self._on_points(self._image.take(sparkplug.kind, gateway, device, payload))
                 return
             if message.topic.startswith(_STATES):
+                self._keep()  # a broker that hangs would hold up what it answers
                 await self._on_state(message.payload)
                 return
             ours = parse_ours(message.topic)

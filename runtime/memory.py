@@ -8,9 +8,13 @@ THRESHOLDS = (20_000, 20, 50)
 few cycles, and a full search takes milliseconds in which no poll is answered."""
 
 
+def unsettle() -> None:
+    """Search everything again: a start anew in this process leaves behind what the last one took for permanent."""
+    gc.unfreeze()
+
+
 def settle() -> None:
     """Collect, give free pages back to the system, and take what is left for permanent."""
-    gc.unfreeze()  # what an earlier start in this process took for permanent may be over
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # glibc has it, others do not

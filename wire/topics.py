@@ -6,8 +6,8 @@ from functools import lru_cache
 
 SPARKPLUG = "spBv1.0"
 OURS = "stoplog/1"
-TOPICS_MAX = 4096
-"""Topics whose parts are remembered."""
+TOPICS_MAX = 1024
+"""Topics whose parts are remembered: of as many devices; the longest that MQTT allows would take 64 MB."""
 
 
 class Kind(StrEnum):
