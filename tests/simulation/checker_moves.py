@@ -1,6 +1,6 @@
 """Judges what left the gateways for the PLCs: who asked for it, whether it was fresh, and whether anything stood against it."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -155,9 +155,11 @@ def _candidates(story: Story, write: Write) -> list[Heard]:
     """Return the operates that this write can belong to: heard by this life before, and for what is written."""
     heard = story.operates.get(write.actuator, ())
     last = bisect_right(heard, write.at_s, key=lambda item: item.at_s)
+    # Whatever may still be fresh, and of what was heard before that enough to say whether anything asked for it at all.
+    may_be_fresh = bisect_left(heard, write.at_s - _fresh_s(story, write), key=lambda item: item.at_s)
     return [
         item
-        for item in heard[max(0, last - 60) : last]
+        for item in heard[max(0, min(last - 60, may_be_fresh)) : last]
         if item.life == write.life and (write.ask == "stop" or _asks(story, item, write))
     ]
 
@@ -191,8 +193,13 @@ def _is_fresh(story: Story, write: Write, operate: Heard) -> bool:
     issued = story.challenges.get(operate.body["challenge"])
     if issued is None or issued[:2] != (write.gateway, write.life):
         return False
+    return write.at_s - issued[2] <= _fresh_s(story, write)
+
+
+def _fresh_s(story: Story, write: Write) -> float:
+    """Return the virtual seconds for which a challenge may be obeyed by this write, a rest before a reversal included."""
     pause_s = float(story.actuators[write.actuator]["pause_s"])
-    return write.at_s - issued[2] <= story.setting.challenge_validity_s + pause_s + SLACK_S
+    return story.setting.challenge_validity_s + pause_s + SLACK_S
 
 
 def _is_own(story: Story, write: Write) -> bool:
