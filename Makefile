@@ -21,7 +21,7 @@ test: ## install what tests need, then check, then every test
 	@deploy/setup/setup.sh with-tests
 	@$(MAKE) --no-print-directory -j 2 -O types console style collected
 	@$(PYTEST) -n $(WORKERS) $(TESTS) $(ARGS)
-	@$(PYTEST) -n 3 $(PARKS) $(ARGS)
+	@$(PYTEST) -n 2 $(PARKS) $(ARGS)
 	@$(MAKE) --no-print-directory -j 2 -O faults benchmarks
 	@$(BIN)/python -m tests.simulation --commands 20000
 	@$(BIN)/python -m pytest $(DRILL) $(ARGS)
@@ -47,7 +47,8 @@ lock: ## resolve pyproject.toml anew into requirements/*.txt
 WORKERS := 4
 PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 TESTS = tests/test_tidy.py tests/unit tests/properties tests/spec tests/contract tests/service tests/simulation
-# Each of these is a whole park on ten processes: three fit on two cores, a drill at sixty times real time wants both.
+# Each of these is a whole park on ten processes; two fit on two cores (three take as long), and a drill at sixty times real time
+# wants both.
 PARKS = tests/system --ignore=tests/system/test_headless.py --ignore=tests/system/test_outage.py --ignore=$(SMALL)
 # Each of these kills its own few processes again and again, and mostly waits.
 FAULTS = tests/faults
