@@ -5,14 +5,16 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from control.bell import Bell
+from control.commands.records import Records
 from control.inbox import ECHO_S, Inbox
 from control.live.image import Image
 from domain.ids import GatewayId
-from runtime.mqtt import Message
+from runtime.mqtt import Message, MqttLink
 from tests.unit.control.test_records import record
 from tests.unit.control.world import GW, PARK
 from wire.messages import Record, record_body
@@ -64,10 +66,10 @@ async def listening() -> AsyncIterator[tuple[Inbox, Link, Kept]]:
         return
 
     inbox = Inbox(
-        link,  # type: ignore[arg-type]
+        cast("MqttLink", link),
         Image(PARK),
         VERIFIER,
-        kept,  # type: ignore[arg-type]
+        cast("Records", kept),
         on_points=lambda _refs: None,
         on_state=nobody,
         changes=Bell(),
